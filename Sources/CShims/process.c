@@ -1,0 +1,14 @@
+#define _GNU_SOURCE
+#include "shims.h"
+
+#include <sched.h>
+
+char *shim_error_text(void) {
+    static _Thread_local char text[1024];
+    return text;
+}
+
+int32_t shim_processor_count(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}

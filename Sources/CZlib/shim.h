@@ -1,0 +1,5 @@
+/* inflateInit2 is a macro, which Swift does not import. */
+#include <zlib.h>
+static inline int shim_inflate_init(z_stream *stream, int window_bits) {
+    return inflateInit2(stream, window_bits);
+}

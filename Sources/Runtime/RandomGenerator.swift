@@ -1,0 +1,81 @@
+/// xoshiro256++ 1.0 of Blackman and Vigna (public domain algorithm), seeded through SplitMix64 as its authors
+/// advise. `stream` keeps the draws for different purposes apart under one seed.
+public struct RandomGenerator: RandomNumberGenerator, Sendable {
+    public private(set) var state: (UInt64, UInt64, UInt64, UInt64)
+
+    public init(seed: UInt64, stream: UInt64 = 0) {
+        var mixer = SplitMix64(state: seed)
+        mixer.state = mixer.next() ^ (stream &* 0xD1B5_4A32_D192_ED03)
+        state = (mixer.next(), mixer.next(), mixer.next(), mixer.next())
+    }
+
+    public mutating func next() -> UInt64 {
+        let result = rotateLeft(state.0 &+ state.3, 23) &+ state.0
+        let shifted = state.1 << 17
+        state.2 ^= state.0
+        state.3 ^= state.1
+        state.1 ^= state.2
+        state.0 ^= state.3
+        state.2 ^= shifted
+        state.3 = rotateLeft(state.3, 45)
+        return result
+    }
+
+    /// Uniform in [0, 1), a multiple of 2^-24.
+    public mutating func nextFloat() -> Float {
+        Float(next() >> 40) * 0x1p-24
+    }
+
+    /// Uniform in [0, 1), a multiple of 2^-53.
+    public mutating func nextDouble() -> Double {
+        Double(next() >> 11) * 0x1p-53
+    }
+
+    /// Uniform in [low, high).
+    public mutating func nextDouble(from low: Double, to high: Double) -> Double {
+        low + (high - low) * nextDouble()
+    }
+
+    /// Uniform in 0 ..< bound, without bias (Lemire, arXiv 1805.10941). `bound` must be positive.
+    public mutating func nextIndex(below bound: Int) -> Int {
+        let range = UInt64(bound)
+        var product = next().multipliedFullWidth(by: range)
+        if product.low < range {
+            let threshold = (0 &- range) % range
+            while product.low < threshold {
+                product = next().multipliedFullWidth(by: range)
+            }
+        }
+        return Int(product.high)
+    }
+
+    private func rotateLeft(_ value: UInt64, _ count: UInt64) -> UInt64 {
+        (value << count) | (value >> (64 - count))
+    }
+}
+
+private struct SplitMix64 {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+extension RandomGenerator {
+    /// Fills `order` with 0 ..< count and shuffles it (Fisher and Yates).
+    public mutating func permutation(into order: UnsafeMutablePointer<Int>, count: Int) {
+        for i in 0..<count { order[i] = i }
+        guard count > 1 else { return }
+        for i in stride(from: count - 1, to: 0, by: -1) {
+            let j = nextIndex(below: i + 1)
+            let swapped = order[i]
+            order[i] = order[j]
+            order[j] = swapped
+        }
+    }
+}

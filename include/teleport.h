@@ -1,0 +1,639 @@
+/*
+ * teleport.h - train neural networks and teleport them.
+ *
+ * libteleport trains multi-layer perceptrons and moves their weights along symmetries of the loss: to a
+ * point with the same loss and another gradient, from which training goes on. This header is the whole
+ * public contract and its manual. Sections run from simple to advanced; you may stop after any of them.
+ *
+ *   1  Version and status        what a call returns, and why it failed
+ *   2  Process settings          threads
+ *   3  Batches                   samples in the host's own memory
+ *   4  Models                    create, copy, read, write, predict
+ *   5  Data sets                 arrays, PNG image folders, IDX files, splits
+ *   6  Measuring                 loss, gradient, accuracy, confusion matrix
+ *   7  Teleports                 groups, searches, the guard, the report
+ *   8  Training                  steps, runs, schedules, progress
+ *
+ * Conventions
+ *
+ *   Status.    A call that can fail returns a tp_status: 0 done, negative failed, positive a normal outcome
+ *              (TP_STOPPED). On failure the outputs are NULL or untouched, the object is as it was before the
+ *              call, and tp_error_message() on the same thread is one sentence that names the value at fault.
+ *              The library never prints, never exits and never aborts, with one stated exception: the Swift
+ *              runtime ends the process when its own small objects (some hundred bytes each) get no memory.
+ *              Every block whose size a caller or a file decides comes from a checked allocator instead.
+ *   Handles.   A new handle is the first argument, `out`. Free each handle once, in any order: objects keep
+ *              what they use. NULL for a required handle is TP_ERROR_INVALID_ARGUMENT; tp_*_free(NULL) does
+ *              nothing.
+ *   Arrays.    Row-major float, one sample a row; an image is channels x height x width in one row. Inputs are
+ *              copied or only read during the call. Results go into the caller's buffers, whose `capacity`
+ *              counts elements; a buffer that is too small is TP_ERROR_BUFFER_TOO_SMALL and stays untouched.
+ *   Configs.   A config begins with struct_size. tp_*_config_init(&c, sizeof c) fills the defaults; a NULL
+ *              config means defaults. A shorter struct of an older header keeps the defaults for what it
+ *              lacks; a longer one of a newer header is refused unless its tail is zero. Fields named
+ *              `reserved` must be zero. Output structs follow the same rule: the library writes no more than
+ *              struct_size bytes.
+ *   Threads.   One handle, one thread at a time; different handles on different threads freely. Functions that
+ *              take a const handle may run on many threads at once on the same handle, as long as no other
+ *              thread changes it. A trainer writes its model: to predict on another thread while it trains,
+ *              use tp_model_clone. tp_error_message is per thread.
+ *   Numbers.   Weights and activations are float; losses are summed in double. Results are the same to the
+ *              bit for equal seed, data, thread count and processor type. The locale does not matter.
+ *   Strings.   Zero-terminated. Text that the library returns stays valid as long as the object it was asked
+ *              of; static text for ever. Paths are bytes, passed to the system as they are.
+ *
+ * OpenBLAS travels inside the library, hidden from the host's own BLAS. It reads the OPENBLAS_* environment
+ * variables once when the library is loaded; the library's own code reads no environment.
+ */
+#ifndef TELEPORT_H
+#define TELEPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ======================================================================================================
+ * 1  Version and status
+ * ==================================================================================================== */
+
+#define TP_VERSION_MAJOR 0
+#define TP_VERSION_MINOR 1
+#define TP_VERSION_PATCH 0
+
+/* Version of the library that runs, as major * 10000 + minor * 100 + patch. Never fails. */
+int32_t tp_version_number(void);
+
+/* The same as text, "0.1.0". Static. */
+const char *tp_version_string(void);
+
+/* One line about the build: version, BLAS and the processor kernels it chose. Static. */
+const char *tp_build_info(void);
+
+/* What a call came to. Values never change; new ones are appended. */
+typedef enum tp_status {
+    TP_OK = 0,
+    TP_STOPPED = 1,                  /* a callback or stop flag ended the work early; what was done is kept */
+    TP_ERROR = -1,                   /* anything without a code of its own */
+    TP_ERROR_INVALID_ARGUMENT = -2,  /* NULL, out of range, an unknown enum value, a bad config */
+    TP_ERROR_OUT_OF_MEMORY = -3,
+    TP_ERROR_BUFFER_TOO_SMALL = -4,
+    TP_ERROR_SHAPE_MISMATCH = -5,    /* widths of model, batch or data set that do not fit together */
+    TP_ERROR_BAD_STATE = -6,         /* right call, wrong moment: a trainer inside its own callback, say */
+    TP_ERROR_UNSUPPORTED = -7,       /* a combination that has no meaning; the message says why */
+    TP_ERROR_NOT_FINITE = -8,        /* NaN or infinity where a number is needed */
+    TP_ERROR_LINEAR_ALGEBRA = -9,    /* a factorization failed */
+    TP_ERROR_NOT_FOUND = -20,        /* no such file, folder, key or class */
+    TP_ERROR_IO = -21,               /* the system could not read or write */
+    TP_ERROR_FORMAT = -22,           /* a file that is not what it should be */
+    TP_ERROR_VERSION = -23           /* a file of a newer format */
+} tp_status;
+
+/* Name of a status in words, "out of memory". Static; unknown values give "unknown status". */
+const char *tp_status_string(tp_status status);
+
+/* The sentence of the last call that failed on this thread, UTF-8, at most 1,023 bytes; "" if none did.
+ * Valid until the next call on this thread. Successful calls leave it alone. */
+const char *tp_error_message(void);
+
+/* ======================================================================================================
+ * 2  Process settings
+ * ==================================================================================================== */
+
+/* Threads for large training steps, evaluation and image decoding, for the whole process. 0 means the
+ * processors this process may use, which is the default. At most 256. Takes effect with the next call that
+ * uses threads. Safe from any thread. */
+tp_status tp_set_thread_count(int32_t count);
+
+/* Threads in use, at least 1. Safe from any thread. */
+int32_t tp_thread_count(void);
+
+/* ======================================================================================================
+ * 3  Batches
+ * ==================================================================================================== */
+
+/* Samples in the host's memory. Layout frozen; always passed by pointer; only read during the call.
+ * Exactly one of labels and targets is set. */
+typedef struct tp_batch {
+    const float *x;          /* count x x_width, one sample a row */
+    int64_t x_width;         /* values a sample; the model's first width */
+    const int32_t *labels;   /* count class numbers from 0, for TP_LOSS_CROSS_ENTROPY; or NULL */
+    const float *targets;    /* count x target_width, for the squared errors; or NULL */
+    int64_t target_width;    /* the model's last width, when targets is set; otherwise 0 */
+    const float *weights;    /* count weights, finite, not negative, not all zero; NULL means 1 each */
+    int64_t count;           /* samples, at least 1 */
+} tp_batch;
+
+/* With outputs o (n x k), weights a (all 1 by default) and A = sum of a:
+ *   CROSS_ENTROPY       sum_i a_i * -ln softmax(o_i)[label_i] / A          natural logarithm; needs labels
+ *   MEAN_SQUARED_ERROR  sum_i a_i * |o_i - target_i|^2 / (A * k)           needs targets
+ *   HALF_SQUARED_ERROR  sum_i a_i * |o_i - target_i|^2 / 2                 needs targets */
+typedef enum tp_loss {
+    TP_LOSS_CROSS_ENTROPY = 0,
+    TP_LOSS_MEAN_SQUARED_ERROR = 1,
+    TP_LOSS_HALF_SQUARED_ERROR = 2
+} tp_loss;
+
+/* ======================================================================================================
+ * 4  Models
+ * ==================================================================================================== */
+
+/* A multi-layer perceptron: h_0 = x, z_m = W_m h_(m-1) + b_m, h_m = f(z_m), and no activation after the last
+ * layer. Layers count from 0; layer m has widths[m] inputs and widths[m + 1] outputs. */
+typedef struct tp_model tp_model;
+
+/* f, elementwise. LEAKY_RELU and RELU take the negative side at z = 0. */
+typedef enum tp_activation {
+    TP_ACTIVATION_IDENTITY = 0,
+    TP_ACTIVATION_LEAKY_RELU = 1,    /* z > 0 ? z : negative_slope * z */
+    TP_ACTIVATION_RELU = 2,
+    TP_ACTIVATION_SIGMOID = 3,
+    TP_ACTIVATION_TANH = 4
+} tp_activation;
+
+/* Distribution of the first weights, layer by layer. */
+typedef enum tp_initialization {
+    TP_INITIALIZATION_GLOROT_UNIFORM = 0,  /* W: +-sqrt(6 / (in + out)); b: 0 */
+    TP_INITIALIZATION_HE_UNIFORM = 1,      /* W: +-sqrt(6 / ((1 + negative_slope^2) in)); b: 0 */
+    TP_INITIALIZATION_TORCH_LINEAR = 2,    /* W and b: +-1 / sqrt(in), as torch.nn.Linear */
+    TP_INITIALIZATION_UNIFORM_01 = 3       /* W and b: [0, 1), as the paper's regression */
+} tp_initialization;
+
+typedef struct tp_model_config {
+    size_t struct_size;
+    int32_t activation;       /* tp_activation; default LEAKY_RELU */
+    float negative_slope;     /* of LEAKY_RELU, finite and >= 0; default 0.01 */
+    int32_t bias;             /* 1 with biases (default), 0 without */
+    int32_t initialization;   /* tp_initialization; default GLOROT_UNIFORM */
+    uint64_t seed;            /* of the first weights; default 0 */
+} tp_model_config;
+
+tp_status tp_model_config_init(tp_model_config *config, size_t struct_size);
+
+/* A new model with `count` widths, inputs first and outputs last: {784, 64, 64, 10} has three layers.
+ * count is 2 to 1,024, each width at least 1. The same seed gives the same weights on every machine. */
+tp_status tp_model_create_mlp(tp_model **out, const int32_t *widths, size_t count,
+                              const tp_model_config *config);
+
+/* An independent copy, metadata included. */
+tp_status tp_model_clone(tp_model **out, const tp_model *model);
+
+void tp_model_free(tp_model *model);
+
+/* Layers (widths - 1) and weights with biases; 0 for NULL. */
+int32_t tp_model_layer_count(const tp_model *model);
+int64_t tp_model_parameter_count(const tp_model *model);
+
+/* Rows and columns of W_layer. Either output may be NULL. */
+tp_status tp_model_layer_shape(const tp_model *model, int32_t layer, int32_t *outputs_out,
+                               int32_t *inputs_out);
+
+/* The widths, layer_count + 1 of them. */
+tp_status tp_model_widths(const tp_model *model, int32_t *widths, size_t capacity);
+
+/* The config that made the model; the caller sets config->struct_size first (config_init does). */
+tp_status tp_model_get_config(const tp_model *model, tp_model_config *config);
+
+/* Reads layer `layer`: weights (outputs x inputs, row-major) and bias (outputs). Either may be NULL with
+ * capacity 0. bias must be NULL when the model has none. */
+tp_status tp_model_get_layer(const tp_model *model, int32_t layer, float *weights,
+                             size_t weights_capacity, float *bias, size_t bias_capacity);
+
+/* Writes it. Counts must match exactly; NULL with count 0 leaves a part as it is. NaN and infinity are
+ * refused with TP_ERROR_NOT_FINITE. */
+tp_status tp_model_set_layer(tp_model *model, int32_t layer, const float *weights,
+                             size_t weights_count, const float *bias, size_t bias_count);
+
+/* All parameters in one array: W_0 row-major, b_0, W_1, b_1, ... The order of tp_model_gradient. */
+tp_status tp_model_get_parameters(const tp_model *model, float *parameters, size_t capacity);
+tp_status tp_model_set_parameters(tp_model *model, const float *parameters, size_t count);
+
+/* Strings kept with the model, such as class names and normalization. key and value are UTF-8; value NULL
+ * removes the key. Keys are 1 to 255 bytes, values at most 1 MiB, at most 1,024 keys. */
+tp_status tp_model_set_metadata(tp_model *model, const char *key, const char *value);
+
+/* Copies the value with its zero. *length_out (may be NULL) is its length without the zero, also when the
+ * buffer is too small; buffer NULL with capacity 0 asks for the length alone. TP_ERROR_NOT_FOUND if absent. */
+tp_status tp_model_get_metadata(const tp_model *model, const char *key, char *buffer, size_t capacity,
+                                size_t *length_out);
+
+typedef enum tp_output {
+    TP_OUTPUT_RAW = 0,            /* the last layer's values (logits) */
+    TP_OUTPUT_PROBABILITIES = 1   /* their softmax, row by row */
+} tp_output;
+
+/* Outputs of `count` samples of x (count x x_width) into out (count x last width). count 0 does nothing.
+ * Complexity: one forward pass; memory for at most 1,024 samples of activations. */
+tp_status tp_model_predict(const tp_model *model, const float *x, int64_t x_width, int64_t count,
+                           tp_output kind, float *out, size_t capacity);
+
+/* The class with the largest output of each sample, the first of equals. NaN counts as smallest. */
+tp_status tp_model_predict_labels(const tp_model *model, const float *x, int64_t x_width, int64_t count,
+                                  int32_t *labels, size_t capacity);
+
+/* ======================================================================================================
+ * 5  Data sets
+ * ==================================================================================================== */
+
+/* Samples owned by the library, read-only once made, so one set may serve many threads. Images stay uint8 in
+ * memory; a sample becomes float, (pixel / 255 - mean[c]) / std[c], when it is drawn. */
+typedef struct tp_dataset tp_dataset;
+
+/* From arrays that are copied: x is count x x_width; labels hold 0 .. class_count - 1 (class_count 0: the
+ * largest label + 1). Values must be finite. */
+tp_status tp_dataset_from_labels(tp_dataset **out, const float *x, int64_t x_width,
+                                 const int32_t *labels, int64_t count, int32_t class_count);
+
+/* The same with targets, count x target_width. */
+tp_status tp_dataset_from_targets(tp_dataset **out, const float *x, int64_t x_width,
+                                  const float *targets, int64_t target_width, int64_t count);
+
+typedef enum tp_bad_image {
+    TP_BAD_IMAGE_FAIL = 0,        /* the first bad file in data-set order ends the call with its name */
+    TP_BAD_IMAGE_SKIP = 1         /* bad files are left out and listed with tp_dataset_skipped */
+} tp_bad_image;
+
+typedef enum tp_resampling {
+    TP_RESAMPLING_BILINEAR = 0,   /* pixel centres at half-integers, edges repeated */
+    TP_RESAMPLING_AREA = 1        /* mean over the area that a target pixel covers; for shrinking */
+} tp_resampling;
+
+typedef struct tp_image_config {
+    size_t struct_size;
+    int32_t channels;             /* 1 grey, 3 RGB, 4 RGBA; 0 (default): as the first image has */
+    int32_t height;               /* both 0 (default): as the first image, and another size is a bad image; */
+    int32_t width;                /*   both set: every image is resampled to it */
+    int32_t resampling;           /* tp_resampling; default BILINEAR */
+    int32_t bad_image;            /* tp_bad_image; default FAIL */
+    int32_t allow_empty_classes;  /* 1: a class without images is kept; 0 (default): it is an error */
+    int32_t flat;                 /* 1: path holds images without classes, for prediction; default 0 */
+    int32_t background[3];        /* 0 .. 255, R G B, under transparent pixels when alpha is dropped; black */
+    float mean[4];                /* per channel, default 0 */
+    float std[4];                 /* per channel, positive, default 1 */
+    const char *const *class_names; /* class_count names that fix the classes and their order, so that test/ */
+    size_t class_count;             /*   is read with the classes of train/; NULL and 0: the folder's own */
+    int32_t max_width;            /* larger images are bad, before memory is taken; default 65,535 */
+    int32_t max_height;           /* default 65,535 */
+    int64_t max_pixels;           /* width * height; default 2^26 */
+    int64_t max_chunk_bytes;      /* memory libpng may take for one chunk; default 8 MiB */
+} tp_image_config;
+
+tp_status tp_image_config_init(tp_image_config *config, size_t struct_size);
+
+/* Called on the calling thread now and then while a long call works; `total` may grow while folders are
+ * listed. Anything but 0 stops the call: TP_STOPPED, and no data set is made. */
+typedef int32_t (*tp_progress_callback)(int64_t done, int64_t total, void *user_data);
+
+/* Reads a folder of PNG images as torchvision's ImageFolder does: one sub-directory a class, classes sorted by
+ * bytes, files found recursively and sorted by path, `.png` in any case. Names that begin with `.` are skipped;
+ * links are followed and a folder is entered once; a FIFO, socket, device or dangling link named .png is a bad
+ * image, as is a file that cannot be decoded. Every PNG type is read: 1 to 16 bits, grey, RGB, palette, alpha,
+ * interlaced; tRNS counts as alpha; gAMA, iCCP and sRGB are ignored. On stored values, in integers:
+ *   16 to 8 bits    (v * 255 + 32895) >> 16; fewer than 8 bits are scaled to 0 .. 255
+ *   over background (a * c + (255 - a) * background + 127) / 255
+ *   RGB to grey     (19595 R + 38470 G + 7471 B + 32768) >> 16
+ * Decoding runs on all threads. progress may be NULL. */
+tp_status tp_dataset_from_image_folder(tp_dataset **out, const char *path,
+                                       const tp_image_config *config, tp_progress_callback progress,
+                                       void *user_data);
+
+/* Reads the `count` image files named, in this order, without labels. */
+tp_status tp_dataset_from_image_files(tp_dataset **out, const char *const *paths, size_t count,
+                                      const tp_image_config *config, tp_progress_callback progress,
+                                      void *user_data);
+
+/* Images in memory: pixels is count x shape[0] channels x shape[1] height x shape[2] width, copied; labels
+ * may be NULL. Of config, mean, std and class_names are used. */
+tp_status tp_dataset_from_pixels(tp_dataset **out, const uint8_t *pixels, const int32_t *shape,
+                                 const int32_t *labels, int64_t count, const tp_image_config *config);
+
+/* MNIST's own format, plain or gzip: images (unsigned bytes; count, height, width) and labels (may be NULL).
+ * Of config, mean, std and class_names are used. */
+tp_status tp_dataset_from_idx(tp_dataset **out, const char *images_path, const char *labels_path,
+                              const tp_image_config *config);
+
+/* Splits a set in two without copying samples: the second gets round(fraction * count) samples, at least one
+ * and not all; stratified 1 takes the fraction of every class. Both keep the order of the source. */
+tp_status tp_dataset_split(tp_dataset **out_first, tp_dataset **out_second, const tp_dataset *dataset,
+                           double fraction, int32_t stratified, uint64_t seed);
+
+void tp_dataset_free(tp_dataset *dataset);
+
+/* Samples and classes; 0 for NULL. class_count is 0 without labels. */
+int64_t tp_dataset_count(const tp_dataset *dataset);
+int32_t tp_dataset_class_count(const tp_dataset *dataset);
+
+/* Shape of one sample; arrays of numbers have 1 x 1 x x_width. Each output may be NULL. */
+tp_status tp_dataset_sample_shape(const tp_dataset *dataset, int32_t *channels_out, int32_t *height_out,
+                                  int32_t *width_out);
+
+/* Values a target has; 0 when the set has labels or nothing. */
+int64_t tp_dataset_target_width(const tp_dataset *dataset);
+
+/* Name of a class, or NULL when there is none. Lives as long as the set. */
+const char *tp_dataset_class_name(const tp_dataset *dataset, int32_t index);
+
+/* File that a sample was read from, or NULL. Lives as long as the set. */
+const char *tp_dataset_sample_path(const tp_dataset *dataset, int64_t index);
+
+/* Copies samples first .. first + count - 1, converted to float, into x (count x sample width), and their
+ * labels or targets. Each part may be NULL with capacity 0. Asking for labels or targets that the set does not
+ * have is TP_ERROR_INVALID_ARGUMENT. */
+tp_status tp_dataset_get(const tp_dataset *dataset, int64_t first, int64_t count, float *x,
+                         size_t x_capacity, int32_t *labels, size_t labels_capacity);
+tp_status tp_dataset_get_targets(const tp_dataset *dataset, int64_t first, int64_t count, float *targets,
+                                 size_t capacity);
+
+/* Files left out with TP_BAD_IMAGE_SKIP, in data-set order, each with its reason. */
+int64_t tp_dataset_skipped_count(const tp_dataset *dataset);
+tp_status tp_dataset_skipped(const tp_dataset *dataset, int64_t index, const char **path_out,
+                             const char **reason_out);
+
+/* Decodes one file to channels x height x width bytes. shape_out gets {channels, height, width} first, also
+ * when the buffer is too small; pixels NULL with capacity 0 asks for the shape alone. */
+tp_status tp_image_load(const char *path, const tp_image_config *config, uint8_t *pixels,
+                        size_t capacity, int32_t *shape_out);
+
+/* ======================================================================================================
+ * 6  Measuring
+ * ==================================================================================================== */
+
+/* The loss of the batch. Complexity: one forward pass. */
+tp_status tp_model_loss(const tp_model *model, const tp_batch *batch, tp_loss loss, double *loss_out);
+
+/* The gradient of the loss in the order of tp_model_get_parameters; loss_out may be NULL.
+ * Complexity: one forward and one backward pass. */
+tp_status tp_model_gradient(const tp_model *model, const tp_batch *batch, tp_loss loss, float *gradient,
+                            size_t capacity, double *loss_out);
+
+typedef struct tp_metrics {
+    size_t struct_size;
+    double loss;          /* over the whole set */
+    double accuracy;      /* correct / count; NaN for targets */
+    int64_t correct;      /* samples whose label is predicted; 0 for targets */
+    int64_t count;
+} tp_metrics;
+
+tp_status tp_metrics_init(tp_metrics *metrics, size_t struct_size);
+
+/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). */
+tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp_loss loss,
+                            tp_metrics *metrics_out);
+
+/* counts[t * k + p]: samples of class t that are predicted as p, k the model's last width. Labels of k or more
+ * are TP_ERROR_SHAPE_MISMATCH. */
+tp_status tp_model_confusion_matrix(const tp_model *model, const tp_dataset *dataset, int64_t *counts,
+                                    size_t capacity);
+
+/* ======================================================================================================
+ * 7  Teleports
+ * ==================================================================================================== */
+
+/* Which symmetry moves the weights. */
+typedef enum tp_group {
+    /* Positive scaling of every hidden unit: row i of W_m and b_m times exp(s), column i of W_(m+1) times
+     * exp(-s). For LEAKY_RELU, RELU and IDENTITY. Keeps the network's function for every input. */
+    TP_GROUP_SCALING = 0
+} tp_group;
+
+/* How the element is found. phi is the squared norm of the loss gradient, |grad L|^2. */
+typedef enum tp_search {
+    /* Real training steps from a ladder of elements along the ascent's direction, on copies of the weights and
+     * the optimizer's state, on half of the samples; the loss on the other half decides, and staying is always
+     * a candidate. Under 64 samples both halves are the whole batch, and the report says so. */
+    TP_SEARCH_LOOKAHEAD = 0,
+    /* Ascent (or descent) of the objective within the radius. For the scaling group phi is known in closed
+     * form after one gradient, convex, and largest in a corner of the box |s| <= radius. */
+    TP_SEARCH_ASCENT = 1,
+    /* The best of `candidates` random elements by the true phi at the moved weights, staying included. */
+    TP_SEARCH_RANDOM = 2
+} tp_search;
+
+/* What the element is chosen for. */
+typedef enum tp_objective {
+    TP_OBJECTIVE_GRADIENT_NORM_MAXIMIZE = 0,
+    TP_OBJECTIVE_GRADIENT_NORM_MINIMIZE = 1
+} tp_objective;
+
+/* What becomes of the optimizer's state. Plain SGD has none. */
+typedef enum tp_state_policy {
+    TP_STATE_KEEP = 0
+} tp_state_policy;
+
+typedef struct tp_teleport_config {
+    size_t struct_size;
+    int32_t group;               /* tp_group; default SCALING */
+    int32_t search;              /* tp_search; default LOOKAHEAD */
+    int32_t objective;           /* tp_objective; default GRADIENT_NORM_MAXIMIZE */
+    int32_t state;               /* tp_state_policy; default KEEP */
+    double radius;               /* scaling: bound on |s|, 0 < radius <= 16; default 1. LOOKAHEAD: factor on its ladder */
+    int32_t steps;               /* most sweeps of the ascent, 1 to 10,000; default 50 */
+    int32_t candidates;          /* of RANDOM, 1 to 1,000,000; default 1,000 */
+    int32_t layer;               /* hidden layer to move, -1 (default) all */
+    int32_t rollout_steps;       /* of LOOKAHEAD, 3 to 10,000; default 30 */
+    int32_t rollout_batch;       /* samples a rollout step, at least 1; default 32 */
+    int32_t exact;               /* 1: factors are powers of two, and no output changes by one bit; default 0 */
+    double learning_rate;        /* of the rollouts of tp_model_teleport, which has no optimizer; 0: not given.
+                                    A trainer uses its own rate and ignores this. */
+    double loss_tolerance;       /* relative, on the batch; default 1e-5 */
+    double held_out_tolerance;   /* relative, on held-out samples, for moves that depend on data and whenever
+                                    held_out is given; default 0.05; negative: off */
+    const tp_batch *held_out;    /* samples that take no part in the search, or NULL */
+    uint64_t seed;               /* of RANDOM; default 0 */
+} tp_teleport_config;
+
+tp_status tp_teleport_config_init(tp_teleport_config *config, size_t struct_size);
+
+/* What a teleport came to. Unless ACCEPTED, weights and optimizer state are as before to the bit. */
+typedef enum tp_teleport_outcome {
+    TP_TELEPORT_NONE = 0,               /* no teleport was tried */
+    TP_TELEPORT_ACCEPTED = 1,
+    TP_TELEPORT_STAYED = 2,             /* no candidate was better than staying */
+    TP_TELEPORT_LOSS_CHANGED = 3,       /* past loss_tolerance on the batch: put back */
+    TP_TELEPORT_HELD_OUT_CHANGED = 4,   /* past held_out_tolerance on held-out samples: put back */
+    TP_TELEPORT_NOT_FINITE = 5,         /* NaN or infinity in weights, loss or gradient: put back */
+    TP_TELEPORT_UNDONE = 6,             /* accepted, then training diverged within watch_steps: put back */
+    TP_TELEPORT_INEXACT = 7             /* exact was asked for, but a weight left the range of normal floats */
+} tp_teleport_outcome;
+
+/* The outcome as a sentence. Static; unknown values give "unknown outcome". */
+const char *tp_teleport_outcome_string(tp_teleport_outcome outcome);
+
+/* Everything that was measured. A field that a move does not have is 0, or NaN for a double. "Direction
+ * samples" are those that gave the direction: with LOOKAHEAD the first half of the batch, otherwise all. */
+typedef struct tp_teleport_report {
+    size_t struct_size;
+    int32_t accepted;              /* 1 when the weights moved */
+    int32_t outcome;               /* tp_teleport_outcome */
+    int32_t group;
+    int32_t search;
+    int32_t layer;                 /* the layer that moved, -1 all */
+    int32_t halves_shared;         /* 1: the batch was too small to choose and score on different samples */
+    int32_t steps;                 /* sweeps the search took */
+    int32_t backtracks;            /* steps taken back on the way */
+    int32_t candidates;            /* elements scored, staying included */
+    int32_t refused;               /* of these, how many diverged or left the range of floats */
+    int32_t rank;                  /* of the layer's input, for moves that depend on data */
+    int32_t reserved;
+    double radius;                 /* largest |s| of the move; its sign is the ladder's. 0: stayed */
+    double loss_before;            /* on the batch */
+    double loss_after;
+    double held_out_before;        /* on the held-out samples */
+    double held_out_after;
+    double gradient_norm2_before;  /* phi on the direction samples */
+    double gradient_norm2_after;
+    double output_change;          /* largest change of an output on the batch / the outputs' range there */
+    double condition;              /* of the group element: largest factor / smallest factor */
+    double fit_residual;           /* of moves that depend on data */
+    double score_before;           /* LOOKAHEAD: loss after the rollout from where the weights are */
+    double score_after;            /*   and from where they went */
+    double seconds;                /* wall clock of the whole teleport */
+} tp_teleport_report;
+
+tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size);
+
+/* TP_OK when this config can teleport this model, otherwise TP_ERROR_UNSUPPORTED and a sentence that says why:
+ * tanh with the scaling group, no hidden layer. A bad config is TP_ERROR_INVALID_ARGUMENT as in a teleport. */
+tp_status tp_model_can_teleport(const tp_model *model, const tp_teleport_config *config);
+
+/* Searches, moves, checks, and moves back if the check fails: then the report says accepted = 0 and why, and
+ * the call still returns TP_OK. report_out may be NULL; otherwise its struct_size is set first
+ * (tp_teleport_report_init does). LOOKAHEAD needs config->learning_rate.
+ * The guard: |L1 - L0| <= loss_tolerance * |L0| + 1e-7 * largest logit (cross-entropy), or
+ * + 1e-6 * RMS of the outputs * sqrt(|L0|) (squared errors).
+ * Source: arXiv 2205.10637, sections 4 and 5; the scaling group's closed form is the library's own.
+ * Complexity of ASCENT: one gradient, two forward passes, O(parameters) for the search; of LOOKAHEAD: besides,
+ * 10 rollouts, most of them cut short. */
+tp_status tp_model_teleport(tp_model *model, const tp_batch *batch, tp_loss loss,
+                            const tp_teleport_config *config, tp_teleport_report *report_out);
+
+/* Applies given factors to the units of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
+ * positive finite factor a unit. Refused with TP_ERROR_NOT_FINITE, and nothing moves, when a weight would
+ * overflow. Refused with TP_ERROR_UNSUPPORTED for SIGMOID and TANH. */
+tp_status tp_model_apply_scaling(tp_model *model, int32_t layer, const float *scale, size_t count);
+
+/* phi(s) of the scaling group and its derivative: log_scale holds s for every hidden unit, layer after layer
+ * (the sum of the hidden widths); gradient gets d phi / d s in the same order and may be NULL with capacity 0.
+ *   phi(s) = sum over m, i, j of G_m[i,j]^2 exp(2 (s_in[j] - s_out[i])) + bias terms,   G = dL/dW at s = 0
+ * Complexity: one gradient of the batch and O(parameters). */
+tp_status tp_model_scaling_gradient_norm(const tp_model *model, const tp_batch *batch, tp_loss loss,
+                                         const double *log_scale, size_t count, double *phi_out,
+                                         double *gradient, size_t capacity);
+
+/* ======================================================================================================
+ * 8  Training
+ * ==================================================================================================== */
+
+/* Trains one model with one optimizer. Keeps the model: it may be freed while the trainer lives. */
+typedef struct tp_trainer tp_trainer;
+
+typedef enum tp_optimizer {
+    TP_OPTIMIZER_SGD = 0          /* W -= learning_rate * G */
+} tp_optimizer;
+
+typedef struct tp_optimizer_config {
+    size_t struct_size;
+    int32_t optimizer;            /* tp_optimizer; default SGD */
+    int32_t reserved;
+    double learning_rate;         /* finite, >= 0; default 0.01 */
+} tp_optimizer_config;
+
+tp_status tp_optimizer_config_init(tp_optimizer_config *config, size_t struct_size);
+
+tp_status tp_trainer_create(tp_trainer **out, tp_model *model, tp_loss loss,
+                            const tp_optimizer_config *config);
+
+void tp_trainer_free(tp_trainer *trainer);
+
+/* One training step on the host's arrays; the batch is used whole. loss_out, the loss before the step, may be
+ * NULL. When loss or output error are not finite: TP_ERROR_NOT_FINITE, and the weights are those of the step
+ * before. The same batch gives the same weights, to the bit, as a step of tp_trainer_run on these samples.
+ * Complexity: one forward and one backward pass; allocates nothing once a batch of this size has been seen. */
+tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *loss_out);
+
+/* One step of the optimizer with a gradient from the host, in the order of tp_model_get_parameters. A gradient
+ * that is not finite is refused with TP_ERROR_NOT_FINITE and nothing changes. */
+tp_status tp_trainer_apply_gradient(tp_trainer *trainer, const float *gradient, size_t count);
+
+/* Teleports the trainer's model: rollouts use a copy of its optimizer at its learning rate. The state before
+ * an accepted teleport is kept for tp_trainer_undo_teleport until the next teleport is tried. */
+tp_status tp_trainer_teleport(tp_trainer *trainer, const tp_batch *batch,
+                              const tp_teleport_config *config, tp_teleport_report *report_out);
+
+/* Puts weights and optimizer state back, to the bit, to where they were before the last accepted teleport;
+ * steps taken since are lost, counters go on. TP_ERROR_BAD_STATE when there is none. */
+tp_status tp_trainer_undo_teleport(tp_trainer *trainer);
+
+/* Epochs completed and steps taken; 0 for NULL. */
+int64_t tp_trainer_epoch(const tp_trainer *trainer);
+int64_t tp_trainer_step_count(const tp_trainer *trainer);
+
+double tp_trainer_learning_rate(const tp_trainer *trainer);   /* NaN for NULL */
+tp_status tp_trainer_set_learning_rate(tp_trainer *trainer, double learning_rate);
+
+/* A further handle of the model that is trained, to be freed by the caller. */
+tp_status tp_trainer_model(tp_model **out, const tp_trainer *trainer);
+
+typedef enum tp_event_kind {
+    TP_EVENT_STEP = 0,            /* every progress_interval steps */
+    TP_EVENT_EPOCH = 1,           /* after each epoch, with validation if there is a set for it */
+    TP_EVENT_TELEPORT = 2         /* after each teleport, and again when one is undone */
+} tp_event_kind;
+
+/* Passed to the callback; valid during the call. */
+typedef struct tp_event {
+    size_t struct_size;
+    int32_t kind;                 /* tp_event_kind */
+    int32_t reserved;
+    int64_t epoch;                /* of the trainer, from 0: the one that runs or has just ended */
+    int64_t step;                 /* steps taken by the trainer */
+    int64_t step_in_epoch;
+    int64_t steps_per_epoch;
+    double loss;                  /* STEP: of the last mini-batch; EPOCH: mean over the epoch's mini-batches,
+                                     each before its step, weighted by samples; TELEPORT: NaN */
+    double learning_rate;
+    double seconds;               /* since tp_trainer_run began */
+    double valid_loss;            /* EPOCH with a validation set, otherwise NaN */
+    double valid_accuracy;        /* the same; NaN for targets */
+    const tp_teleport_report *teleport;  /* TELEPORT, otherwise NULL */
+} tp_event;
+
+/* Runs on the thread that called tp_trainer_run. Anything but 0 stops the run after this event. Inside it the
+ * trainer may be read and its learning rate set, and the model read (tp_model_evaluate, tp_model_clone); what
+ * would change the weights or start another run is TP_ERROR_BAD_STATE. */
+typedef int32_t (*tp_event_callback)(const tp_event *event, void *user_data);
+
+typedef struct tp_run_config {
+    size_t struct_size;
+    int32_t epochs;               /* to complete in this run, at least 1; default 1 */
+    int32_t batch_size;           /* at least 1; default 32 */
+    uint64_t seed;                /* of the shuffles and of the samples that teleports draw; default 0 */
+    int32_t shuffle;              /* 1 (default): a new order each epoch, a function of seed and epoch alone */
+    int32_t drop_last;            /* 1: leave out a last batch that is not full; default 0 */
+    const tp_teleport_config *teleport;  /* NULL (default): no teleports */
+    const int32_t *teleport_epochs;      /* epochs of the trainer, from 0, that begin with teleports; NULL with */
+    size_t teleport_epoch_count;         /*   count 0: epoch 0 */
+    int32_t teleports_per_epoch;  /* before the first mini-batches of such an epoch, one each; default 1 */
+    int32_t teleport_samples;     /* samples a teleport draws, at most the set's; default 2,048 */
+    int32_t watch_steps;          /* a loss that stops being finite within this many steps of a teleport takes
+                                     training back to before it; 0: off; default 200 */
+    int32_t progress_interval;    /* steps between TP_EVENT_STEP; 0 (default): about 100 a epoch; -1: none */
+    const volatile int32_t *stop_flag;   /* another thread sets it to anything but 0 to stop; or NULL */
+} tp_run_config;
+
+tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
+
+/* Trains for config->epochs epochs over `train`; `valid` may be NULL. A run that was stopped within an epoch
+ * goes on there when it is called again with the same data and batch size. TP_STOPPED when the callback or the
+ * flag stopped it; TP_ERROR_NOT_FINITE when the loss stopped being finite with no teleport to undo: the weights
+ * are then those before the step at fault. Weights are checked after each epoch as well. */
+tp_status tp_trainer_run(tp_trainer *trainer, const tp_dataset *train, const tp_dataset *valid,
+                         const tp_run_config *config, tp_event_callback progress, void *user_data);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* TELEPORT_H */
