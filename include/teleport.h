@@ -360,7 +360,7 @@ tp_status tp_image_load(const char *path, const tp_image_config *config, uint8_t
  * 6  Measuring
  * ==================================================================================================== */
 
-/* The loss of the batch. Complexity: one forward pass. */
+/* The loss of the batch; one that is not finite is reported as it is, with TP_OK. Complexity: one forward pass. */
 tp_status tp_model_loss(const tp_model *model, const tp_batch *batch, tp_loss loss, double *loss_out);
 
 /* The gradient of the loss in the order of tp_model_get_parameters; loss_out may be NULL.
@@ -558,12 +558,13 @@ tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *lo
 tp_status tp_trainer_apply_gradient(tp_trainer *trainer, const float *gradient, size_t count);
 
 /* Teleports the trainer's model: rollouts use a copy of its optimizer at its learning rate. The state before
- * an accepted teleport is kept for tp_trainer_undo_teleport until the next teleport is tried. */
+ * an accepted teleport is kept for tp_trainer_undo_teleport until the next accepted one. */
 tp_status tp_trainer_teleport(tp_trainer *trainer, const tp_batch *batch,
                               const tp_teleport_config *config, tp_teleport_report *report_out);
 
 /* Puts weights and optimizer state back, to the bit, to where they were before the last accepted teleport;
- * steps taken since are lost, counters go on. TP_ERROR_BAD_STATE when there is none. */
+ * steps taken since are lost, counters and learning rate stay. Teleports of a run that follow each other within
+ * watch_steps are undone together. TP_ERROR_BAD_STATE when there is none. */
 tp_status tp_trainer_undo_teleport(tp_trainer *trainer);
 
 /* Epochs completed and steps taken; 0 for NULL. */
@@ -628,7 +629,8 @@ tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
 /* Trains for config->epochs epochs over `train`; `valid` may be NULL. A run that was stopped within an epoch
  * goes on there when it is called again with the same data and batch size. TP_STOPPED when the callback or the
  * flag stopped it; TP_ERROR_NOT_FINITE when the loss stopped being finite with no teleport to undo: the weights
- * are then those before the step at fault. Weights are checked after each epoch as well. */
+ * are then those before the step at fault. Weights are checked after each epoch as well; when they stopped being
+ * finite themselves, they go back to those that the epoch began with. */
 tp_status tp_trainer_run(tp_trainer *trainer, const tp_dataset *train, const tp_dataset *valid,
                          const tp_run_config *config, tp_event_callback progress, void *user_data);
 

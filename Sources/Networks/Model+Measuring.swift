@@ -1,0 +1,103 @@
+import LinearAlgebra
+import Runtime
+
+extension Model {
+    /// A workspace for measuring `count` samples, in pieces if they are many.
+    public func measuringWorkspace(count: Int, backward: Bool = false) throws -> Workspace {
+        try BLAS.reserve()
+        return try Workspace(
+            architecture, capacity: min(count, Workspace.measuringRows(architecture)),
+            backward: backward)
+    }
+
+    /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace.
+    public static func forEachPiece(
+        of total: Int, _ workspace: Workspace, _ body: (_ first: Int, _ count: Int) throws -> Void
+    ) rethrows {
+        var first = 0
+        while first < total {
+            let count = min(workspace.capacity, total - first)
+            try body(first, count)
+            first += count
+        }
+    }
+
+    /// The loss of a valid batch.
+    public func loss(_ batch: Batch, _ loss: Loss, workspace: Workspace) -> Double {
+        let normalization = loss.normalization(
+            totalWeight: batch.totalWeight, outputs: architecture.outputWidth)
+        var sum = 0.0
+        Self.forEachPiece(of: batch.count, workspace) { first, count in
+            sum += workspace.loss(
+                parameters.pointer, batch: batch.slice(first, count), loss: loss,
+                normalization: normalization)
+        }
+        return sum
+    }
+
+    /// The loss of a valid batch, and its gradient into `gradient` (parameterCount).
+    public func gradient(
+        _ batch: Batch, _ loss: Loss, into gradient: UnsafeMutablePointer<Float>,
+        workspace: Workspace
+    ) -> Double {
+        let normalization = loss.normalization(
+            totalWeight: batch.totalWeight, outputs: architecture.outputWidth)
+        var sum = 0.0
+        Self.forEachPiece(of: batch.count, workspace) { first, count in
+            let piece = batch.slice(first, count)
+            sum += workspace.lossAndErrors(
+                parameters.pointer, batch: piece, loss: loss, normalization: normalization
+            ).loss
+            workspace.accumulateGradient(
+                of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)
+        }
+        return sum
+    }
+
+    /// Outputs of `count` samples into `out` (count x output width).
+    public func outputs(
+        _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>,
+        workspace: Workspace
+    ) {
+        let width = architecture.outputWidth
+        Self.forEachPiece(of: count, workspace) { first, count in
+            workspace.forward(
+                parameters.pointer, x: x + first * architecture.inputWidth, count: count)
+            (out + first * width).update(from: workspace.outputs, count: count * width)
+        }
+    }
+
+    /// The same as probabilities: the softmax of each row.
+    public func probabilities(
+        _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>,
+        workspace: Workspace
+    ) {
+        outputs(x, count: count, into: out, workspace: workspace)
+        softmaxRows(out, rows: count, width: architecture.outputWidth)
+    }
+
+    /// The class with the largest output of each sample.
+    public func labels(
+        _ x: UnsafePointer<Float>, count: Int, into labels: UnsafeMutablePointer<Int32>,
+        workspace: Workspace
+    ) {
+        let width = architecture.outputWidth
+        Self.forEachPiece(of: count, workspace) { first, count in
+            workspace.forward(
+                parameters.pointer, x: x + first * architecture.inputWidth, count: count)
+            for row in 0..<count {
+                labels[first + row] = Int32(
+                    truncatingIfNeeded: largestIndex(workspace.outputs + row * width, width))
+            }
+        }
+    }
+}
+
+/// Index of the largest value, the first of equals; NaN counts as smallest.
+public func largestIndex(_ values: UnsafePointer<Float>, _ count: Int) -> Int {
+    var best = 0
+    for i in 1..<max(count, 1) where values[i] > values[best] || (values[best].isNaN && !values[i].isNaN) {
+        best = i
+    }
+    return best
+}

@@ -1,0 +1,133 @@
+import LinearAlgebra
+import Runtime
+
+// Forward and backward passes over a batch that fits the workspace. Threads share a batch in two phases: rows of
+// samples go forward and back, then rows of the gradients are summed. No sum is ever split between threads, so
+// nothing has to be reduced, and one thread is used where a phase is too small to gain.
+
+/// What the parts of a pass share; lives on the caller's stack.
+private struct Job {
+    let pass: Pass
+    let parameters: UnsafePointer<Float>
+    let batch: Batch
+    let loss: Loss
+    let normalization: Double
+    let parts: Int
+    var target: UnsafeMutablePointer<Float>?
+    var alpha: Float = 1
+    var beta: Float = 0
+
+    /// Rows of part `part`: multiples of 16 but for the last.
+    @inline(__always)
+    func range(_ part: Int, of total: Int) -> (first: Int, count: Int) {
+        let blocks = (total + 15) / 16
+        let first = min(blocks * part / parts * 16, total)
+        let end = min(blocks * (part + 1) / parts * 16, total)
+        return (first, end - first)
+    }
+}
+
+extension Workspace {
+    /// Two multiply-adds a weight and sample; below this many one thread is as fast.
+    private static let smallestShare = 4_000_000
+
+    private func parts(rows: Int) -> Int {
+        let work = rows * architecture.parameterCount * 2
+        return min(
+            max(work / Self.smallestShare, 1), ThreadPool.shared.threadCount,
+            max((rows + 15) / 16, 1))
+    }
+
+    /// Outputs of the batch's samples, in `outputs`.
+    public func forward(
+        _ parameters: UnsafePointer<Float>, x: UnsafePointer<Float>, count: Int
+    ) {
+        var job = Job(
+            pass: pass, parameters: parameters,
+            batch: Batch(x: x, inputWidth: architecture.inputWidth, count: count),
+            loss: .crossEntropy, normalization: 1, parts: parts(rows: count))
+        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
+            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
+            let (first, count) = job.pointee.range(part, of: job.pointee.batch.count)
+            guard count > 0 else { return }
+            job.pointee.pass.forward(
+                job.pointee.parameters, job.pointee.batch.x, first: first, count: count)
+        }
+    }
+
+    /// The batch's share of the loss; its outputs stay in `outputs`.
+    public func loss(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, normalization: Double
+    ) -> Double {
+        forward(parameters, x: batch.x, count: batch.count)
+        return loss.evaluate(
+            outputs, width: architecture.outputWidth, batch: batch, normalization: normalization,
+            delta: nil)
+    }
+
+    /// Forward and backward: the batch's share of the loss, activations and errors of every layer. The result says
+    /// too whether all errors of the outputs are finite.
+    public func lossAndErrors(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, normalization: Double
+    ) -> (loss: Double, isFinite: Bool) {
+        var job = Job(
+            pass: pass, parameters: parameters, batch: batch, loss: loss,
+            normalization: normalization, parts: parts(rows: batch.count))
+        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
+            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
+            job.pointee.lossAndErrors(part)
+        }
+        var sum = 0.0
+        for part in 0..<job.parts { sum += job.pass.partialLosses[part] }
+        guard sum.isFinite, let errors = job.pass.errors else { return (sum, false) }
+        let last = job.pass.place(of: job.pass.layerCount - 1, in: errors)
+        return (sum, allFinite(last, count: batch.count * architecture.outputWidth))
+    }
+
+    /// target <- beta target + alpha (gradient of the batch's share), after `lossAndErrors` of the same batch.
+    /// With target = parameters and alpha = -rate this is the step of plain SGD.
+    public func accumulateGradient(
+        of batch: Batch, into target: UnsafeMutablePointer<Float>, alpha: Float, beta: Float
+    ) {
+        var job = Job(
+            pass: pass, parameters: UnsafePointer(target), batch: batch, loss: .crossEntropy,
+            normalization: 1, parts: parts(rows: batch.count), target: target, alpha: alpha,
+            beta: beta)
+        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
+            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
+            job.pointee.accumulate(part)
+        }
+    }
+}
+
+extension Job {
+    fileprivate func lossAndErrors(_ part: Int) {
+        let (first, count) = range(part, of: batch.count)
+        partialLoss(part, 0)
+        guard count > 0, let errors = pass.errors else { return }
+        pass.forward(parameters, batch.x, first: first, count: count)
+        let width = pass.layers[pass.layerCount - 1].outputs
+        let last = pass.place(of: pass.layerCount - 1, in: errors)
+        partialLoss(
+            part,
+            loss.evaluate(
+                pass.outputs + first * width, width: width, batch: batch.slice(first, count),
+                normalization: normalization, delta: last + first * width))
+        pass.backward(parameters, errors, first: first, count: count)
+    }
+
+    private func partialLoss(_ part: Int, _ value: Double) {
+        pass.partialLosses[part] = value
+    }
+
+    fileprivate func accumulate(_ part: Int) {
+        guard let target, let errors = pass.errors else { return }
+        for m in 0..<pass.layerCount {
+            let (first, count) = range(part, of: pass.layers[m].outputs)
+            guard count > 0 else { continue }
+            pass.accumulate(
+                layer: m, rows: batch.count, first: first, count: count, x: batch.x, errors: errors,
+                into: target, alpha: alpha, beta: beta)
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import LinearAlgebra
+import Runtime
+
+/// Activations and errors of up to `capacity` samples: what a forward and a backward pass write.
+///
+/// Made once and used again; the passes allocate nothing.
+public final class Workspace: @unchecked Sendable {
+    /// Larger batches that are only measured go through in pieces of this many samples: at most 1,024, and fewer
+    /// where a layer is so wide that a piece would take more than 16 MiB.
+    public static func measuringRows(_ architecture: Architecture) -> Int {
+        let widest = architecture.widths.reduce(1) { max($0, $1) }
+        return min(max((4 << 20) / widest, 1), 1_024)
+    }
+
+    public let architecture: Architecture
+    public private(set) var capacity: Int
+    // Layer m has its outputs at column offset sum(widths[1 ... m]) * capacity; rows x width within.
+    private var activationStorage: Buffer<Float>
+    private var errorStorage: Buffer<Float>?
+    private let partialLosses: Buffer<Double>
+
+    public init(_ architecture: Architecture, capacity: Int, backward: Bool) throws {
+        self.architecture = architecture
+        self.capacity = capacity
+        let elements = try Self.elements(architecture, capacity)
+        activationStorage = try Buffer(count: elements)
+        errorStorage = backward ? try Buffer(count: elements) : nil
+        partialLosses = try Buffer(repeating: 0, count: ThreadPool.maximumThreadCount)
+    }
+
+    /// Room for `rows` samples; what is there is lost when it grows. On failure nothing changes.
+    public func reserve(_ rows: Int) throws {
+        guard rows > capacity else { return }
+        let elements = try Self.elements(architecture, rows)
+        let activations = try Buffer<Float>(count: elements)
+        if errorStorage != nil { errorStorage = try Buffer(count: elements) }
+        activationStorage = activations
+        capacity = rows
+    }
+
+    private static func elements(_ architecture: Architecture, _ rows: Int) throws -> Int {
+        try Memory.product(architecture.widths.dropFirst().reduce(0, +), rows)
+    }
+
+    /// The pointers of a pass; valid while the workspace lives and does not grow.
+    var pass: Pass {
+        Pass(
+            layers: UnsafePointer(architecture.layers.pointer), layerCount: architecture.layerCount,
+            activation: architecture.activation, activations: activationStorage.pointer,
+            errors: errorStorage?.pointer, capacity: capacity, partialLosses: partialLosses.pointer)
+    }
+
+    /// Outputs of the last layer after a forward pass: rows x output width.
+    public var outputs: UnsafeMutablePointer<Float> { pass.outputs }
+}
+
+/// One batch on its way through the network: plain pointers, so that the hot path counts no references.
+struct Pass {
+    let layers: UnsafePointer<LayerShape>
+    let layerCount: Int
+    let activation: Activation
+    let activations: UnsafeMutablePointer<Float>
+    let errors: UnsafeMutablePointer<Float>?
+    let capacity: Int
+    let partialLosses: UnsafeMutablePointer<Double>
+
+    var outputs: UnsafeMutablePointer<Float> { place(of: layerCount - 1, in: activations) }
+
+    /// Where layer `layer` keeps its rows.
+    @inline(__always)
+    func place(of layer: Int, in storage: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+        var columns = 0
+        for m in 0..<layer { columns &+= layers[m].outputs }
+        return storage + columns * capacity
+    }
+
+    // Shapes: x: rows x inputs; W: outputs x inputs; h, delta: rows x outputs.
+
+    /// Rows first ..< first + count through all layers.
+    func forward(
+        _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>, first: Int, count: Int
+    ) {
+        var input = x + first * layers[0].inputs
+        for m in 0..<layerCount {
+            let layer = layers[m]
+            let output = place(of: m, in: activations) + first * layer.outputs
+            BLAS.multiply(
+                input, stride: layer.inputs,
+                parameters + layer.weightOffset, .yes, stride: layer.inputs,
+                into: output, stride: layer.outputs, m: count, n: layer.outputs, k: layer.inputs)
+            let bias = layer.hasBias ? parameters + layer.biasOffset : nil
+            if m < layerCount - 1 {
+                activation.apply(output, rows: count, width: layer.outputs, bias: bias)
+            } else if let bias {
+                addBias(output, rows: count, width: layer.outputs, bias: bias)
+            }
+            input = UnsafePointer(output)
+        }
+    }
+
+    /// Errors of the hidden layers from those of the last: delta_m = (delta_(m+1) W_(m+1)) * f'(z_m).
+    func backward(
+        _ parameters: UnsafePointer<Float>, _ errors: UnsafeMutablePointer<Float>, first: Int,
+        count: Int
+    ) {
+        for m in stride(from: layerCount - 1, to: 0, by: -1) {
+            let layer = layers[m]
+            let delta = place(of: m, in: errors) + first * layer.outputs
+            let below = place(of: m - 1, in: errors) + first * layer.inputs
+            BLAS.multiply(
+                delta, stride: layer.outputs,
+                parameters + layer.weightOffset, stride: layer.inputs,
+                into: below, stride: layer.inputs, m: count, n: layer.inputs, k: layer.outputs)
+            activation.multiplyByDerivative(
+                below, h: place(of: m - 1, in: activations) + first * layer.inputs,
+                count: count * layer.inputs)
+        }
+    }
+
+    /// target <- beta target + alpha gradient, for rows `first ..< first + count` of W_m and b_m.
+    func accumulate(
+        layer m: Int, rows: Int, first: Int, count: Int, x: UnsafePointer<Float>,
+        errors: UnsafeMutablePointer<Float>, into target: UnsafeMutablePointer<Float>,
+        alpha: Float, beta: Float
+    ) {
+        let layer = layers[m]
+        let delta = place(of: m, in: errors)
+        let input = m == 0 ? x : UnsafePointer(place(of: m - 1, in: activations))
+        BLAS.multiply(
+            delta + first, .yes, stride: layer.outputs, input, stride: layer.inputs,
+            into: target + layer.weightOffset + first * layer.inputs, stride: layer.inputs,
+            m: count, n: layer.inputs, k: rows, alpha: alpha, beta: beta)
+        guard layer.hasBias else { return }
+        let bias = target + layer.biasOffset
+        if beta == 0 {
+            (bias + first).update(repeating: 0, count: count)
+        } else if beta != 1 {
+            for i in first..<first + count { bias[i] *= beta }
+        }
+        for row in 0..<rows {
+            addScaled(
+                delta + row * layer.outputs + first, by: alpha, to: bias + first, count: count)
+        }
+    }
+}

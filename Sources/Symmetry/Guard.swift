@@ -1,0 +1,85 @@
+import Glibc
+import Networks
+import Runtime
+
+/// What a move must not change: the loss and the outputs on a batch, measured before and after it on the same
+/// samples.
+struct Guard {
+    let model: Model
+    let batch: Batch
+    let loss: Loss
+    let workspace: Workspace
+    private let before: Buffer<Float>
+    private let after: Buffer<Float>
+    private(set) var lossBefore = Double.nan
+    private(set) var lossAfter = Double.nan
+
+    /// Measures the model where it stands.
+    init(_ model: Model, _ batch: Batch, _ loss: Loss, workspace: Workspace) throws {
+        self.model = model
+        self.batch = batch
+        self.loss = loss
+        self.workspace = workspace
+        let elements = try Memory.product(batch.count, model.architecture.outputWidth)
+        before = try Buffer(count: elements)
+        after = try Buffer(count: elements)
+        lossBefore = measure(into: before)
+    }
+
+    /// Measures it again after a move.
+    mutating func measureAfter() {
+        lossAfter = measure(into: after)
+    }
+
+    private func measure(into outputs: Buffer<Float>) -> Double {
+        let width = model.architecture.outputWidth
+        let normalization = loss.normalization(totalWeight: batch.totalWeight, outputs: width)
+        var sum = 0.0
+        Model.forEachPiece(of: batch.count, workspace) { first, count in
+            sum += workspace.loss(
+                model.parameters.pointer, batch: batch.slice(first, count), loss: loss,
+                normalization: normalization)
+            (outputs.pointer + first * width).update(from: workspace.outputs, count: count * width)
+        }
+        return sum
+    }
+
+    /// Both losses are numbers.
+    var isFinite: Bool { lossBefore.isFinite && lossAfter.isFinite }
+
+    /// |L1 - L0| <= tolerance |L0| + what rounding alone may do to a float network.
+    func keepsLoss(tolerance: Double) -> Bool {
+        abs(lossAfter - lossBefore) <= tolerance * abs(lossBefore) + rounding
+    }
+
+    private var rounding: Double {
+        switch loss {
+        case .crossEntropy:
+            return 1e-7 * before.elements.reduce(0) { max($0, Double(abs($1))) }
+        case .meanSquaredError, .halfSquaredError:
+            let meanSquare = squaredNorm(before.pointer, count: before.count) / Double(before.count)
+            return 1e-6 * meanSquare.squareRoot() * abs(lossBefore).squareRoot()
+        }
+    }
+
+    /// The largest change of an output over the range of the outputs.
+    var outputChange: Double {
+        var low = Double.infinity
+        var high = -Double.infinity
+        var change = 0.0
+        for i in 0..<before.count {
+            let value = Double(before.pointer[i])
+            low = min(low, value)
+            high = max(high, value)
+            change = max(change, abs(Double(after.pointer[i]) - value))
+        }
+        // One output for all samples has no range: then relative to its size.
+        let range = high > low ? high - low : max(abs(high), abs(low))
+        return change == 0 ? 0 : change / range
+    }
+
+    /// Not one bit of an output changed.
+    var outputsAreIdentical: Bool {
+        memcmp(before.pointer, after.pointer, before.count * MemoryLayout<Float>.size) == 0
+    }
+}

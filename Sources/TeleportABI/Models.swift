@@ -1,0 +1,304 @@
+import CTeleport
+import Glibc
+import Networks
+import Runtime
+
+// Header section 4: models.
+
+extension tp_model_config {
+    static var defaults: tp_model_config {
+        var config = tp_model_config()
+        let options = ModelOptions()
+        config.activation = options.activation.rawValue
+        config.negative_slope = options.negativeSlope
+        config.bias = options.hasBias ? 1 : 0
+        config.initialization = options.initialization.rawValue
+        config.seed = options.seed
+        return config
+    }
+
+    fileprivate init(_ options: ModelOptions) {
+        self = .defaults
+        activation = options.activation.rawValue
+        negative_slope = options.negativeSlope
+        bias = options.hasBias ? 1 : 0
+        initialization = options.initialization.rawValue
+        seed = options.seed
+    }
+}
+
+extension ModelOptions {
+    fileprivate init(_ config: UnsafePointer<tp_model_config>?) throws {
+        let config = try readConfig(config, defaults: .defaults, "config")
+        self.init()
+        activation = try member(config.activation, ActivationKind.self, "activation")
+        negativeSlope = config.negative_slope
+        hasBias = try flag(config.bias, "bias")
+        initialization = try member(config.initialization, Initialization.self, "initialization")
+        seed = config.seed
+    }
+}
+
+@_cdecl("tp_model_config_init") @implementation
+public func tp_model_config_init(
+    _ config: UnsafeMutablePointer<tp_model_config>?, _ struct_size: Int
+) -> tp_status {
+    call { try initialize(config, size: struct_size, with: .defaults, "config") }
+}
+
+@_cdecl("tp_model_create_mlp") @implementation
+public func tp_model_create_mlp(
+    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ widths: UnsafePointer<Int32>?, _ count: Int,
+    _ config: UnsafePointer<tp_model_config>?
+) -> tp_status {
+    call {
+        try create(out) {
+            let widths = try widths.required("widths")
+            guard count >= 0, count <= Architecture.maximumWidthCount else {
+                throw TeleportError.invalid(
+                    "count is \(UInt(bitPattern: count)); a model has 2 to \(Architecture.maximumWidthCount) widths"
+                )
+            }
+            return try Model(
+                widths: (0..<count).map { Int(widths[$0]) }, options: try ModelOptions(config))
+        }
+    }
+}
+
+@_cdecl("tp_model_clone") @implementation
+public func tp_model_clone(
+    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?
+) -> tp_status {
+    call { try create(out) { try Model(copying: try model.object(Model.self, "model")) } }
+}
+
+@_cdecl("tp_model_free") @implementation
+public func tp_model_free(_ model: OpaquePointer?) {
+    model.release(Model.self)
+}
+
+@_cdecl("tp_model_layer_count") @implementation
+public func tp_model_layer_count(_ model: OpaquePointer?) -> Int32 {
+    let model = try? model.object(Model.self, "model")
+    return Int32(truncatingIfNeeded: model?.architecture.layerCount ?? 0)
+}
+
+@_cdecl("tp_model_parameter_count") @implementation
+public func tp_model_parameter_count(_ model: OpaquePointer?) -> Int64 {
+    let model = try? model.object(Model.self, "model")
+    return Int64(model?.architecture.parameterCount ?? 0)
+}
+
+@_cdecl("tp_model_layer_shape") @implementation
+public func tp_model_layer_shape(
+    _ model: OpaquePointer?, _ layer: Int32, _ outputs_out: UnsafeMutablePointer<Int32>?,
+    _ inputs_out: UnsafeMutablePointer<Int32>?
+) -> tp_status {
+    call {
+        let shape = try model.object(Model.self, "model").shape(ofLayer: Int(layer))
+        outputs_out?.pointee = Int32(truncatingIfNeeded: shape.outputs)
+        inputs_out?.pointee = Int32(truncatingIfNeeded: shape.inputs)
+    }
+}
+
+@_cdecl("tp_model_widths") @implementation
+public func tp_model_widths(
+    _ model: OpaquePointer?, _ widths: UnsafeMutablePointer<Int32>?, _ capacity: Int
+) -> tp_status {
+    call {
+        let architecture = try model.object(Model.self, "model").architecture
+        let widths = try widths.required("widths")
+        try requireCapacity(capacity, architecture.widths.count, "widths")
+        for (index, width) in architecture.widths.enumerated() {
+            widths[index] = Int32(truncatingIfNeeded: width)
+        }
+    }
+}
+
+@_cdecl("tp_model_get_config") @implementation
+public func tp_model_get_config(
+    _ model: OpaquePointer?, _ config: UnsafeMutablePointer<tp_model_config>?
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        try writeOutput(
+            tp_model_config(model.options), to: try config.required("config"), "config")
+    }
+}
+
+@_cdecl("tp_model_get_layer") @implementation
+public func tp_model_get_layer(
+    _ model: OpaquePointer?, _ layer: Int32, _ weights: UnsafeMutablePointer<Float>?,
+    _ weights_capacity: Int, _ bias: UnsafeMutablePointer<Float>?, _ bias_capacity: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let shape = try model.shape(ofLayer: Int(layer))
+        if weights != nil { try requireCapacity(weights_capacity, shape.weightCount, "weights") }
+        if bias != nil {
+            try requireBias(shape)
+            try requireCapacity(bias_capacity, shape.outputs, "bias")
+        }
+        let parameters = model.parameters.pointer
+        weights?.update(from: parameters + shape.weightOffset, count: shape.weightCount)
+        bias?.update(from: parameters + shape.biasOffset, count: shape.outputs)
+    }
+}
+
+@_cdecl("tp_model_set_layer") @implementation
+public func tp_model_set_layer(
+    _ model: OpaquePointer?, _ layer: Int32, _ weights: UnsafePointer<Float>?,
+    _ weights_count: Int, _ bias: UnsafePointer<Float>?, _ bias_count: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let shape = try model.shape(ofLayer: Int(layer))
+        try requireCount(weights_count, weights == nil ? 0 : shape.weightCount, "weights")
+        if bias != nil { try requireBias(shape) }
+        try requireCount(bias_count, bias == nil ? 0 : shape.outputs, "bias")
+        // Both are checked before either is written.
+        if let bias { try requireFinite(bias, shape.outputs, "bias") }
+        if let weights {
+            try requireFinite(weights, shape.weightCount, "weights")
+            (model.parameters.pointer + shape.weightOffset).update(
+                from: weights, count: shape.weightCount)
+        }
+        if let bias {
+            (model.parameters.pointer + shape.biasOffset).update(from: bias, count: shape.outputs)
+        }
+    }
+}
+
+private func requireBias(_ shape: LayerShape) throws {
+    guard shape.hasBias else {
+        throw TeleportError.invalid("bias is given, but the model has no biases")
+    }
+}
+
+private func requireFinite(_ values: UnsafePointer<Float>, _ count: Int, _ name: StaticString) throws {
+    for i in 0..<count where !values[i].isFinite {
+        throw TeleportError(.notFinite, "\(name)[\(i)] is \(values[i])")
+    }
+}
+
+@_cdecl("tp_model_get_parameters") @implementation
+public func tp_model_get_parameters(
+    _ model: OpaquePointer?, _ parameters: UnsafeMutablePointer<Float>?, _ capacity: Int
+) -> tp_status {
+    call {
+        let source = try model.object(Model.self, "model").parameters
+        let parameters = try parameters.required("parameters")
+        try requireCapacity(capacity, source.count, "parameters")
+        parameters.update(from: source.pointer, count: source.count)
+    }
+}
+
+@_cdecl("tp_model_set_parameters") @implementation
+public func tp_model_set_parameters(
+    _ model: OpaquePointer?, _ parameters: UnsafePointer<Float>?, _ count: Int
+) -> tp_status {
+    call {
+        let target = try model.object(Model.self, "model").parameters
+        let parameters = try parameters.required("parameters")
+        try requireCount(count, target.count, "parameters")
+        try requireFinite(parameters, count, "parameters")
+        target.pointer.update(from: parameters, count: count)
+    }
+}
+
+// Strings.
+
+private func text(_ pointer: UnsafePointer<CChar>, _ name: StaticString) throws -> String {
+    guard let text = String(validatingCString: pointer) else {
+        throw TeleportError.invalid("\(name) is not UTF-8")
+    }
+    return text
+}
+
+@_cdecl("tp_model_set_metadata") @implementation
+public func tp_model_set_metadata(
+    _ model: OpaquePointer?, _ key: UnsafePointer<CChar>?, _ value: UnsafePointer<CChar>?
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let key = try text(try key.required("key"), "key")
+        try model.metadata.set(key, to: try value.map { try text($0, "value") })
+    }
+}
+
+@_cdecl("tp_model_get_metadata") @implementation
+public func tp_model_get_metadata(
+    _ model: OpaquePointer?, _ key: UnsafePointer<CChar>?, _ buffer: UnsafeMutablePointer<CChar>?,
+    _ capacity: Int, _ length_out: UnsafeMutablePointer<Int>?
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let key = try text(try key.required("key"), "key")
+        guard let value = model.metadata[key] else {
+            throw TeleportError(.notFound, "the model has no metadata key \"\(key)\"")
+        }
+        let bytes = value.utf8CString
+        length_out?.pointee = bytes.count - 1
+        guard buffer != nil || capacity != 0 else { return }
+        let buffer = try buffer.required("buffer")
+        try requireCapacity(capacity, bytes.count, "buffer")
+        bytes.withUnsafeBufferPointer { source in
+            guard let base = source.baseAddress else { return }
+            buffer.update(from: base, count: source.count)
+        }
+    }
+}
+
+// Prediction.
+
+/// Checks the samples of a prediction; false when there are none.
+private func checkSamples(
+    _ model: Model, _ x: UnsafePointer<Float>?, _ width: Int64, _ count: Int64
+) throws -> UnsafePointer<Float>? {
+    guard count >= 0 else { throw TeleportError.invalid("count is \(count)") }
+    guard width == Int64(model.architecture.inputWidth) else {
+        throw TeleportError(
+            .shapeMismatch,
+            "x_width is \(width) but the model takes \(model.architecture.inputWidth) values a sample")
+    }
+    _ = try Memory.product(try Memory.product(Int(count), Int(width)), MemoryLayout<Float>.size)
+    return count == 0 ? nil : try x.required("x")
+}
+
+@_cdecl("tp_model_predict") @implementation
+public func tp_model_predict(
+    _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
+    _ kind: tp_output, _ out: UnsafeMutablePointer<Float>?, _ capacity: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        guard kind == TP_OUTPUT_RAW || kind == TP_OUTPUT_PROBABILITIES else {
+            throw TeleportError.invalid("kind is \(kind.rawValue), which is none of its values")
+        }
+        guard let x = try checkSamples(model, x, x_width, count) else { return }
+        let out = try out.required("out")
+        try requireCapacity(
+            capacity, try Memory.product(Int(count), model.architecture.outputWidth), "out")
+        let workspace = try model.measuringWorkspace(count: Int(count))
+        if kind == TP_OUTPUT_RAW {
+            model.outputs(x, count: Int(count), into: out, workspace: workspace)
+        } else {
+            model.probabilities(x, count: Int(count), into: out, workspace: workspace)
+        }
+    }
+}
+
+@_cdecl("tp_model_predict_labels") @implementation
+public func tp_model_predict_labels(
+    _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
+    _ labels: UnsafeMutablePointer<Int32>?, _ capacity: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        guard let x = try checkSamples(model, x, x_width, count) else { return }
+        let labels = try labels.required("labels")
+        try requireCapacity(capacity, Int(count), "labels")
+        let workspace = try model.measuringWorkspace(count: Int(count))
+        model.labels(x, count: Int(count), into: labels, workspace: workspace)
+    }
+}

@@ -1,0 +1,185 @@
+import CTeleport
+import Networks
+import Runtime
+import Symmetry
+
+// Header section 7: teleports.
+
+extension tp_teleport_config {
+    static var defaults: tp_teleport_config {
+        let options = TeleportOptions()
+        var config = tp_teleport_config()
+        config.group = options.group.rawValue
+        config.search = options.search.rawValue
+        config.objective = options.objective.rawValue
+        config.state = options.state.rawValue
+        config.radius = options.radius
+        config.steps = Int32(options.steps)
+        config.candidates = Int32(options.candidates)
+        config.layer = -1
+        config.rollout_steps = Int32(options.rolloutSteps)
+        config.rollout_batch = Int32(options.rolloutBatch)
+        config.exact = 0
+        config.learning_rate = options.learningRate
+        config.loss_tolerance = options.lossTolerance
+        config.held_out_tolerance = options.heldOutTolerance
+        config.seed = options.seed
+        return config
+    }
+}
+
+extension TeleportOptions {
+    init(_ config: UnsafePointer<tp_teleport_config>?) throws {
+        let config = try readConfig(config, defaults: .defaults, "config")
+        self.init()
+        group = try member(config.group, Group.self, "group")
+        search = try member(config.search, Search.self, "search")
+        objective = try member(config.objective, Objective.self, "objective")
+        state = try member(config.state, StatePolicy.self, "state")
+        radius = config.radius
+        steps = Int(config.steps)
+        candidates = Int(config.candidates)
+        layer = config.layer == -1 ? nil : Int(config.layer)
+        rolloutSteps = Int(config.rollout_steps)
+        rolloutBatch = Int(config.rollout_batch)
+        exact = try flag(config.exact, "exact")
+        learningRate = config.learning_rate
+        lossTolerance = config.loss_tolerance
+        heldOutTolerance = config.held_out_tolerance
+        heldOut = try config.held_out.map { try Batch($0, "held_out") }
+        seed = config.seed
+        try validate()
+    }
+}
+
+extension tp_teleport_report {
+    init(_ report: TeleportReport) {
+        self.init()
+        struct_size = MemoryLayout<tp_teleport_report>.size
+        accepted = report.accepted ? 1 : 0
+        outcome = report.outcome.rawValue
+        group = report.group.rawValue
+        search = report.search.rawValue
+        layer = Int32(truncatingIfNeeded: report.layer ?? -1)
+        halves_shared = report.halvesShared ? 1 : 0
+        steps = Int32(truncatingIfNeeded: report.steps)
+        backtracks = Int32(truncatingIfNeeded: report.backtracks)
+        candidates = Int32(truncatingIfNeeded: report.candidates)
+        refused = Int32(truncatingIfNeeded: report.refused)
+        rank = Int32(truncatingIfNeeded: report.rank)
+        radius = report.radius
+        loss_before = report.lossBefore
+        loss_after = report.lossAfter
+        held_out_before = report.heldOutBefore
+        held_out_after = report.heldOutAfter
+        gradient_norm2_before = report.gradientNorm2Before
+        gradient_norm2_after = report.gradientNorm2After
+        output_change = report.outputChange
+        condition = report.condition
+        fit_residual = report.fitResidual
+        score_before = report.scoreBefore
+        score_after = report.scoreAfter
+        seconds = report.seconds
+    }
+}
+
+@_cdecl("tp_teleport_config_init") @implementation
+public func tp_teleport_config_init(
+    _ config: UnsafeMutablePointer<tp_teleport_config>?, _ struct_size: Int
+) -> tp_status {
+    call { try initialize(config, size: struct_size, with: .defaults, "config") }
+}
+
+@_cdecl("tp_teleport_report_init") @implementation
+public func tp_teleport_report_init(
+    _ report: UnsafeMutablePointer<tp_teleport_report>?, _ struct_size: Int
+) -> tp_status {
+    call {
+        try initialize(
+            report, size: struct_size, with: tp_teleport_report(TeleportReport()), "report")
+    }
+}
+
+@_cdecl("tp_teleport_outcome_string") @implementation
+public func tp_teleport_outcome_string(_ outcome: tp_teleport_outcome) -> UnsafePointer<CChar>? {
+    let text: StaticString
+    switch outcome {
+    case TP_TELEPORT_NONE: text = "no teleport was tried"
+    case TP_TELEPORT_ACCEPTED: text = "accepted"
+    case TP_TELEPORT_STAYED: text = "no candidate was better than staying"
+    case TP_TELEPORT_LOSS_CHANGED: text = "put back: the loss on the batch changed past its tolerance"
+    case TP_TELEPORT_HELD_OUT_CHANGED:
+        text = "put back: the loss on held-out samples changed past its tolerance"
+    case TP_TELEPORT_NOT_FINITE: text = "put back: a weight, loss or gradient is not finite"
+    case TP_TELEPORT_UNDONE: text = "put back: training diverged soon after it"
+    case TP_TELEPORT_INEXACT: text = "put back: a weight left the range of normal floats"
+    default: text = "unknown outcome"
+    }
+    return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+@_cdecl("tp_model_can_teleport") @implementation
+public func tp_model_can_teleport(
+    _ model: OpaquePointer?, _ config: UnsafePointer<tp_teleport_config>?
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        try TeleportOptions(config).validate(for: model.architecture)
+    }
+}
+
+@_cdecl("tp_model_teleport") @implementation
+public func tp_model_teleport(
+    _ model: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?, _ loss: tp_loss,
+    _ config: UnsafePointer<tp_teleport_config>?,
+    _ report_out: UnsafeMutablePointer<tp_teleport_report>?
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        try checkOutput(report_out, "report_out")
+        let teleport = try Teleport(
+            model, try Batch(batch), try lossMember(loss), try TeleportOptions(config))
+        let report = try teleport.run()
+        try writeOutput(tp_teleport_report(report), to: report_out, "report_out")
+    }
+}
+
+@_cdecl("tp_model_apply_scaling") @implementation
+public func tp_model_apply_scaling(
+    _ model: OpaquePointer?, _ layer: Int32, _ scale: UnsafePointer<Float>?, _ count: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        try model.applyScaling(
+            hiddenLayer: Int(layer), factors: try scale.required("scale"), count: count)
+    }
+}
+
+@_cdecl("tp_model_scaling_gradient_norm") @implementation
+public func tp_model_scaling_gradient_norm(
+    _ model: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?, _ loss: tp_loss,
+    _ log_scale: UnsafePointer<Double>?, _ count: Int, _ phi_out: UnsafeMutablePointer<Double>?,
+    _ gradient: UnsafeMutablePointer<Double>?, _ capacity: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let batch = try Batch(batch)
+        let loss = try lossMember(loss)
+        let log_scale = try log_scale.required("log_scale")
+        let phi_out = try phi_out.required("phi_out")
+        try Scaling.requireHomogeneous(model.architecture)
+        let units = model.architecture.hiddenUnitCount
+        try requireCount(count, units, "log_scale")
+        if gradient != nil { try requireCapacity(capacity, units, "gradient") }
+        for i in 0..<units where !log_scale[i].isFinite {
+            throw TeleportError(.notFinite, "log_scale[\(i)] is \(log_scale[i])")
+        }
+        try batch.validate(for: model.architecture, loss: loss)
+        let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
+        let weightGradient = try Buffer<Float>(count: model.parameters.count)
+        _ = model.gradient(batch, loss, into: weightGradient.pointer, workspace: workspace)
+        let objective = try ScalingObjective(
+            model.architecture, gradient: weightGradient.pointer)
+        phi_out.pointee = objective.value(log_scale, gradient: gradient)
+    }
+}

@@ -1,0 +1,221 @@
+import CShims
+import CTeleport
+import Datasets
+import Networks
+import Optimization
+import Runtime
+import Symmetry
+import Training
+
+// Header section 8: training.
+
+extension tp_optimizer_config {
+    static var defaults: tp_optimizer_config {
+        let options = OptimizerOptions()
+        var config = tp_optimizer_config()
+        config.optimizer = options.kind.rawValue
+        config.learning_rate = options.learningRate
+        return config
+    }
+}
+
+extension OptimizerOptions {
+    fileprivate init(_ config: UnsafePointer<tp_optimizer_config>?) throws {
+        let config = try readConfig(config, defaults: .defaults, "config")
+        try requireZero(config.reserved)
+        self.init()
+        kind = try member(config.optimizer, OptimizerKind.self, "optimizer")
+        learningRate = config.learning_rate
+    }
+}
+
+@_cdecl("tp_optimizer_config_init") @implementation
+public func tp_optimizer_config_init(
+    _ config: UnsafeMutablePointer<tp_optimizer_config>?, _ struct_size: Int
+) -> tp_status {
+    call { try initialize(config, size: struct_size, with: .defaults, "config") }
+}
+
+@_cdecl("tp_trainer_create") @implementation
+public func tp_trainer_create(
+    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ model: OpaquePointer?, _ loss: tp_loss,
+    _ config: UnsafePointer<tp_optimizer_config>?
+) -> tp_status {
+    call {
+        try create(out) {
+            try Trainer(
+                try model.object(Model.self, "model"), loss: try lossMember(loss),
+                options: try OptimizerOptions(config))
+        }
+    }
+}
+
+@_cdecl("tp_trainer_free") @implementation
+public func tp_trainer_free(_ trainer: OpaquePointer?) {
+    trainer.release(Trainer.self)
+}
+
+@_cdecl("tp_trainer_step") @implementation
+public func tp_trainer_step(
+    _ trainer: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?,
+    _ loss_out: UnsafeMutablePointer<Double>?
+) -> tp_status {
+    call {
+        let trainer = try trainer.object(Trainer.self, "trainer")
+        let value = try trainer.takeStep(try Batch(batch))
+        loss_out?.pointee = value
+    }
+}
+
+@_cdecl("tp_trainer_apply_gradient") @implementation
+public func tp_trainer_apply_gradient(
+    _ trainer: OpaquePointer?, _ gradient: UnsafePointer<Float>?, _ count: Int
+) -> tp_status {
+    call {
+        let trainer = try trainer.object(Trainer.self, "trainer")
+        try trainer.apply(gradient: try gradient.required("gradient"), count: count)
+    }
+}
+
+@_cdecl("tp_trainer_teleport") @implementation
+public func tp_trainer_teleport(
+    _ trainer: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?,
+    _ config: UnsafePointer<tp_teleport_config>?,
+    _ report_out: UnsafeMutablePointer<tp_teleport_report>?
+) -> tp_status {
+    call {
+        let trainer = try trainer.object(Trainer.self, "trainer")
+        try checkOutput(report_out, "report_out")
+        let report = try trainer.teleport(try Batch(batch), try TeleportOptions(config))
+        try writeOutput(tp_teleport_report(report), to: report_out, "report_out")
+    }
+}
+
+@_cdecl("tp_trainer_undo_teleport") @implementation
+public func tp_trainer_undo_teleport(_ trainer: OpaquePointer?) -> tp_status {
+    call { try trainer.object(Trainer.self, "trainer").undoTeleport() }
+}
+
+@_cdecl("tp_trainer_epoch") @implementation
+public func tp_trainer_epoch(_ trainer: OpaquePointer?) -> Int64 {
+    Int64((try? trainer.object(Trainer.self, "trainer"))?.epoch ?? 0)
+}
+
+@_cdecl("tp_trainer_step_count") @implementation
+public func tp_trainer_step_count(_ trainer: OpaquePointer?) -> Int64 {
+    Int64((try? trainer.object(Trainer.self, "trainer"))?.stepCount ?? 0)
+}
+
+@_cdecl("tp_trainer_learning_rate") @implementation
+public func tp_trainer_learning_rate(_ trainer: OpaquePointer?) -> Double {
+    (try? trainer.object(Trainer.self, "trainer"))?.learningRate ?? .nan
+}
+
+@_cdecl("tp_trainer_set_learning_rate") @implementation
+public func tp_trainer_set_learning_rate(
+    _ trainer: OpaquePointer?, _ learning_rate: Double
+) -> tp_status {
+    call { try trainer.object(Trainer.self, "trainer").setLearningRate(learning_rate) }
+}
+
+@_cdecl("tp_trainer_model") @implementation
+public func tp_trainer_model(
+    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ trainer: OpaquePointer?
+) -> tp_status {
+    call { try create(out) { try trainer.object(Trainer.self, "trainer").model } }
+}
+
+// Runs.
+
+extension tp_run_config {
+    static var defaults: tp_run_config {
+        let options = RunOptions()
+        var config = tp_run_config()
+        config.epochs = Int32(options.epochs)
+        config.batch_size = Int32(options.batchSize)
+        config.seed = options.seed
+        config.shuffle = options.shuffle ? 1 : 0
+        config.drop_last = options.dropLast ? 1 : 0
+        config.teleports_per_epoch = Int32(options.teleportsPerEpoch)
+        config.teleport_samples = Int32(options.teleportSamples)
+        config.watch_steps = Int32(options.watchSteps)
+        config.progress_interval = Int32(options.progressInterval)
+        return config
+    }
+}
+
+extension RunOptions {
+    fileprivate init(_ config: tp_run_config) throws {
+        self.init()
+        epochs = Int(config.epochs)
+        batchSize = Int(config.batch_size)
+        seed = config.seed
+        shuffle = try flag(config.shuffle, "shuffle")
+        dropLast = try flag(config.drop_last, "drop_last")
+        if let config = config.teleport { teleport = try TeleportOptions(config) }
+        let count = config.teleport_epoch_count
+        guard count >= 0, count <= 1 << 24 else {
+            throw TeleportError.invalid(
+                "teleport_epoch_count is \(UInt(bitPattern: count)); the most is \(1 << 24)")
+        }
+        if let epochs = config.teleport_epochs {
+            teleportEpochs = (0..<count).map { Int(epochs[$0]) }
+        } else if count > 0 {
+            throw TeleportError.invalid(
+                "teleport_epochs is NULL, but teleport_epoch_count is \(count)")
+        }
+        teleportsPerEpoch = Int(config.teleports_per_epoch)
+        teleportSamples = Int(config.teleport_samples)
+        watchSteps = Int(config.watch_steps)
+        progressInterval = Int(config.progress_interval)
+        try validate()
+    }
+}
+
+@_cdecl("tp_run_config_init") @implementation
+public func tp_run_config_init(
+    _ config: UnsafeMutablePointer<tp_run_config>?, _ struct_size: Int
+) -> tp_status {
+    call { try initialize(config, size: struct_size, with: .defaults, "config") }
+}
+
+/// Hands an event to the host; the pointers in it are valid during the call.
+private func deliver(
+    _ event: TrainingEvent, to callback: tp_event_callback, _ user_data: UnsafeMutableRawPointer?
+) -> Bool {
+    var result = tp_event()
+    result.struct_size = MemoryLayout<tp_event>.size
+    result.kind = event.kind.rawValue
+    result.epoch = Int64(event.epoch)
+    result.step = Int64(event.step)
+    result.step_in_epoch = Int64(event.stepInEpoch)
+    result.steps_per_epoch = Int64(event.stepsPerEpoch)
+    result.loss = event.loss
+    result.learning_rate = event.learningRate
+    result.seconds = event.seconds
+    result.valid_loss = event.validation?.loss ?? .nan
+    result.valid_accuracy = event.validation?.accuracy ?? .nan
+    guard let report = event.report else { return callback(&result, user_data) != 0 }
+    return withUnsafePointer(to: tp_teleport_report(report)) { report in
+        result.teleport = report
+        return callback(&result, user_data) != 0
+    }
+}
+
+@_cdecl("tp_trainer_run") @implementation
+public func tp_trainer_run(
+    _ trainer: OpaquePointer?, _ train: OpaquePointer?, _ valid: OpaquePointer?,
+    _ config: UnsafePointer<tp_run_config>?, _ progress: tp_event_callback?,
+    _ user_data: UnsafeMutableRawPointer?
+) -> tp_status {
+    callStoppable {
+        let trainer = try trainer.object(Trainer.self, "trainer")
+        let config = try readConfig(config, defaults: .defaults, "config")
+        return try trainer.run(
+            try train.object(Dataset.self, "train"),
+            validation: try valid.map { try Optional($0).object(Dataset.self, "valid") },
+            options: try RunOptions(config),
+            shouldStop: { config.stop_flag.map { shim_read_flag($0) != 0 } ?? false },
+            notify: { event in progress.map { deliver(event, to: $0, user_data) } ?? false })
+    }
+}

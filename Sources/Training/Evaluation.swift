@@ -1,0 +1,63 @@
+import Datasets
+import Networks
+import Runtime
+
+/// Loss and accuracy over a data set; the fields of `tp_metrics`.
+public struct Metrics: Sendable {
+    public var loss = Double.nan
+    /// NaN for data sets with targets.
+    public var accuracy = Double.nan
+    public var correct = 0
+    public var count = 0
+
+    public init() {}
+}
+
+/// Measures one model over data sets, with buffers that are made once.
+public final class Evaluation {
+    private let model: Model
+    private let workspace: Workspace
+    private let samples: SampleBuffer
+
+    public init(_ model: Model, on dataset: Dataset) throws {
+        self.model = model
+        workspace = try model.measuringWorkspace(count: dataset.count)
+        samples = try SampleBuffer(for: dataset, capacity: workspace.capacity)
+    }
+
+    /// The metrics of a valid data set of the shape that this was made for.
+    public func metrics(_ dataset: Dataset, _ loss: Loss) -> Metrics {
+        var metrics = Metrics()
+        metrics.count = dataset.count
+        metrics.loss = 0
+        let width = model.architecture.outputWidth
+        let normalization = loss.normalization(
+            totalWeight: Double(dataset.count), outputs: width)
+        Model.forEachPiece(of: dataset.count, workspace) { first, count in
+            let batch = samples.copy(dataset, first: first, count: count)
+            metrics.loss += workspace.loss(
+                model.parameters.pointer, batch: batch, loss: loss, normalization: normalization)
+            guard let labels = batch.labels else { return }
+            for row in 0..<count
+            where largestIndex(workspace.outputs + row * width, width) == Int(labels[row]) {
+                metrics.correct += 1
+            }
+        }
+        if dataset.hasLabels { metrics.accuracy = Double(metrics.correct) / Double(dataset.count) }
+        return metrics
+    }
+
+    /// counts[t * k + p] += 1 for each sample of class t that is predicted as p; k the output width.
+    public func confusion(_ dataset: Dataset, into counts: UnsafeMutablePointer<Int64>) {
+        let width = model.architecture.outputWidth
+        Model.forEachPiece(of: dataset.count, workspace) { first, count in
+            let batch = samples.copy(dataset, first: first, count: count)
+            workspace.forward(model.parameters.pointer, x: batch.x, count: count)
+            guard let labels = batch.labels else { return }
+            for row in 0..<count {
+                let predicted = largestIndex(workspace.outputs + row * width, width)
+                counts[Int(labels[row]) * width + predicted] += 1
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Runtime
+import Symmetry
+
+/// What a run is to do; the fields of `tp_run_config`.
+public struct RunOptions {
+    public var epochs = 1
+    public var batchSize = 32
+    public var seed: UInt64 = 0
+    public var shuffle = true
+    public var dropLast = false
+    public var teleport: TeleportOptions?
+    /// Epochs that begin with teleports; nil: epoch 0.
+    public var teleportEpochs: [Int]?
+    public var teleportsPerEpoch = 1
+    public var teleportSamples = 2_048
+    public var watchSteps = 200
+    /// Steps between step events; 0: about a hundred an epoch; -1: none.
+    public var progressInterval = 0
+
+    public init() {}
+
+    public static let mostTeleportsPerEpoch = 65_536
+
+    public func validate() throws {
+        try check("epochs", epochs, epochs >= 1, "at least 1")
+        try check("batch_size", batchSize, batchSize >= 1, "at least 1")
+        try check(
+            "teleports_per_epoch", teleportsPerEpoch,
+            (1...Self.mostTeleportsPerEpoch).contains(teleportsPerEpoch), "1 to 65,536")
+        try check("teleport_samples", teleportSamples, teleportSamples >= 1, "at least 1")
+        try check("watch_steps", watchSteps, watchSteps >= 0, "at least 0")
+        try check("progress_interval", progressInterval, progressInterval >= -1, "at least -1")
+        for epoch in teleportEpochs ?? [] {
+            try check("a teleport epoch", epoch, epoch >= 0, "at least 0")
+        }
+        try teleport?.validate()
+    }
+
+    private func check(_ name: String, _ value: Int, _ isRight: Bool, _ rule: String) throws {
+        guard isRight else {
+            throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
+        }
+    }
+
+    /// Whether the schedule teleports before this step of this epoch.
+    func teleports(inEpoch epoch: Int, beforeStep step: Int) -> Bool {
+        guard teleport != nil, step < teleportsPerEpoch else { return false }
+        return teleportEpochs?.contains(epoch) ?? (epoch == 0)
+    }
+}
+
+/// Progress of a run; the fields of `tp_event`.
+public struct TrainingEvent {
+    /// Raw values are those of `tp_event_kind`.
+    public enum Kind: Int32, Sendable {
+        case step = 0
+        case epoch = 1
+        case teleport = 2
+    }
+
+    public var kind: Kind
+    public var epoch: Int
+    public var step: Int
+    public var stepInEpoch: Int
+    public var stepsPerEpoch: Int
+    public var loss = Double.nan
+    public var learningRate: Double
+    public var seconds: Double
+    public var validation: Metrics?
+    public var report: TeleportReport?
+}

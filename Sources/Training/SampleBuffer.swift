@@ -1,0 +1,81 @@
+import Datasets
+import Networks
+import Runtime
+
+/// Room for up to `capacity` samples drawn from data sets of one shape, and the batch that they make.
+public final class SampleBuffer {
+    public let capacity: Int
+    private let x: Buffer<Float>
+    private let inputWidth: Int
+    private let labels: Buffer<Int32>?
+    private let targets: Buffer<Float>?
+    private let targetWidth: Int
+
+    public init(for dataset: Dataset, capacity: Int) throws {
+        self.capacity = capacity
+        inputWidth = dataset.sampleWidth
+        targetWidth = dataset.targetWidth
+        x = try Buffer(count: try Memory.product(capacity, inputWidth))
+        labels = dataset.hasLabels ? try Buffer(count: capacity) : nil
+        targets =
+            targetWidth > 0 ? try Buffer(count: try Memory.product(capacity, targetWidth)) : nil
+    }
+
+    /// The samples at the given positions, valid until the next call.
+    public func gather(_ dataset: Dataset, _ positions: UnsafePointer<Int>, count: Int) -> Batch {
+        dataset.gather(
+            positions, count: count, x: x.pointer, labels: labels?.pointer,
+            targets: targets?.pointer)
+        return batch(count)
+    }
+
+    /// The samples first ..< first + count, valid until the next call.
+    public func copy(_ dataset: Dataset, first: Int, count: Int) -> Batch {
+        dataset.copy(
+            first: first, count: count, x: x.pointer, labels: labels?.pointer,
+            targets: targets?.pointer)
+        return batch(count)
+    }
+
+    private func batch(_ count: Int) -> Batch {
+        Batch(
+            x: x.pointer, inputWidth: inputWidth, labels: labels.map { UnsafePointer($0.pointer) },
+            targets: targets.map { UnsafePointer($0.pointer) }, targetWidth: targetWidth,
+            count: count)
+    }
+}
+
+extension Dataset {
+    /// Checks that the set can train or measure the model with this loss.
+    public func validate(for architecture: Architecture, loss: Loss) throws {
+        guard count > 0 else { throw TeleportError.invalid("the data set is empty") }
+        guard sampleWidth == architecture.inputWidth else {
+            throw TeleportError(
+                .shapeMismatch,
+                "the data set has \(sampleWidth) values a sample (\(shape.channels) x \(shape.height) x \(shape.width)) but the model takes \(architecture.inputWidth)"
+            )
+        }
+        switch loss {
+        case .crossEntropy:
+            guard hasLabels else {
+                throw TeleportError.invalid("cross-entropy needs labels and the data set has none")
+            }
+            guard classCount <= architecture.outputWidth else {
+                throw TeleportError(
+                    .shapeMismatch,
+                    "the data set has \(classCount) classes but the model gives \(architecture.outputWidth) outputs"
+                )
+            }
+        case .meanSquaredError, .halfSquaredError:
+            guard targetWidth > 0 else {
+                throw TeleportError.invalid("a squared error needs targets and the data set has none")
+            }
+            guard targetWidth == architecture.outputWidth else {
+                throw TeleportError(
+                    .shapeMismatch,
+                    "the data set has \(targetWidth) targets a sample but the model gives \(architecture.outputWidth) outputs"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import LinearAlgebra
+import Networks
+import Optimization
+import Runtime
+import Symmetry
+
+/// Trains one model with one optimizer, step by step or over data sets, and teleports it on the way.
+public final class Trainer {
+    public let model: Model
+    public let loss: Loss
+    let optimizer: any Optimizer
+    private let step: TrainingStep
+
+    /// Epochs completed.
+    public internal(set) var epoch = 0
+    /// Steps taken.
+    public internal(set) var stepCount = 0
+    /// Steps of the epoch at hand that an earlier run has taken.
+    var stepInEpoch = 0
+    /// A run is under way: whoever calls now is inside its callback.
+    var isRunning = false
+    /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
+    var lastScheduledTeleport = -1
+
+    /// Where an accepted teleport began, and the memory for the next one.
+    private var beforeTeleport: Snapshot?
+    private var spare: Snapshot?
+
+    public init(_ model: Model, loss: Loss, options: OptimizerOptions) throws {
+        self.model = model
+        self.loss = loss
+        optimizer = try options.makeOptimizer(parameterCount: model.parameters.count)
+        step = try TrainingStep(model: model, loss: loss, optimizer: optimizer, batchSize: 1)
+    }
+
+    public var learningRate: Double { optimizer.learningRate }
+
+    public func setLearningRate(_ value: Double) throws {
+        try OptimizerOptions.validate(learningRate: value)
+        optimizer.learningRate = value
+    }
+
+    func requireIdle() throws {
+        guard !isRunning else {
+            throw TeleportError(
+                .badState, "the trainer is inside tp_trainer_run; a callback may only read it")
+        }
+    }
+
+    /// Room for batches of `count` samples.
+    func reserve(_ count: Int) throws {
+        try step.workspace.reserve(count)
+    }
+
+    /// One step on a valid batch for which there is room; nil, and no weight touched, where the loss or the output
+    /// error are not finite.
+    func advance(_ batch: Batch) -> Double? {
+        guard let value = step.take(batch) else { return nil }
+        stepCount += 1
+        return value
+    }
+
+    /// One step on a host's batch; returns the loss before it.
+    public func takeStep(_ batch: Batch) throws -> Double {
+        try requireIdle()
+        try BLAS.reserve()
+        try batch.validate(for: model.architecture, loss: loss)
+        try reserve(batch.count)
+        guard let value = advance(batch) else {
+            throw TeleportError(
+                .notFinite,
+                "the loss or the output error of step \(stepCount) is not finite; the weights are those of the step before"
+            )
+        }
+        return value
+    }
+
+    /// One step of the optimizer with a gradient from elsewhere.
+    public func apply(gradient: UnsafePointer<Float>, count: Int) throws {
+        try requireIdle()
+        guard count == model.parameters.count else {
+            throw TeleportError(
+                .shapeMismatch,
+                "the gradient has \(count) elements but the model has \(model.parameters.count) parameters")
+        }
+        for i in 0..<count where !gradient[i].isFinite {
+            throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
+        }
+        optimizer.step(model.parameters.pointer, gradient: gradient)
+        stepCount += 1
+    }
+
+    /// Teleports the model; where it is accepted, `undoTeleport` leads back.
+    public func teleport(_ batch: Batch, _ options: TeleportOptions) throws -> TeleportReport {
+        try requireIdle()
+        return try teleport(batch, options, keepingFirst: false)
+    }
+
+    /// With `keepingFirst` an earlier teleport that may still be undone stays the one that is gone back to.
+    func teleport(
+        _ batch: Batch, _ options: TeleportOptions, keepingFirst: Bool
+    ) throws -> TeleportReport {
+        let teleport = try Teleport(model, batch, loss, options, optimizer: optimizer)
+        let snapshot = try spare ?? Snapshot(model, optimizer)
+        spare = snapshot
+        snapshot.take(model, optimizer)
+        let report = try teleport.run()
+        if report.accepted, !(keepingFirst && beforeTeleport != nil) {
+            spare = beforeTeleport
+            beforeTeleport = snapshot
+        }
+        return report
+    }
+
+    public func undoTeleport() throws {
+        try requireIdle()
+        guard goBackBeforeTeleport() else {
+            throw TeleportError(.badState, "there is no accepted teleport to undo")
+        }
+    }
+
+    /// Goes back to where the last accepted teleport began, if there is such a place.
+    func goBackBeforeTeleport() -> Bool {
+        guard let snapshot = beforeTeleport else { return false }
+        snapshot.restore(model, optimizer)
+        spare = snapshot
+        beforeTeleport = nil
+        return true
+    }
+}
