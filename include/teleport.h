@@ -405,7 +405,7 @@ typedef enum tp_search {
      * a candidate. Under 64 samples both halves are the whole batch, and the report says so. */
     TP_SEARCH_LOOKAHEAD = 0,
     /* Ascent (or descent) of the objective within the radius. For the scaling group phi is known in closed
-     * form after one gradient, convex, and largest in a corner of the box |s| <= radius. */
+     * form after one gradient and convex, so steepest ascent ends in a corner of the box |s| <= radius. */
     TP_SEARCH_ASCENT = 1,
     /* The best of `candidates` random elements by the true phi at the moved weights, staying included. */
     TP_SEARCH_RANDOM = 2
@@ -429,7 +429,7 @@ typedef struct tp_teleport_config {
     int32_t objective;           /* tp_objective; default GRADIENT_NORM_MAXIMIZE */
     int32_t state;               /* tp_state_policy; default KEEP */
     double radius;               /* scaling: bound on |s|, 0 < radius <= 16; default 1. LOOKAHEAD: factor on its ladder */
-    int32_t steps;               /* most sweeps of the ascent, 1 to 10,000; default 50 */
+    int32_t steps;               /* of the ascent, 1 to 10,000; default 50 */
     int32_t candidates;          /* of RANDOM, 1 to 1,000,000; default 1,000 */
     int32_t layer;               /* hidden layer to move, -1 (default) all */
     int32_t rollout_steps;       /* of LOOKAHEAD, 3 to 10,000; default 30 */
@@ -471,7 +471,7 @@ typedef struct tp_teleport_report {
     int32_t search;
     int32_t layer;                 /* the layer that moved, -1 all */
     int32_t halves_shared;         /* 1: the batch was too small to choose and score on different samples */
-    int32_t steps;                 /* sweeps the search took */
+    int32_t steps;                 /* steps the ascent took */
     int32_t backtracks;            /* steps taken back on the way */
     int32_t candidates;            /* elements scored, staying included */
     int32_t refused;               /* of these, how many diverged or left the range of floats */

@@ -12,7 +12,7 @@ import Runtime
 ///
 ///     into[i] exp(-2 s[i]) + from[i] exp(2 s[i])
 ///
-/// and the layer's best element in the box is known at once. That is all that the searches use.
+/// and all that a search needs are these two numbers a unit.
 public final class ScalingObjective {
     private let architecture: Architecture
     private let hidden: Int
@@ -27,6 +27,7 @@ public final class ScalingObjective {
     private let into: Buffer<Double>
     private let from: Buffer<Double>
     private let scratch: Buffer<Double>
+    private let next: Buffer<Double>
 
     /// - Complexity: O(parameters).
     public init(_ architecture: Architecture, gradient: UnsafePointer<Float>) throws {
@@ -38,6 +39,7 @@ public final class ScalingObjective {
         into = try Buffer(repeating: 0, count: units)
         from = try Buffer(repeating: 0, count: units)
         scratch = try Buffer(repeating: 0, count: units)
+        next = try Buffer(repeating: 0, count: units)
         let last = architecture.layers.pointer[hidden]
         constantFrom = try Buffer(repeating: 0, count: last.inputs)
 
@@ -120,49 +122,67 @@ public final class ScalingObjective {
 private func square(_ value: Float) -> Double { Double(value) * Double(value) }
 
 extension ScalingObjective {
-    /// Ascends phi from s = 0 in the box |s| <= radius, one layer after the other, each to its best element given
-    /// the others. phi is convex, so every step ends in a corner, never lowers phi, and the ascent ends when a sweep
-    /// changes nothing. `layer` nil: all. Returns the sweeps taken.
+    /// Ascends phi from s = 0 in the box |s| <= radius: `steps` steps of steepest ascent in the largest-coordinate
+    /// norm, 2 radius / steps each, so that every unit can cross the box. phi is convex, so the ascent ends in a
+    /// corner: a unit that is still inside moves to the better end, which never lowers phi. `layer` nil: all.
+    ///
+    /// Going layer by layer to each layer's best end finds corners of ten times the phi; training from there is
+    /// slower (`bench/README.md`): what counts is the direction in which phi grows from where the weights are.
     public func maximize(
-        _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, sweeps: Int
-    ) -> Int {
-        climb(s, layer: layer, sweeps: sweeps, tolerance: 0) { into, from in
-            from > into ? radius : from < into ? -radius : 0
-        }
-    }
-
-    /// Descends to the minimum in the box, which is unique where every unit has a gradient.
-    public func minimize(
-        _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, sweeps: Int
-    ) -> Int {
-        climb(s, layer: layer, sweeps: sweeps, tolerance: 1e-12) { into, from in
-            guard into > 0 || from > 0 else { return 0 }
-            return max(-radius, min(radius, 0.25 * (log(into) - log(from))))
-        }
-    }
-
-    private func climb(
-        _ s: UnsafeMutablePointer<Double>, layer: Int?, sweeps: Int, tolerance: Double,
-        best: (_ into: Double, _ from: Double) -> Double
+        _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
     ) -> Int {
         s.update(repeating: 0, count: architecture.hiddenUnitCount)
-        for sweep in 1...max(sweeps, 1) {
-            var change = 0.0
-            var first = 0
-            for m in 0..<hidden {
-                let width = architecture.layers.pointer[m].outputs
-                if layer == nil || layer == m {
-                    coefficients(ofHiddenLayer: m, first: first, s)
-                    for i in first..<first + width {
-                        let value = best(into.pointer[i], from.pointer[i])
-                        change = max(change, abs(value - s[i]))
-                        s[i] = value
-                    }
-                }
-                first += width
+        let length = 2 * radius / Double(steps)
+        for step in 1...max(steps, 1) {
+            var moved = false
+            forEachUnit(s, layer: layer) { i in
+                let slope = from.pointer[i] * exp(2 * s[i]) - into.pointer[i] * exp(-2 * s[i])
+                let value = max(-radius, min(radius, s[i] + (slope > 0 ? length : slope < 0 ? -length : 0)))
+                next.pointer[i] = value
+                moved = moved || value != s[i]
             }
-            if change <= tolerance { return sweep }
+            forEachUnit(s, layer: layer, refreshing: false) { i in s[i] = next.pointer[i] }
+            guard moved else { return step }
         }
-        return sweeps
+        forEachUnit(s, layer: layer) { i in
+            guard abs(s[i]) < radius else { return }
+            s[i] = from.pointer[i] > into.pointer[i] ? radius : from.pointer[i] < into.pointer[i] ? -radius : 0
+        }
+        return steps
+    }
+
+    /// Descends to the minimum in the box, unique where every unit has a gradient, one layer after the other to
+    /// its best element given the others.
+    public func minimize(
+        _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
+    ) -> Int {
+        s.update(repeating: 0, count: architecture.hiddenUnitCount)
+        for step in 1...max(steps, 1) {
+            var change = 0.0
+            forEachUnit(s, layer: layer) { i in
+                guard into.pointer[i] > 0 || from.pointer[i] > 0 else { return }
+                let balance = 0.25 * (log(into.pointer[i]) - log(from.pointer[i]))
+                let value = max(-radius, min(radius, balance))
+                change = max(change, abs(value - s[i]))
+                s[i] = value
+            }
+            if change < 1e-12 { return step }
+        }
+        return steps
+    }
+
+    /// Calls `body` for every unit that moves, layer by layer, into and from at hand for the s of that moment.
+    private func forEachUnit(
+        _ s: UnsafePointer<Double>, layer: Int?, refreshing: Bool = true, _ body: (Int) -> Void
+    ) {
+        var first = 0
+        for m in 0..<hidden {
+            let width = architecture.layers.pointer[m].outputs
+            if layer == nil || layer == m {
+                if refreshing { coefficients(ofHiddenLayer: m, first: first, s) }
+                for i in first..<first + width { body(i) }
+            }
+            first += width
+        }
     }
 }

@@ -31,17 +31,18 @@ struct ScalingSearch {
         return element
     }
 
+    /// Takes `s` to where the objective is best within the radius.
     private func climb(radius: Double, _ report: inout TeleportReport) {
-        let sweeps: Int
+        let steps: Int
         switch options.objective {
         case .gradientNormMaximize:
-            sweeps = objective.maximize(
-                s.pointer, radius: radius, layer: options.layer, sweeps: options.steps)
+            steps = objective.maximize(
+                s.pointer, radius: radius, layer: options.layer, steps: options.steps)
         case .gradientNormMinimize:
-            sweeps = objective.minimize(
-                s.pointer, radius: radius, layer: options.layer, sweeps: options.steps)
+            steps = objective.minimize(
+                s.pointer, radius: radius, layer: options.layer, steps: options.steps)
         }
-        report.steps = max(report.steps, sweeps)
+        report.steps = max(report.steps, steps)
     }
 
     /// The element that the objective is best at within the radius.
