@@ -2,6 +2,7 @@
 #include "shims.h"
 
 #include <sched.h>
+#include <string.h>
 
 char *shim_error_text(void) {
     static _Thread_local char text[1024];
@@ -12,3 +13,5 @@ int32_t shim_processor_count(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
 }
+
+const char *shim_system_error_text(int number) { return strerrordesc_np(number); }

@@ -33,4 +33,53 @@ int shim_blas_reserve(void);
 /* xerbla_ of reference BLAS prints and stops; ours counts. Calls since the process began. */
 int shim_blas_error_count(void);
 
+/* libpng's classic API: it reports errors by longjmp, which must not cross Swift frames, so every call that
+ * can fail sets its own jump point here. Rows come as they are stored: no scaling, gamma or expansion. */
+typedef struct shim_png_limits {
+    uint32_t max_width;
+    uint32_t max_height;
+    uint64_t max_pixels;
+    uint64_t max_chunk_bytes;
+} shim_png_limits;
+
+/* One image at a time, again and again; zero at first. The first group is the caller's to set. */
+typedef struct shim_png {
+    uint8_t *input;            /* holds `input_capacity` bytes, refilled from `file` */
+    size_t input_capacity;
+    size_t input_count;        /* bytes in `input` at the start, to read an image from memory */
+    int file;                  /* -1: all of the image is in `input` */
+    uint64_t file_size;
+
+    uint32_t width;            /* set by shim_png_begin */
+    uint32_t height;
+    int32_t bit_depth;         /* 1, 2, 4, 8, 16 */
+    int32_t channels;          /* as stored: 1 grey or palette index, 2 grey and alpha, 3 RGB, 4 RGBA */
+    int32_t interlaced;
+    int32_t palette_count;     /* 0: not a palette image */
+    int32_t has_transparency;  /* a tRNS chunk: the colour `transparent`, or alpha in `palette` */
+    uint16_t transparent[3];   /* grey in the first, or R G B, in bits of the stored depth */
+    uint8_t palette[256 * 4];  /* R G B A */
+
+    size_t input_next;
+    void *png;
+    void *info;
+    int system_error;          /* errno of a read that failed, or 0 */
+    int out_of_memory;
+    char warning[128];
+    char message[256];         /* why the last call failed */
+} shim_png;
+
+/* Each gives 0, or -1 with `message`, `system_error` and `out_of_memory` set. shim_png_end follows every
+ * shim_png_begin, whatever came of it. */
+int shim_png_begin(shim_png *image, const shim_png_limits *limits);
+/* The next `count` rows, `stride` bytes apart. An interlaced image gives the reduced rows of its seven passes,
+ * one pass after another, and passes without pixels not at all. */
+int shim_png_read_rows(shim_png *image, uint8_t *rows, size_t stride, uint32_t count);
+/* What follows the pixels, up to the end chunk. */
+int shim_png_finish(shim_png *image);
+void shim_png_end(shim_png *image);
+
+/* strerror depends on the locale and on the thread. Static; NULL for unknown numbers. */
+const char *shim_system_error_text(int number);
+
 #endif

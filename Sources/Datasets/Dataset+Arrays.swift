@@ -1,0 +1,141 @@
+import Glibc
+import Runtime
+
+extension Dataset {
+    /// Copies float samples and labels; `classCount` 0 means the largest label + 1.
+    public static func fromLabels(
+        x: UnsafePointer<Float>, width: Int, labels: UnsafePointer<Int32>, count: Int,
+        classCount: Int
+    ) throws -> Dataset {
+        try checkCount(count)
+        let classes = try checkLabels(labels, count: count, classCount: classCount)
+        let values = try copyFinite(x, "x", count: count, width: width)
+        let ownLabels = try Buffer(copying: labels, count: count)
+        let storage = Storage(
+            normalization: try Normalization(), labels: ownLabels.pointer, owner: ownLabels)
+        storage.values = values
+        return Dataset(
+            storage: storage, count: count,
+            shape: SampleShape(channels: 1, height: 1, width: width), classCount: classes)
+    }
+
+    /// Copies float samples and targets.
+    public static func fromTargets(
+        x: UnsafePointer<Float>, width: Int, targets: UnsafePointer<Float>, targetWidth: Int,
+        count: Int
+    ) throws -> Dataset {
+        try checkCount(count)
+        let values = try copyFinite(x, "x", count: count, width: width)
+        let ownTargets = try copyFinite(
+            targets, "targets", count: count, width: targetWidth)
+        let storage = Storage(normalization: try Normalization(), labels: nil, owner: nil)
+        storage.values = values
+        storage.targets = ownTargets
+        return Dataset(
+            storage: storage, count: count,
+            shape: SampleShape(channels: 1, height: 1, width: width), targetWidth: targetWidth)
+    }
+
+    /// Copies images of bytes; without labels the set has no classes, whatever names the options give.
+    public static func fromPixels(
+        _ pixels: UnsafePointer<UInt8>, shape: SampleShape, labels: UnsafePointer<Int32>?,
+        count: Int, options: ImageOptions
+    ) throws -> Dataset {
+        try checkCount(count)
+        guard (1...4).contains(shape.channels) else {
+            throw TeleportError.invalid(
+                "shape has \(shape.channels) channels; an image has 1 to 4")
+        }
+        guard shape.height >= 1, shape.width >= 1 else {
+            throw TeleportError.invalid(
+                "shape is \(shape.height) x \(shape.width) pixels; both must be positive")
+        }
+        try options.validateClassNames()
+        if let labels {
+            _ = try checkLabels(labels, count: count, classCount: options.classCount)
+        }
+        let bytes = try Memory.product(count, sampleBytes(shape))
+        let ownPixels = try Buffer(copying: pixels, count: bytes)
+        let ownLabels = try labels.map { try Buffer(copying: $0, count: count) }
+        return try fromStoredPixels(
+            ownPixels, shape: shape, labels: ownLabels, count: count, options: options)
+    }
+
+    /// Takes over images and labels; the labels are checked already.
+    static func fromStoredPixels(
+        _ pixels: Buffer<UInt8>, shape: SampleShape, labels: Buffer<Int32>?, count: Int,
+        options: ImageOptions
+    ) throws -> Dataset {
+        let storage = Storage(
+            normalization: try Normalization(mean: options.mean, std: options.std),
+            labels: labels?.pointer, owner: labels)
+        storage.pixels = pixels
+        var classes = 0
+        if let labels {
+            classes = try checkLabels(
+                labels.pointer, count: count, classCount: options.classCount)
+            storage.classNames = try classNames(of: options)
+        }
+        return Dataset(storage: storage, count: count, shape: shape, classCount: classes)
+    }
+
+    static func classNames(of options: ImageOptions) throws -> StringTable? {
+        guard let names = options.classNames else { return nil }
+        let table = try StringTable()
+        for i in 0..<options.classCount {
+            if let name = names[i] { try table.append(name) }
+        }
+        return table
+    }
+
+    private static func checkCount(_ count: Int) throws {
+        guard count >= 1 else {
+            throw TeleportError.invalid("count is \(count); a data set has at least 1 sample")
+        }
+    }
+
+    /// Refuses labels without a class and gives the number of classes.
+    static func checkLabels(
+        _ labels: UnsafePointer<Int32>, count: Int, classCount: Int
+    ) throws -> Int {
+        guard classCount >= 0, classCount <= ImageOptions.mostClasses else {
+            throw TeleportError.invalid(
+                "class_count is \(classCount); it must be 0 to \(ImageOptions.mostClasses)")
+        }
+        var largest: Int32 = -1
+        for i in 0..<count {
+            let label = labels[i]
+            guard label >= 0 else {
+                throw TeleportError.invalid("labels[\(i)] is \(label); labels count from 0")
+            }
+            guard classCount == 0 || Int(label) < classCount else {
+                throw TeleportError.invalid(
+                    "labels[\(i)] is \(label), but there are \(classCount) classes, 0 to "
+                        + "\(classCount - 1)")
+            }
+            largest = max(largest, label)
+        }
+        guard classCount == 0 else { return classCount }
+        guard largest < ImageOptions.mostClasses else {
+            throw TeleportError.invalid(
+                "the largest label is \(largest); a data set has at most "
+                    + "\(ImageOptions.mostClasses) classes")
+        }
+        return Int(largest) + 1
+    }
+
+    private static func copyFinite(
+        _ source: UnsafePointer<Float>, _ name: String, count: Int, width: Int
+    ) throws -> Buffer<Float> {
+        guard width >= 1 else {
+            throw TeleportError.invalid(
+                "\(name) has \(width) values a sample; at least 1 is needed")
+        }
+        let total = try Memory.product(count, width)
+        for i in 0..<total where !source[i].isFinite {
+            throw TeleportError(
+                .notFinite, "\(name)[\(i / width), \(i % width)] is \(source[i])")
+        }
+        return try Buffer(copying: source, count: total)
+    }
+}

@@ -1,0 +1,193 @@
+import Glibc
+import Runtime
+import Synchronization
+
+/// The decoded images of a data set and what was left out.
+struct LoadedImages {
+    let shape: SampleShape
+    let pixels: Buffer<UInt8>
+    let count: Int
+    let skippedPaths: StringTable
+    let skippedReasons: StringTable
+}
+
+/// Decodes a list of files on all threads into one block.
+///
+/// Files are taken in rounds, each all decoded before it is looked at, so neither the thread count nor the
+/// clock decides which file is the first bad one. Each file is decoded once.
+struct ImageReader {
+    private static let smallestRound = 64
+    private static let largestRound = 4096
+
+    /// How long a round should take, so that progress is told in time. Rounds grow to it.
+    private static let roundSeconds = 0.05
+
+    private static let reasonCapacity = 320
+
+    private enum Outcome: UInt8 {
+        case good
+        case bad
+        /// Not the file's fault: no memory, no file descriptors.
+        case endsAll
+    }
+
+    private let files: ImageFiles
+    private let options: ImageOptions
+    private var report: ProgressReport
+    private var decoders: [PNGDecoder] = []
+    private let skippedPaths: StringTable
+    private let skippedReasons: StringTable
+
+    // Results of a round, by place in the round.
+    private let outcomes: Buffer<UInt8>
+    private let statuses: Buffer<Int32>
+    private let reasons: Buffer<CChar>
+
+    /// Gives nil when the host stopped it. Under the skip policy the bad files leave `files`.
+    static func read(
+        _ files: ImageFiles, options: ImageOptions, report: ProgressReport
+    ) throws -> LoadedImages? {
+        var reader = try ImageReader(files, options, report)
+        return try reader.read()
+    }
+
+    private init(
+        _ files: ImageFiles, _ options: ImageOptions, _ report: ProgressReport
+    ) throws {
+        self.files = files
+        self.options = options
+        self.report = report
+        skippedPaths = try StringTable()
+        skippedReasons = try StringTable()
+        let round = min(files.count, Self.largestRound)
+        outcomes = try Buffer(count: round)
+        statuses = try Buffer(count: round)
+        reasons = try Buffer(count: round * Self.reasonCapacity)
+        for _ in 0..<min(files.count, ThreadPool.shared.threadCount) {
+            decoders.append(try PNGDecoder(options: options))
+        }
+    }
+
+    private mutating func read() throws -> LoadedImages? {
+        guard let (target, first, index) = try readFirst() else { return nil }
+        let size = first.count
+        let pixels = try storage(samples: files.count - index, target.shape)
+        pixels.pointer.update(from: first.pointer, count: size)
+        files.move(from: index, to: 0)
+
+        var next = index + 1
+        var kept = 1
+        var round = Self.smallestRound
+        while next < files.count {
+            let count = min(round, files.count - next)
+            let began = Clock.seconds()
+            let out = pixels.pointer + kept * size
+            decodeRound(from: next, count: count, target, into: out, size: size)
+            let seconds = Clock.seconds() - began
+            var good = 0
+            for i in 0..<count where try accept(i, file: next + i) {
+                // Bad images leave gaps: close them.
+                if good < i { (out + good * size).update(from: out + i * size, count: size) }
+                files.move(from: next + i, to: kept + good)
+                good += 1
+            }
+            kept += good
+            next += count
+            if seconds < Self.roundSeconds / 2 { round = min(round * 2, Self.largestRound) }
+            if seconds > Self.roundSeconds * 2 { round = max(round / 2, 2 * decoders.count) }
+            guard report.goesOn(done: next, total: files.count) else { return nil }
+        }
+        let total = files.count
+        files.removeLast(to: kept)
+        guard report.goesOn(done: total, total: total, isLast: true) else { return nil }
+        return LoadedImages(
+            shape: target.shape, pixels: pixels, count: kept, skippedPaths: skippedPaths,
+            skippedReasons: skippedReasons)
+    }
+
+    /// Decodes files until one is good: it decides what all become.
+    private mutating func readFirst() throws -> (ImageTarget, Buffer<UInt8>, Int)? {
+        for index in 0..<files.count {
+            guard report.goesOn(done: index, total: files.count) else { return nil }
+            do throws(ImageFailure) {
+                let (target, pixels) = try decoders[0].decodeFirst(
+                    path: files.paths[index], suspicious: files.suspicious[index])
+                return (target, pixels, index)
+            } catch {
+                guard options.policy == .skip, !error.endsAll else {
+                    throw error.error(at: files.paths[index])
+                }
+                try skippedPaths.append(files.paths[index])
+                try error.reason.withCString { try skippedReasons.append($0) }
+            }
+        }
+        throw TeleportError(
+            .format,
+            "none of the \(files.count) images can be read; the first is \(quoted(files.paths[0])): "
+                + String(cString: skippedReasons[0]))
+    }
+
+    private func storage(samples: Int, _ shape: SampleShape) throws -> Buffer<UInt8> {
+        do {
+            return try Buffer(count: Memory.product(samples, sampleBytes(shape)))
+        } catch {
+            throw TeleportError(
+                .outOfMemory,
+                "no memory for \(samples) images of \(shape.channels) x \(shape.height) x "
+                    + "\(shape.width) bytes")
+        }
+    }
+
+    private func decodeRound(
+        from first: Int, count: Int, _ target: ImageTarget, into out: UnsafeMutablePointer<UInt8>,
+        size: Int
+    ) {
+        let threads = min(decoders.count, count)
+        // Small enough that all threads end together, large enough that the counter is rarely touched.
+        let chunk = max(1, min(16, count / (8 * threads)))
+        let taken = Atomic<Int>(0)
+        ThreadPool.shared.forEach(threads) { part in
+            let decoder = decoders[part]
+            while true {
+                let start = taken.wrappingAdd(chunk, ordering: .relaxed).oldValue
+                guard start < count else { return }
+                for i in start..<min(start + chunk, count) {
+                    decode(i, file: first + i, decoder, target, into: out + i * size)
+                }
+            }
+        }
+    }
+
+    private func decode(
+        _ place: Int, file: Int, _ decoder: PNGDecoder, _ target: ImageTarget,
+        into out: UnsafeMutablePointer<UInt8>
+    ) {
+        do throws(ImageFailure) {
+            try decoder.decode(
+                path: files.paths[file], suspicious: files.suspicious[file], target: target,
+                into: out)
+            outcomes.pointer[place] = Outcome.good.rawValue
+        } catch {
+            outcomes.pointer[place] = (error.endsAll ? Outcome.endsAll : .bad).rawValue
+            statuses.pointer[place] = error.status.rawValue
+            let reason = reasons.pointer + place * Self.reasonCapacity
+            _ = error.reason.withCString { strncpy(reason, $0, Self.reasonCapacity - 1) }
+            reason[Self.reasonCapacity - 1] = 0
+        }
+    }
+
+    /// Whether an image of the round is good; under the fail policy a bad one is an error.
+    private func accept(_ place: Int, file: Int) throws -> Bool {
+        let outcome = Outcome(rawValue: outcomes.pointer[place])
+        if outcome == .good { return true }
+        let reason = reasons.pointer + place * Self.reasonCapacity
+        guard options.policy == .skip, outcome == .bad else {
+            throw ImageFailure(
+                Status(rawValue: statuses.pointer[place]) ?? .error, String(cString: reason)
+            ).error(at: files.paths[file])
+        }
+        try skippedPaths.append(files.paths[file])
+        try skippedReasons.append(reason)
+        return false
+    }
+}
