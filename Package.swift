@@ -33,7 +33,11 @@ let package = Package(
         .systemLibrary(name: "CPNG"),
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "COpenBLAS"),
-        .target(name: "CShims", dependencies: ["CPNG"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
+            name: "CShims", dependencies: ["CPNG"],
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            // A module map's link line reaches Swift importers only.
+            linkerSettings: [.linkedLibrary("png16")]),
 
         module("Runtime", ["CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
@@ -55,6 +59,7 @@ let package = Package(
             ]),
 
         tests("Runtime", []),
+        tests("Datasets", ["Runtime"]),
     ],
     swiftLanguageModes: [.v6]
 )

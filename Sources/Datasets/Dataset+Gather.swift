@@ -1,3 +1,4 @@
+import CShims
 import Runtime
 
 extension Dataset {
@@ -31,6 +32,7 @@ extension Dataset {
         count: Int, x: UnsafeMutablePointer<Float>?, labels: UnsafeMutablePointer<Int32>?,
         targets: UnsafeMutablePointer<Float>?, place: (Int) -> Int
     ) {
+        guard count > 0 else { return }
         let width = sampleWidth
         if let x, let values = storage.values?.pointer {
             for i in 0..<count {
@@ -41,6 +43,10 @@ extension Dataset {
             let channels = shape.channels
             let (scale, shift) = (storage.normalization.scale, storage.normalization.shift)
             for i in 0..<count {
+                // Shuffled samples lie anywhere in memory: waiting for them took most of the time.
+                if i + ahead < count {
+                    shim_prefetch(pixels + place(i + ahead) &* width, min(width, mostPrefetched))
+                }
                 let sample = pixels + place(i) &* width
                 for c in 0..<channels {
                     normalize(
@@ -60,6 +66,11 @@ extension Dataset {
         }
     }
 }
+
+/// How many samples ahead memory is asked for, and at most how many bytes of each; beyond, the processor's own
+/// prefetching has caught on.
+private let ahead = 2
+private let mostPrefetched = 2048
 
 /// `pixel * scale + shift`, two roundings; the compiler makes vector code of it.
 @inline(__always)

@@ -17,6 +17,11 @@ static inline void shim_pause(void) {
 #endif
 }
 
+/* Asks for bytes that will be read soon; Swift has no prefetch. */
+static inline void shim_prefetch(const void *address, size_t bytes) {
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)address + i);
+}
+
 /* Reads a flag that another thread of the host may write at any time; Swift has no volatile. */
 static inline int32_t shim_read_flag(const volatile int32_t *flag) {
     return __atomic_load_n(flag, __ATOMIC_RELAXED);
