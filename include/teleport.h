@@ -12,7 +12,8 @@
  *   5  Data sets                 arrays, PNG image folders, IDX files, splits
  *   6  Measuring                 loss, gradient, accuracy, confusion matrix
  *   7  Teleports                 groups, searches, the guard, the report
- *   8  Training                  steps, runs, schedules, progress
+ *   8  Training                  optimizers, steps, schedules, runs, progress
+ *   9  Test functions            teleports in the plane
  *
  * Conventions
  *
@@ -368,6 +369,12 @@ tp_status tp_model_loss(const tp_model *model, const tp_batch *batch, tp_loss lo
 tp_status tp_model_gradient(const tp_model *model, const tp_batch *batch, tp_loss loss, float *gradient,
                             size_t capacity, double *loss_out);
 
+/* The Hessian of the loss times v (Pearlmutter's forward-over-reverse pass), both in the order of
+ * tp_model_get_parameters; `product` may not be `v`. At the kinks of RELU and LEAKY_RELU the second derivative
+ * counts as 0. Complexity: about three gradients, and memory for one batch's activations twice. */
+tp_status tp_model_hessian_vector_product(const tp_model *model, const tp_batch *batch, tp_loss loss,
+                                          const float *v, size_t count, float *product, size_t capacity);
+
 typedef struct tp_metrics {
     size_t struct_size;
     double loss;          /* over the whole set */
@@ -395,7 +402,18 @@ tp_status tp_model_confusion_matrix(const tp_model *model, const tp_dataset *dat
 typedef enum tp_group {
     /* Positive scaling of every hidden unit: row i of W_m and b_m times exp(s), column i of W_(m+1) times
      * exp(-s). For LEAKY_RELU, RELU and IDENTITY. Keeps the network's function for every input. */
-    TP_GROUP_SCALING = 0
+    TP_GROUP_SCALING = 0,
+    /* GL(k) on a hidden layer, through the samples of a batch (arXiv 2205.10637, equation 8, anchored form):
+     * W_(m+1) times g^-1, W_m plus (f^-1(g f(z_m)) - z_m) h^+, h the layer's input. For LEAKY_RELU with a slope,
+     * SIGMOID, TANH and IDENTITY (exact for every input there). Keeps the loss where the batch has no more
+     * samples than the layer has inputs, and elsewhere only as far as the samples speak for others. */
+    TP_GROUP_LINEAR = 1,
+    /* Moves that no sample of the batch sees: the objective's derivative by W_m, projected on the null space of the
+     * layer's inputs (arXiv 2502.11362). For every activation. Needs fewer samples than inputs, or dead inputs. */
+    TP_GROUP_NULL_SPACE = 2,
+    /* Steps along the objective's derivative orthogonal to grad L, corrected back to the level set of the batch's
+     * loss (arXiv 2403.03362). For every activation. */
+    TP_GROUP_LEVEL_SET = 3
 } tp_group;
 
 /* How the element is found. phi is the squared norm of the loss gradient, |grad L|^2. */
@@ -407,20 +425,45 @@ typedef enum tp_search {
     /* Ascent (or descent) of the objective within the radius. For the scaling group phi is known in closed
      * form after one gradient and convex, so steepest ascent ends in a corner of the box |s| <= radius. */
     TP_SEARCH_ASCENT = 1,
-    /* The best of `candidates` random elements by the true phi at the moved weights, staying included. */
+    /* The best of `candidates` random elements by the true objective at the moved weights, staying included. For
+     * SCALING (s uniform in the box) and LINEAR (see tp_sampler). */
     TP_SEARCH_RANDOM = 2
 } tp_search;
+
+/* How RANDOM draws elements of the LINEAR group. */
+typedef enum tp_sampler {
+    TP_SAMPLER_EXPONENTIAL = 0,         /* exp(T), T of normal entries with joint Frobenius norm `radius` */
+    TP_SAMPLER_DIAGONALLY_DOMINANT = 1  /* of the notebook baubels/gradient_teleportation: entries U[0, 1), each
+                                           diagonal entry the sum of its row, Frobenius norm 1 */
+} tp_sampler;
 
 /* What the element is chosen for. */
 typedef enum tp_objective {
     TP_OBJECTIVE_GRADIENT_NORM_MAXIMIZE = 0,
-    TP_OBJECTIVE_GRADIENT_NORM_MINIMIZE = 1
+    TP_OBJECTIVE_GRADIENT_NORM_MINIMIZE = 1,
+    /* Mean loss over random perturbations of the weights (arXiv 2305.13404, section 5). */
+    TP_OBJECTIVE_SHARPNESS_MAXIMIZE = 2,
+    TP_OBJECTIVE_SHARPNESS_MINIMIZE = 3,
+    /* Mean curvature of the group's curves exp(t M) . W at t = 0 (arXiv 2305.13404, equation 47). For SCALING and
+     * LINEAR with RANDOM: it has no derivative here. */
+    TP_OBJECTIVE_CURVATURE_MAXIMIZE = 4,
+    TP_OBJECTIVE_CURVATURE_MINIMIZE = 5,
+    /* The loss after a rollout, for RANDOM with at most 256 candidates. */
+    TP_OBJECTIVE_LOOKAHEAD = 6
 } tp_objective;
 
 /* What becomes of the optimizer's state. Plain SGD has none. */
 typedef enum tp_state_policy {
-    TP_STATE_KEEP = 0
+    TP_STATE_KEEP = 0,
+    TP_STATE_RESET = 1,          /* as if the optimizer had just been made */
+    TP_STATE_TRANSFORM = 2       /* averages move as gradients do, averages of squares as their squares; SCALING */
 } tp_state_policy;
+
+/* Values of tp_teleport_config.layer besides a hidden layer's number. */
+enum {
+    TP_LAYER_ALL = -1,
+    TP_LAYER_RANDOM = -2         /* another one for each candidate of RANDOM */
+};
 
 typedef struct tp_teleport_config {
     size_t struct_size;
@@ -428,10 +471,13 @@ typedef struct tp_teleport_config {
     int32_t search;              /* tp_search; default LOOKAHEAD */
     int32_t objective;           /* tp_objective; default GRADIENT_NORM_MAXIMIZE */
     int32_t state;               /* tp_state_policy; default KEEP */
-    double radius;               /* scaling: bound on |s|, 0 < radius <= 16; default 1. LOOKAHEAD: factor on its ladder */
-    int32_t steps;               /* of the ascent, 1 to 10,000; default 50 */
+    double radius;               /* largest step, 0 < radius <= 16; 0 (default): the group's own.
+                                    SCALING: bound on |s|, 1. LINEAR: joint Frobenius norm of T, 0.3.
+                                    NULL_SPACE, LEVEL_SET: norm of the step / norm of the weights, 0.05.
+                                    LOOKAHEAD tries -1, -0.5, -0.25, 0.25, 0.5, 0.75, 1, 1.5 and 2 times it */
+    int32_t steps;               /* of ASCENT, 1 to 10,000; 0 (default): 50 for SCALING by gradient norm, else 10 */
     int32_t candidates;          /* of RANDOM, 1 to 1,000,000; default 1,000 */
-    int32_t layer;               /* hidden layer to move, -1 (default) all */
+    int32_t layer;               /* hidden layer to move, TP_LAYER_ALL (default) or TP_LAYER_RANDOM */
     int32_t rollout_steps;       /* of LOOKAHEAD, 3 to 10,000; default 30 */
     int32_t rollout_batch;       /* samples a rollout step, at least 1; default 32 */
     int32_t exact;               /* 1: factors are powers of two, and no output changes by one bit; default 0 */
@@ -441,7 +487,15 @@ typedef struct tp_teleport_config {
     double held_out_tolerance;   /* relative, on held-out samples, for moves that depend on data and whenever
                                     held_out is given; default 0.05; negative: off */
     const tp_batch *held_out;    /* samples that take no part in the search, or NULL */
-    uint64_t seed;               /* of RANDOM; default 0 */
+    uint64_t seed;               /* of RANDOM and of the perturbations and curves of objectives; default 0 */
+    int32_t sampler;             /* tp_sampler, of RANDOM with LINEAR; default EXPONENTIAL */
+    int32_t perturbations;       /* of SHARPNESS, for each norm, 1 to 10,000; default 4 */
+    const double *perturbation_norms;  /* positive; NULL (default): 0.1, 0.3, 0.5, 0.7, 0.9 */
+    size_t perturbation_norm_count;
+    int32_t curves;              /* of CURVATURE, 1 to 10,000; default 8 */
+    int32_t reserved;
+    double null_tolerance;       /* of NULL_SPACE: singular values of a layer's input under this share of the
+                                    largest count as zero; in (0, 1), default 1e-6 */
 } tp_teleport_config;
 
 tp_status tp_teleport_config_init(tp_teleport_config *config, size_t struct_size);
@@ -477,7 +531,8 @@ typedef struct tp_teleport_report {
     int32_t refused;               /* of these, how many diverged or left the range of floats */
     int32_t rank;                  /* of the layer's input, for moves that depend on data */
     int32_t reserved;
-    double radius;                 /* largest |s| of the move; its sign is the ladder's. 0: stayed */
+    double radius;                 /* length of the move in the units of the config's radius (ASCENT: all steps
+                                      together); LOOKAHEAD: with the ladder's sign. 0: stayed */
     double loss_before;            /* on the batch */
     double loss_after;
     double held_out_before;        /* on the held-out samples */
@@ -485,24 +540,33 @@ typedef struct tp_teleport_report {
     double gradient_norm2_before;  /* phi on the direction samples */
     double gradient_norm2_after;
     double output_change;          /* largest change of an output on the batch / the outputs' range there */
-    double condition;              /* of the group element: largest factor / smallest factor */
-    double fit_residual;           /* of moves that depend on data */
+    double condition;              /* of the group element: largest factor / smallest, or of g in the 2-norm, the
+                                      worst layer's */
+    double fit_residual;           /* LINEAR: part of the wanted change of z that no change of W gives, the worst
+                                      layer's; 0: exact on the batch */
     double score_before;           /* LOOKAHEAD: loss after the rollout from where the weights are */
     double score_after;            /*   and from where they went */
     double seconds;                /* wall clock of the whole teleport */
+    double objective_before;       /* on the direction samples */
+    double objective_after;
+    double input_condition;        /* LINEAR: of the layer's input h, the worst layer's */
 } tp_teleport_report;
 
 tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size);
 
 /* TP_OK when this config can teleport this model, otherwise TP_ERROR_UNSUPPORTED and a sentence that says why:
- * tanh with the scaling group, no hidden layer. A bad config is TP_ERROR_INVALID_ARGUMENT as in a teleport. */
+ * tanh with the scaling group, ReLU with the linear group, no hidden layer, curvature without RANDOM. A bad config
+ * is TP_ERROR_INVALID_ARGUMENT as in a teleport. */
 tp_status tp_model_can_teleport(const tp_model *model, const tp_teleport_config *config);
 
 /* Searches, moves, checks, and moves back if the check fails: then the report says accepted = 0 and why, and
  * the call still returns TP_OK. report_out may be NULL; otherwise its struct_size is set first
  * (tp_teleport_report_init does). LOOKAHEAD needs config->learning_rate.
  * The guard: |L1 - L0| <= loss_tolerance * |L0| + 1e-7 * largest logit (cross-entropy), or
- * + 1e-6 * RMS of the outputs * sqrt(|L0|) (squared errors).
+ * + 1e-6 * RMS of the outputs * sqrt(|L0|) (squared errors). Moves that depend on data (every group but SCALING)
+ * are also checked on samples that take no part: config->held_out, or else the last quarter of the batch, against
+ * held_out_tolerance. LOOKAHEAD takes its direction from the first half of the rest and scores on the second, so
+ * samples should come in random order.
  * Source: arXiv 2205.10637, sections 4 and 5; the scaling group's closed form is the library's own.
  * Complexity of ASCENT: one gradient, two forward passes, O(parameters) for the search; of LOOKAHEAD: besides,
  * 10 rollouts, most of them cut short. */
@@ -513,6 +577,23 @@ tp_status tp_model_teleport(tp_model *model, const tp_batch *batch, tp_loss loss
  * positive finite factor a unit. Refused with TP_ERROR_NOT_FINITE, and nothing moves, when a weight would
  * overflow. Refused with TP_ERROR_UNSUPPORTED for SIGMOID and TANH. */
 tp_status tp_model_apply_scaling(tp_model *model, int32_t layer, const float *scale, size_t count);
+
+/* Acts with g (k x k row-major, k units) on hidden layer `layer`, 0 <= layer < layer_count - 1, through the inputs of
+ * `batch`, whose labels and targets are not read; batch may be NULL for IDENTITY. Computed in double, h^+ by
+ * Cholesky of the smaller Gram matrix, or by singular values with a cut-off of 1e-6 of the largest where that is
+ * ill-conditioned. No guard: compare losses yourself. Refused, and nothing moves: a g without an inverse
+ * (TP_ERROR_LINEAR_ALGEBRA); RELU, values that leave the range of SIGMOID or TANH, a g that moves a unit that is
+ * saturated on the batch, |z| over 15 (TANH) or 30 (SIGMOID) (TP_ERROR_UNSUPPORTED).
+ * Source: arXiv 2205.10637, equation 8. Complexity: O(n inputs min(n, inputs) + k^3). */
+tp_status tp_model_apply_linear(tp_model *model, int32_t layer, const float *g, size_t count,
+                                const tp_batch *batch);
+
+/* d phi / d T_m at T = 0 for g = exp(T) on every hidden layer: gradient gets the k x k matrices row-major, layer
+ * after layer. phi_out may be NULL.
+ *   d phi / d T_m = 2 [ ((Hv)_m (h^+)^T / f'(z_m)) h_m^T - W_(m+1)^T (Hv)_(m+1) ],   v = grad L
+ * Complexity: one Hessian-vector product and a factorization of every hidden layer's input. */
+tp_status tp_model_linear_gradient_norm(const tp_model *model, const tp_batch *batch, tp_loss loss,
+                                        double *phi_out, double *gradient, size_t capacity);
 
 /* phi(s) of the scaling group and its derivative: log_scale holds s for every hidden unit, layer after layer
  * (the sum of the hidden widths); gradient gets d phi / d s in the same order and may be NULL with capacity 0.
@@ -529,8 +610,17 @@ tp_status tp_model_scaling_gradient_norm(const tp_model *model, const tp_batch *
 /* Trains one model with one optimizer. Keeps the model: it may be freed while the trainer lives. */
 typedef struct tp_trainer tp_trainer;
 
+/* Formulas and defaults are those of torch.optim. G is the gradient of the loss; weight_decay adds weight_decay * W
+ * to it, except for ADAMW, which takes learning_rate * weight_decay * W off W instead. */
 typedef enum tp_optimizer {
-    TP_OPTIMIZER_SGD = 0          /* W -= learning_rate * G */
+    TP_OPTIMIZER_SGD = 0,         /* W -= learning_rate * G */
+    TP_OPTIMIZER_MOMENTUM = 1,    /* M = momentum * M + G; W -= learning_rate * M */
+    TP_OPTIMIZER_NESTEROV = 2,    /* M = momentum * M + G; W -= learning_rate * (G + momentum * M) */
+    TP_OPTIMIZER_ADAGRAD = 3,     /* S += G^2; W -= learning_rate * G / (sqrt(S) + epsilon) */
+    TP_OPTIMIZER_RMSPROP = 4,     /* S = alpha * S + (1 - alpha) * G^2; step as ADAGRAD */
+    TP_OPTIMIZER_ADAM = 5,        /* M, S averages of G and G^2 by beta1, beta2, bias-corrected;
+                                     W -= learning_rate * M / (sqrt(S) + epsilon) */
+    TP_OPTIMIZER_ADAMW = 6
 } tp_optimizer;
 
 typedef struct tp_optimizer_config {
@@ -538,6 +628,13 @@ typedef struct tp_optimizer_config {
     int32_t optimizer;            /* tp_optimizer; default SGD */
     int32_t reserved;
     double learning_rate;         /* finite, >= 0; default 0.01 */
+    double momentum;              /* of MOMENTUM and NESTEROV, [0, 1); default 0.9 */
+    double beta1;                 /* of ADAM and ADAMW, [0, 1); default 0.9 */
+    double beta2;                 /* default 0.999 */
+    double alpha;                 /* of RMSPROP, [0, 1); default 0.99 */
+    double epsilon;               /* >= 0; -1 (default): 1e-10 for ADAGRAD, 1e-8 for the others */
+    double weight_decay;          /* >= 0; -1 (default): 0.01 for ADAMW, 0 for the others */
+    double clip_norm;             /* gradients longer than this are shortened to it; 0 (default): off */
 } tp_optimizer_config;
 
 tp_status tp_optimizer_config_init(tp_optimizer_config *config, size_t struct_size);
@@ -571,8 +668,40 @@ tp_status tp_trainer_undo_teleport(tp_trainer *trainer);
 int64_t tp_trainer_epoch(const tp_trainer *trainer);
 int64_t tp_trainer_step_count(const tp_trainer *trainer);
 
-double tp_trainer_learning_rate(const tp_trainer *trainer);   /* NaN for NULL */
+/* The rate of the next step, after the schedule; NaN for NULL. */
+double tp_trainer_learning_rate(const tp_trainer *trainer);
+
+/* Sets the rate that the schedule starts from. */
 tp_status tp_trainer_set_learning_rate(tp_trainer *trainer, double learning_rate);
+
+/* How the rate goes over the trainer's steps, counted from its creation. t counts from the end of the warm-up. */
+typedef enum tp_schedule {
+    TP_SCHEDULE_CONSTANT = 0,
+    TP_SCHEDULE_STEP = 1,         /* times factor^(t / interval), rounded down */
+    TP_SCHEDULE_COSINE = 2,       /* times floor + (1 - floor) (1 + cos(pi t / interval)) / 2; floor after that */
+    TP_SCHEDULE_CALLBACK = 3      /* rate(step, base rate, user_data) */
+} tp_schedule;
+
+/* The rate of step `step` (from 0). Must be finite and not negative, or the step fails. Runs on the thread that
+ * trains, and when the rate is asked for; lives as long as the trainer. */
+typedef double (*tp_rate_callback)(int64_t step, double base_rate, void *user_data);
+
+typedef struct tp_schedule_config {
+    size_t struct_size;
+    int32_t schedule;             /* tp_schedule; default CONSTANT */
+    int32_t reserved;
+    int64_t warmup_steps;         /* the rate grows from 1 / warmup_steps of its value to all of it; default 0 */
+    int64_t interval;             /* steps, at least 1; default 1,000 */
+    double factor;                /* of STEP, positive; default 0.1 */
+    double floor;                 /* of COSINE, 0 to 1; default 0 */
+    tp_rate_callback rate;        /* of CALLBACK */
+    void *user_data;
+} tp_schedule_config;
+
+tp_status tp_schedule_config_init(tp_schedule_config *config, size_t struct_size);
+
+/* Without a call the rate is constant. */
+tp_status tp_trainer_set_schedule(tp_trainer *trainer, const tp_schedule_config *config);
 
 /* A further handle of the model that is trained, to be freed by the caller. */
 tp_status tp_trainer_model(tp_model **out, const tp_trainer *trainer);
@@ -633,6 +762,74 @@ tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
  * finite themselves, they go back to those that the epoch began with. */
 tp_status tp_trainer_run(tp_trainer *trainer, const tp_dataset *train, const tp_dataset *valid,
                          const tp_run_config *config, tp_event_callback progress, void *user_data);
+
+/* ======================================================================================================
+ * 9  Test functions
+ * ==================================================================================================== */
+
+/* A function of the plane whose value depends on u^2 + v^2 alone, (u, v) = to_uv(x, y): SO(2) rotates (u, v) and
+ * keeps the value. All in double. Callbacks run on the calling thread and may be called for any point. */
+typedef struct tp_plane_function {
+    size_t struct_size;
+    double (*value)(const double *xy, void *user_data);
+    void (*gradient)(const double *xy, double *gradient_out, void *user_data);   /* 2 values */
+    void (*to_uv)(const double *xy, double *uv_out, void *user_data);
+    void (*from_uv)(const double *uv, double *xy_out, void *user_data);
+    void (*hessian)(const double *xy, double *hessian_out, void *user_data);     /* 4 values, row-major; or NULL */
+    void (*from_uv_jacobian)(const double *uv, double *jacobian_out, void *user_data);  /* the same; or NULL */
+    void *user_data;
+} tp_plane_function;
+
+/* Without hessian or from_uv_jacobian the ascent takes central differences in theta. */
+tp_status tp_plane_function_init(tp_plane_function *function, size_t struct_size);
+
+/* Fills in 100 (x^2 - y)^2 + (x - 1)^2 with u = 10 (x^2 - y), v = x - 1, minimum at (1, 1). */
+tp_status tp_plane_rosenbrock(tp_plane_function *function);
+
+/* Fills in (x + 2 y - 7)^2 + (2 x + y - 5)^2 with u and v the brackets, minimum at (1, 3). */
+tp_status tp_plane_booth(tp_plane_function *function);
+
+typedef struct tp_plane_config {
+    size_t struct_size;
+    int32_t steps;                    /* of gradient descent, at least 1; default 1,000 */
+    int32_t theta_steps;              /* evaluations of theta a teleport, the point of the last is used; default 10 */
+    double learning_rate;             /* default 1e-3 */
+    double theta_learning_rate;       /* theta += rate * d |grad|^2 / d theta; default 0.1 */
+    double loss_tolerance;            /* relative; a rotation that changes the value more is not made; default 1e-9 */
+    const int32_t *teleport_steps;    /* steps, from 0, before which to teleport; NULL and 0 (default): none */
+    size_t teleport_step_count;
+    const double *theta_starts;       /* where each teleport's theta begins; NULL (default), and after the last: */
+    size_t theta_start_count;         /*   uniform in [0, pi) */
+    uint64_t seed;                    /* default 0 */
+} tp_plane_config;
+
+tp_status tp_plane_config_init(tp_plane_config *config, size_t struct_size);
+
+/* What a teleport in the plane came to. */
+typedef struct tp_plane_report {
+    size_t struct_size;
+    int32_t accepted;
+    int32_t outcome;                  /* tp_teleport_outcome */
+    double theta;
+    double value_before;
+    double value_after;
+    double gradient_norm2_before;
+    double gradient_norm2_after;
+} tp_plane_report;
+
+tp_status tp_plane_report_init(tp_plane_report *report, size_t struct_size);
+
+/* Rotates the point xy (in and out, 2 values) by the theta that ascent on |grad|^2 reaches from `theta`. Not
+ * accepted: xy stays as it is. report_out may be NULL. Source: arXiv 2205.10637, section 6.1. */
+tp_status tp_plane_teleport(const tp_plane_function *function, double *xy, double theta,
+                            const tp_plane_config *config, tp_plane_report *report_out);
+
+/* Gradient descent from `start` (2 values). trajectory gets steps + 1 points of 2 values, values their values; each
+ * may be NULL with capacity 0. A step's point is the one after its teleport and before its descent; the last one
+ * is the end. */
+tp_status tp_plane_descend(const tp_plane_function *function, const double *start,
+                           const tp_plane_config *config, double *trajectory,
+                           size_t trajectory_capacity, double *values, size_t values_capacity);
 
 #ifdef __cplusplus
 }

@@ -1,26 +1,34 @@
 import Runtime
 
-/// Plain stochastic gradient descent: W <- W - learningRate G.
+/// Plain stochastic gradient descent: W <- W - learningRate (G + weightDecay W).
 public final class SGD: Optimizer {
     public var learningRate: Double
+    public let state: OptimizerState
+    private let options: OptimizerOptions
     private let parameterCount: Int
 
-    public init(learningRate: Double, parameterCount: Int) {
-        self.learningRate = learningRate
+    public init(_ options: OptimizerOptions, parameterCount: Int) throws {
+        self.options = options
         self.parameterCount = parameterCount
+        learningRate = options.learningRate
+        state = try OptimizerState(parameterCount: parameterCount, first: false, second: false)
     }
 
-    public var linearStep: (alpha: Float, beta: Float)? { (-Float(learningRate), 1) }
+    public var linearStep: (alpha: Float, beta: Float)? {
+        (-Float(learningRate), Float(1 - learningRate * options.resolvedWeightDecay))
+    }
 
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
-        addScaled(gradient, by: -Float(learningRate), to: parameters, count: parameterCount)
+        let rate = Float(learningRate)
+        let kept = Float(1 - learningRate * options.resolvedWeightDecay)
+        forEachVector(parameterCount) { i in
+            store(kept * load(parameters + i) - rate * load(gradient + i), parameters + i)
+        } tail: { i in
+            parameters[i] = kept * parameters[i] - rate * gradient[i]
+        }
     }
 
-    public func copy() throws -> any Optimizer {
-        SGD(learningRate: learningRate, parameterCount: parameterCount)
-    }
-
-    public func restore(from copy: any Optimizer) {
-        learningRate = copy.learningRate
+    public func fresh() throws -> any Optimizer {
+        try SGD(options, parameterCount: parameterCount)
     }
 }

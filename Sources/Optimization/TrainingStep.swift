@@ -8,17 +8,22 @@ public final class TrainingStep {
     public let loss: Loss
     public let optimizer: any Optimizer
     public let workspace: Workspace
-    /// Only for optimizers whose step is not one product a layer.
+    /// Largest norm of a gradient; 0: no bound.
+    public let clipNorm: Double
+    /// Only where the step is not one product a layer.
     private let gradient: Buffer<Float>?
 
-    public init(model: Model, loss: Loss, optimizer: any Optimizer, batchSize: Int) throws {
+    public init(
+        model: Model, loss: Loss, optimizer: any Optimizer, clipNorm: Double = 0, batchSize: Int
+    ) throws {
         try BLAS.reserve()
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         workspace = try Workspace(model.architecture, capacity: batchSize, backward: true)
+        self.clipNorm = clipNorm
         gradient =
-            optimizer.linearStep == nil
+            optimizer.linearStep == nil || clipNorm > 0
             ? try Buffer(count: model.architecture.parameterCount) : nil
     }
 
@@ -33,11 +38,32 @@ public final class TrainingStep {
         guard isFinite else { return nil }
         if let gradient {
             workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
+            clip(gradient)
             optimizer.step(parameters, gradient: gradient.pointer)
         } else if let step = optimizer.linearStep {
             workspace.accumulateGradient(
                 of: batch, into: parameters, alpha: step.alpha, beta: step.beta)
         }
         return value
+    }
+
+    /// One step with a gradient from elsewhere, which is left alone.
+    public func apply(gradient source: UnsafePointer<Float>) {
+        guard let gradient else {
+            optimizer.step(model.parameters.pointer, gradient: source)
+            return
+        }
+        gradient.pointer.update(from: source, count: gradient.count)
+        clip(gradient)
+        optimizer.step(model.parameters.pointer, gradient: gradient.pointer)
+    }
+
+    /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_` does.
+    private func clip(_ gradient: Buffer<Float>) {
+        guard clipNorm > 0 else { return }
+        let norm = squaredNorm(gradient.pointer, count: gradient.count).squareRoot()
+        let factor = Float(min(clipNorm / (norm + 1e-6), 1))
+        guard factor < 1 else { return }
+        for i in 0..<gradient.count { gradient.pointer[i] *= factor }
     }
 }

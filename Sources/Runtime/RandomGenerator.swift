@@ -1,3 +1,5 @@
+import Glibc
+
 /// xoshiro256++ 1.0 of Blackman and Vigna (public domain algorithm), seeded through SplitMix64 as its authors
 /// advise. `stream` keeps the draws for different purposes apart under one seed.
 public struct RandomGenerator: RandomNumberGenerator, Sendable {
@@ -87,9 +89,18 @@ public enum RandomStream {
     public static let shuffle: UInt64 = 3
     public static let teleportSamples: UInt64 = 4
     public static let search: UInt64 = 5
+    public static let perturbations: UInt64 = 6
 
     /// A stream of its own for each member of a family: an epoch's shuffle, say.
     public static func member(_ index: Int, of family: UInt64) -> UInt64 {
         family &+ (UInt64(bitPattern: Int64(index)) &+ 1) << 8
+    }
+}
+
+extension RandomGenerator {
+    /// A standard normal draw (Box and Muller, one of the pair).
+    public mutating func nextNormal() -> Double {
+        let radius = (-2 * log(1 - nextDouble())).squareRoot()
+        return radius * cos(2 * .pi * nextDouble())
     }
 }

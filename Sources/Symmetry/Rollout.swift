@@ -26,19 +26,22 @@ struct Rollout {
     let loss: Loss
     let steps: Int
     let batchSize: Int
+    /// Of the trainer's steps; 0: no bound.
+    var clipNorm = 0.0
 
-    /// Scores `candidates` starting points; `move(candidate, model)` takes a copy of the model to one of them and
+    /// Scores `candidates` starting points; `move` takes copies of the model and the optimizer to one of them and
     /// says whether it could. Candidate 0 is the model as it is and is not moved.
     func run(
         _ model: Model, optimizer: any Optimizer, candidates: Int,
-        move: (Int, Model) throws -> Bool
+        move: (Int, Model, any Optimizer) throws -> Bool
     ) throws -> Outcome {
         var outcome = Outcome()
         let scoringWorkspace = try model.measuringWorkspace(count: scoring.count)
         var runners: [Runner] = []
         for candidate in 0..<candidates {
             let copy = try Model(copying: model)
-            guard try candidate == 0 || move(candidate, copy) else {
+            let optimizer = try optimizer.copy()
+            guard try candidate == 0 || move(candidate, copy, optimizer) else {
                 outcome.diverged += 1
                 continue
             }
@@ -46,7 +49,7 @@ struct Rollout {
                 Runner(
                     candidate: candidate,
                     step: try TrainingStep(
-                        model: copy, loss: loss, optimizer: try optimizer.copy(),
+                        model: copy, loss: loss, optimizer: optimizer, clipNorm: clipNorm,
                         batchSize: min(batchSize, training.count))))
         }
 

@@ -1,5 +1,6 @@
 import Glibc
 import Networks
+import Optimization
 import Runtime
 
 /// An element of the positive scaling group: one factor for every hidden unit, layer after layer.
@@ -85,6 +86,22 @@ public struct Scaling {
             }
             above = own
             unit += layer.outputs
+        }
+    }
+
+    /// Moves an optimizer's averages as the gradients they are made of move: by the inverse of what the parameters
+    /// are multiplied by, and its square.
+    func transform(_ state: OptimizerState) throws {
+        let multipliers = try Buffer<Float>(repeating: 1, count: architecture.parameterCount)
+        apply(to: multipliers.pointer)
+        for i in 0..<multipliers.count {
+            let inverse = 1 / Double(multipliers.pointer[i])
+            if let moments = state.firstMoments?.pointer {
+                moments[i] = Float(Double(moments[i]) * inverse)
+            }
+            if let moments = state.secondMoments?.pointer {
+                moments[i] = Float(Double(moments[i]) * inverse * inverse)
+            }
         }
     }
 

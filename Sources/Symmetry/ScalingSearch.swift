@@ -2,11 +2,9 @@ import Networks
 import Optimization
 import Runtime
 
-/// The searches over the scaling group: each ends in one element, or in the identity.
+/// The searches over the scaling group with |grad L|^2 as the objective, which is known in closed form: each ends in
+/// one element, or in the identity.
 struct ScalingSearch {
-    /// Radii of the lookahead as factors of `options.radius`; a negative one means the negated corner.
-    static let ladder = [-1, -0.5, -0.25, 0.25, 0.5, 0.75, 1, 1.5, 2]
-
     let architecture: Architecture
     let objective: ScalingObjective
     let options: TeleportOptions
@@ -33,21 +31,18 @@ struct ScalingSearch {
 
     /// Takes `s` to where the objective is best within the radius.
     private func climb(radius: Double, _ report: inout TeleportReport) {
-        let steps: Int
-        switch options.objective {
-        case .gradientNormMaximize:
-            steps = objective.maximize(
-                s.pointer, radius: radius, layer: options.layer, steps: options.steps)
-        case .gradientNormMinimize:
-            steps = objective.minimize(
-                s.pointer, radius: radius, layer: options.layer, steps: options.steps)
-        }
+        var layer: Int?
+        if case .one(let single) = options.layers { layer = single }
+        let climb =
+            options.objective.isMaximized
+            ? ScalingObjective.maximize(objective) : ScalingObjective.minimize(objective)
+        let steps = climb(s.pointer, radius, layer, options.resolvedSteps)
         report.steps = max(report.steps, steps)
     }
 
     /// The element that the objective is best at within the radius.
     func ascent(_ report: inout TeleportReport) throws -> Scaling {
-        climb(radius: options.radius, &report)
+        climb(radius: options.resolvedRadius, &report)
         let element = try element()
         report.candidates = element.isIdentity ? 1 : 2
         report.radius = element.radius
@@ -57,15 +52,21 @@ struct ScalingSearch {
     /// The best of uniform draws from the box, the identity included.
     func random(_ report: inout TeleportReport) throws -> Scaling {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
-        let moving = options.layer.map { Scaling.units(ofHiddenLayer: $0, architecture) }
-            ?? (first: 0, count: s.count)
+        let movable = options.movedLayers(architecture)
         let best = try Scaling(architecture)
         let candidate = try Scaling(architecture)
         var bestValue = gradientNorm2(best)
         for _ in 0..<options.candidates {
             s.pointer.update(repeating: 0, count: s.count)
-            for i in moving.first..<moving.first + moving.count {
-                s.pointer[i] = generator.nextDouble(from: -options.radius, to: options.radius)
+            let layers =
+                options.layers == .random
+                ? [movable[generator.nextIndex(below: movable.count)]] : movable
+            for m in layers {
+                let units = Scaling.units(ofHiddenLayer: m, architecture)
+                for i in units.first..<units.first + units.count {
+                    s.pointer[i] = generator.nextDouble(
+                        from: -options.resolvedRadius, to: options.resolvedRadius)
+                }
             }
             candidate.setLogFactors(s.pointer, exact: options.exact)
             let value = gradientNorm2(candidate)
@@ -87,27 +88,24 @@ struct ScalingSearch {
     func lookahead(
         _ model: Model, rollout: Rollout, optimizer: any Optimizer, _ report: inout TeleportReport
     ) throws -> Scaling {
-        var elements = [try Scaling(architecture)]
-        var radii = [0.0]
-        for factor in Self.ladder {
-            climb(radius: abs(factor) * options.radius, &report)
+        let identity = try Scaling(architecture)
+        var elements: [Scaling] = []
+        var radii: [Double] = []
+        for factor in Ladder.factors {
+            climb(radius: abs(factor) * options.resolvedRadius, &report)
             if factor < 0 { for i in 0..<s.count { s.pointer[i].negate() } }
             let element = try element()
             // Rounded to powers of two, small rungs are the identity and others fall together.
-            guard !elements.contains(where: { $0.equals(element) }) else { continue }
+            guard !element.isIdentity, !elements.contains(where: { $0.equals(element) }) else {
+                continue
+            }
             elements.append(element)
             radii.append(factor < 0 ? -element.radius : element.radius)
         }
-        let outcome = try rollout.run(model, optimizer: optimizer, candidates: elements.count) {
-            candidate, copy in
-            elements[candidate].apply(to: copy.parameters.pointer)
-            return allFinite(copy.parameters.pointer, count: copy.parameters.count)
-        }
-        report.candidates = elements.count
-        report.refused = outcome.diverged
-        report.radius = radii[outcome.chosen]
-        report.scoreBefore = outcome.scoreOfStaying
-        report.scoreAfter = outcome.scoreOfChosen
-        return elements[outcome.chosen]
+        let chosen = try Ladder.choose(
+            elements, model, rollout: rollout, optimizer: optimizer, state: options.state, &report)
+        guard let chosen else { return identity }
+        report.radius = radii[chosen]
+        return elements[chosen]
     }
 }

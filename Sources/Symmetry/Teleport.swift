@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Networks
 import Optimization
 import Runtime
@@ -7,16 +8,20 @@ public struct Teleport {
     /// Below this many samples the direction and the scores of a lookahead share all of them.
     static let smallestSplit = 64
 
-    let model: Model
-    let batch: Batch
-    let loss: Loss
-    let options: TeleportOptions
-    /// What rollouts step with; without one, plain SGD at the options' rate.
-    let optimizer: (any Optimizer)?
+    private let model: Model
+    private let loss: Loss
+    private let options: TeleportOptions
+    private let optimizer: (any Optimizer)?
+    private let clipNorm: Double
+    /// Samples that the search sees and whose loss the move must keep.
+    private let batch: Batch
+    /// Samples that take no part in the search.
+    private let heldOut: Batch?
 
+    /// Rollouts step with a copy of `optimizer`; without one, with plain SGD at the options' rate.
     public init(
         _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportOptions,
-        optimizer: (any Optimizer)? = nil
+        optimizer: (any Optimizer)? = nil, clipNorm: Double = 0
     ) throws {
         try options.validate()
         try options.validate(for: model.architecture)
@@ -24,21 +29,39 @@ public struct Teleport {
         if let heldOut = options.heldOut {
             try heldOut.validate(for: model.architecture, loss: loss)
         }
-        if options.search == .lookahead, optimizer == nil, options.learningRate <= 0 {
+        if options.needsRollouts, optimizer == nil, options.learningRate <= 0 {
             throw TeleportError.invalid(
                 "learning_rate is \(options.learningRate); a lookahead without a trainer needs the rate of its steps"
             )
         }
         self.model = model
-        self.batch = batch
         self.loss = loss
         self.options = options
         self.optimizer = optimizer
+        self.clipNorm = clipNorm
+        guard options.heldOutTolerance >= 0 else {
+            self.batch = batch
+            heldOut = nil
+            return
+        }
+        guard options.heldOut == nil, options.group.dependsOnData else {
+            self.batch = batch
+            heldOut = options.heldOut
+            return
+        }
+        guard batch.count >= 4 else {
+            throw TeleportError.invalid(
+                "the batch has \(batch.count) samples, too few to hold a quarter out; give held_out, or a negative held_out_tolerance to do without"
+            )
+        }
+        let quarter = batch.count / 4
+        self.batch = batch.slice(0, batch.count - quarter)
+        heldOut = batch.slice(batch.count - quarter, quarter)
     }
 
     /// Samples that give the direction, and those that score rollouts.
     private var halves: (direction: Batch, scoring: Batch, shared: Bool) {
-        guard options.search == .lookahead else { return (batch, batch, false) }
+        guard options.needsRollouts else { return (batch, batch, false) }
         guard batch.count >= Self.smallestSplit else { return (batch, batch, true) }
         let half = batch.count / 2
         return (batch.slice(0, half), batch.slice(half, batch.count - half), false)
@@ -47,70 +70,51 @@ public struct Teleport {
     /// Carries it out. On an error the model is as it was; on any outcome but `accepted` as well, to the bit.
     public func run() throws -> TeleportReport {
         let start = Clock.seconds()
+        try BLAS.reserve()
         var report = TeleportReport()
         report.group = options.group
         report.search = options.search
-        report.layer = options.layer
-        try search(&report)
+        if case .one(let layer) = options.layers { report.layer = layer }
+        let backup = try Buffer(copying: model.parameters)
+        do {
+            try searchAndMove(&report, backup: backup)
+        } catch {
+            model.parameters.pointer.update(from: backup.pointer, count: backup.count)
+            throw error
+        }
         report.seconds = Clock.seconds() - start
         return report
     }
 
-    private func search(_ report: inout TeleportReport) throws {
-        let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
-        let backup = try Buffer(copying: model.parameters)
-        let halves = halves
+    private func searchAndMove(_ report: inout TeleportReport, backup: Buffer<Float>) throws {
+        let workspace = try model.measuringWorkspace(count: batch.count)
         report.halvesShared = halves.shared
-
-        let gradient = try Buffer<Float>(count: model.parameters.count)
-        let directionLoss = model.gradient(
-            halves.direction, loss, into: gradient.pointer, workspace: workspace)
-        guard directionLoss.isFinite, allFinite(gradient.pointer, count: gradient.count) else {
+        var check = try Guard(model, batch, loss, workspace: workspace)
+        var heldOutCheck = try heldOut.map {
+            try Guard(
+                model, $0, loss, workspace: try model.measuringWorkspace(count: $0.count))
+        }
+        report.lossBefore = check.lossBefore
+        report.heldOutBefore = heldOutCheck?.lossBefore ?? .nan
+        guard check.lossBefore.isFinite, heldOutCheck?.lossBefore.isFinite ?? true else {
             report.outcome = .notFinite
             return
         }
-
-        let objective = try ScalingObjective(model.architecture, gradient: gradient.pointer)
-        let search = try ScalingSearch(model.architecture, objective, options)
-        let element: Scaling
-        switch options.search {
-        case .ascent: element = try search.ascent(&report)
-        case .random: element = try search.random(&report)
-        case .lookahead:
-            let rollout = Rollout(
-                training: halves.direction, scoring: halves.scoring, loss: loss,
-                steps: options.rolloutSteps, batchSize: options.rolloutBatch)
-            element = try search.lookahead(
-                model, rollout: rollout,
-                optimizer: optimizer
-                    ?? SGD(learningRate: options.learningRate, parameterCount: gradient.count),
-                &report)
-        }
-        report.gradientNorm2Before = search.gradientNorm2(try Scaling(model.architecture))
-        report.gradientNorm2After = search.gradientNorm2(element)
-        report.condition = element.condition
-
-        var check = try Guard(model, batch, loss, workspace: workspace)
-        var heldOut: Guard?
-        if let samples = options.heldOut, options.heldOutTolerance >= 0 {
-            heldOut = try Guard(
-                model, samples, loss,
-                workspace: try model.measuringWorkspace(count: samples.count))
-        }
-        if element.isIdentity {
-            report.outcome = .stayed
-            report.lossBefore = check.lossBefore
-            report.lossAfter = check.lossBefore
-            report.heldOutBefore = heldOut?.lossBefore ?? .nan
+        guard let move = try search(&report) else {
+            if report.outcome == .none { report.outcome = .stayed }
+            report.lossAfter = report.lossBefore
             report.heldOutAfter = report.heldOutBefore
             report.outputChange = 0
             return
         }
-        element.apply(to: model.parameters.pointer)
-        report.outcome = judge(&check, &heldOut, backup: backup, &report)
-        if report.outcome != .accepted {
+        let isFinite = move.apply(to: model)
+        report.outcome =
+            isFinite ? judge(&check, &heldOutCheck, backup: backup, &report) : .notFinite
+        guard report.outcome == .accepted else {
             model.parameters.pointer.update(from: backup.pointer, count: backup.count)
+            return
         }
+        if let optimizer { try options.state.apply(move, to: optimizer.state) }
     }
 
     /// Measures the moved model and says what becomes of the move.
@@ -118,17 +122,10 @@ public struct Teleport {
         _ check: inout Guard, _ heldOut: inout Guard?, backup: Buffer<Float>,
         _ report: inout TeleportReport
     ) -> TeleportOutcome {
-        let parameters = model.parameters
-        guard allFinite(parameters.pointer, count: parameters.count) else {
-            report.lossBefore = check.lossBefore
-            return .notFinite
-        }
         check.measureAfter()
         heldOut?.measureAfter()
-        report.lossBefore = check.lossBefore
         report.lossAfter = check.lossAfter
         report.outputChange = check.outputChange
-        report.heldOutBefore = heldOut?.lossBefore ?? .nan
         report.heldOutAfter = heldOut?.lossAfter ?? .nan
         guard check.isFinite else { return .notFinite }
         guard check.keepsLoss(tolerance: options.lossTolerance) else { return .lossChanged }
@@ -140,9 +137,116 @@ public struct Teleport {
         }
         if options.exact {
             let isExact = Scaling.isExact(
-                from: backup.pointer, to: parameters.pointer, count: parameters.count)
+                from: backup.pointer, to: model.parameters.pointer, count: backup.count)
             guard isExact, check.outputsAreIdentical else { return .inexact }
         }
         return .accepted
     }
+}
+
+// The searches, by group.
+extension Teleport {
+    /// What to do, or nil to stay. Leaves the model as it is.
+    private func search(_ report: inout TeleportReport) throws -> (any Move)? {
+        if options.group == .scaling, options.objective.isGradientNorm {
+            return try closedFormSearch(&report)
+        }
+        let objective = try options.makeObjective(model, halves.direction, loss)
+        let isGradientNorm = options.objective.isGradientNorm
+        report.objectiveBefore = try objective.value(model)
+        if isGradientNorm { report.gradientNorm2Before = report.objectiveBefore }
+        let move = try search(objective, &report)
+        let moved = try Model(copying: model)
+        report.objectiveAfter =
+            move == nil || move?.apply(to: moved) == false
+            ? report.objectiveBefore : try objective.value(moved)
+        if isGradientNorm { report.gradientNorm2After = report.objectiveAfter }
+        return move
+    }
+
+    private func search(
+        _ objective: any ObjectiveFunction, _ report: inout TeleportReport
+    ) throws -> (any Move)? {
+        let architecture = model.architecture
+        let layers = options.movedLayers(architecture)
+        guard options.search != .random else {
+            let search = RandomSearch(model: model, batch: batch, loss: loss, options: options)
+            return try search.run(
+                options.objective == .lookahead ? nil : objective, rollout: rollout,
+                optimizer: try rolloutOptimizer(), &report)
+        }
+        switch options.group {
+        case .scaling:
+            return try search(
+                ScalingMoves(architecture, layers: layers, exact: options.exact), objective, &report)
+        case .linear:
+            return try search(
+                LinearMoves(try LinearGroup(architecture, batch, layers: layers)), objective, &report)
+        case .nullSpace:
+            return try search(
+                NullSpaceMoves(
+                    NullSpace(architecture, batch, tolerance: options.nullTolerance)),
+                objective, &report)
+        case .levelSet:
+            return try search(
+                LevelSetMoves(
+                    try LevelSet(model, batch, loss, tolerance: options.lossTolerance)),
+                objective, &report)
+        }
+    }
+
+    private func search(
+        _ moves: some DirectedGroup, _ objective: any ObjectiveFunction,
+        _ report: inout TeleportReport
+    ) throws -> (any Move)? {
+        let search = DirectedSearch(
+            moves: moves, model: model, loss: loss, options: options, batch: batch)
+        guard options.search == .lookahead else { return try search.ascent(objective, &report) }
+        return try search.lookahead(
+            objective, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
+    }
+
+    private func closedFormSearch(_ report: inout TeleportReport) throws -> (any Move)? {
+        let gradient = try Buffer<Float>(count: model.parameters.count)
+        let value = model.gradient(
+            halves.direction, loss, into: gradient.pointer,
+            workspace: try model.measuringWorkspace(count: halves.direction.count, backward: true))
+        guard value.isFinite, allFinite(gradient.pointer, count: gradient.count) else {
+            report.outcome = .notFinite
+            return nil
+        }
+        let objective = try ScalingObjective(model.architecture, gradient: gradient.pointer)
+        let search = try ScalingSearch(model.architecture, objective, options)
+        let element: Scaling
+        switch options.search {
+        case .ascent: element = try search.ascent(&report)
+        case .random: element = try search.random(&report)
+        case .lookahead:
+            element = try search.lookahead(
+                model, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
+        }
+        report.gradientNorm2Before = search.gradientNorm2(try Scaling(model.architecture))
+        report.gradientNorm2After = search.gradientNorm2(element)
+        report.objectiveBefore = report.gradientNorm2Before
+        report.objectiveAfter = report.gradientNorm2After
+        report.condition = element.condition
+        return element.isIdentity ? nil : element
+    }
+
+    private var rollout: Rollout {
+        Rollout(
+            training: halves.direction, scoring: halves.scoring, loss: loss,
+            steps: options.rolloutSteps, batchSize: options.rolloutBatch, clipNorm: clipNorm)
+    }
+
+    private func rolloutOptimizer() throws -> any Optimizer {
+        if let optimizer { return optimizer }
+        var plain = OptimizerOptions()
+        plain.learningRate = options.learningRate
+        return try plain.makeOptimizer(parameterCount: model.parameters.count)
+    }
+}
+
+extension TeleportOptions {
+    var needsRollouts: Bool { search == .lookahead || objective == .lookahead }
 }

@@ -4,6 +4,21 @@ import Runtime
 /// Which symmetry moves the weights; raw values are those of `tp_group`.
 public enum Group: Int32, Sendable {
     case scaling = 0
+    case linear = 1
+    case nullSpace = 2
+    case levelSet = 3
+
+    /// The move keeps the loss on the samples it was made from, and elsewhere only as far as they speak for others.
+    public var dependsOnData: Bool { self != .scaling }
+
+    var name: String {
+        switch self {
+        case .scaling: return "scaling group"
+        case .linear: return "general linear group"
+        case .nullSpace: return "null-space move"
+        case .levelSet: return "level-set move"
+        }
+    }
 }
 
 /// How the element is found; raw values are those of `tp_search`.
@@ -17,24 +32,57 @@ public enum Search: Int32, Sendable {
 public enum Objective: Int32, Sendable {
     case gradientNormMaximize = 0
     case gradientNormMinimize = 1
+    case sharpnessMaximize = 2
+    case sharpnessMinimize = 3
+    case curvatureMaximize = 4
+    case curvatureMinimize = 5
+    case lookahead = 6
+
+    var isMaximized: Bool {
+        switch self {
+        case .gradientNormMaximize, .sharpnessMaximize, .curvatureMaximize: return true
+        case .gradientNormMinimize, .sharpnessMinimize, .curvatureMinimize, .lookahead: return false
+        }
+    }
+
+    var isGradientNorm: Bool { self == .gradientNormMaximize || self == .gradientNormMinimize }
+    var isCurvature: Bool { self == .curvatureMaximize || self == .curvatureMinimize }
 }
 
 /// What becomes of the optimizer's state; raw values are those of `tp_state_policy`.
 public enum StatePolicy: Int32, Sendable {
     case keep = 0
+    case reset = 1
+    case transform = 2
+}
+
+/// How random elements of the general linear group are drawn; raw values are those of `tp_sampler`.
+public enum Sampler: Int32, Sendable {
+    case exponential = 0
+    case diagonallyDominant = 1
 }
 
 /// The fields of `tp_teleport_config`.
 public struct TeleportOptions {
+    /// Hidden layers that move.
+    public enum Layers: Sendable, Equatable {
+        case all
+        case one(Int)
+        /// Another one for every candidate of the random search.
+        case random
+    }
+
     public var group = Group.scaling
     public var search = Search.lookahead
     public var objective = Objective.gradientNormMaximize
     public var state = StatePolicy.keep
-    public var radius = 1.0
-    public var steps = 50
+    /// Nil: the group's own.
+    public var radius: Double?
+    /// Nil: the group's own.
+    public var steps: Int?
     public var candidates = 1_000
-    /// Hidden layer to move; nil: all.
-    public var layer: Int?
+    public var layers = Layers.all
+    public var sampler = Sampler.exponential
     public var rolloutSteps = 30
     public var rolloutBatch = 32
     public var exact = false
@@ -44,15 +92,39 @@ public struct TeleportOptions {
     public var heldOutTolerance = 0.05
     public var heldOut: Batch?
     public var seed: UInt64 = 0
+    /// Singular values of a layer's input under this share of the largest count as zero.
+    public var nullTolerance = 1e-6
+    /// Norms of the perturbations whose mean loss is the sharpness, and how many of each.
+    public var perturbationNorms = [0.1, 0.3, 0.5, 0.7, 0.9]
+    public var perturbations = 4
+    /// Curves whose mean curvature is the objective.
+    public var curves = 8
 
     public init() {}
 
     public static let largestRadius = 16.0
+    /// Each candidate of a random search by rollouts holds a copy of the weights.
+    public static let mostRolloutCandidates = 256
+
+    public var resolvedRadius: Double {
+        if let radius { return radius }
+        switch group {
+        case .scaling: return 1
+        case .linear: return 0.3
+        case .nullSpace, .levelSet: return 0.05
+        }
+    }
+
+    public var resolvedSteps: Int {
+        steps ?? (group == .scaling && objective.isGradientNorm ? 50 : 10)
+    }
 
     /// Checks the numbers by themselves.
     public func validate() throws {
-        try check("radius", radius, radius > 0 && radius <= Self.largestRadius, "in (0, 16]")
-        try check("steps", steps, (1...10_000).contains(steps), "1 to 10,000")
+        let radius = resolvedRadius
+        let steps = resolvedSteps
+        try check("radius", radius, radius > 0 && radius <= Self.largestRadius, "in (0, 16], or 0 for the group's own")
+        try check("steps", steps, (1...10_000).contains(steps), "1 to 10,000, or 0 for the group's own")
         try check(
             "candidates", candidates, (1...1_000_000).contains(candidates), "1 to 1,000,000")
         try check(
@@ -66,26 +138,18 @@ public struct TeleportOptions {
             "loss_tolerance", lossTolerance, lossTolerance >= 0 && lossTolerance.isFinite,
             "finite and not negative")
         try check("held_out_tolerance", heldOutTolerance, heldOutTolerance.isFinite, "finite")
+        try check(
+            "null_tolerance", nullTolerance, nullTolerance > 0 && nullTolerance < 1, "in (0, 1)")
+        try check("perturbations", perturbations, (1...10_000).contains(perturbations), "1 to 10,000")
+        try check("curves", curves, (1...10_000).contains(curves), "1 to 10,000")
+        for norm in perturbationNorms {
+            try check("a perturbation norm", norm, norm > 0 && norm.isFinite, "positive and finite")
+        }
     }
 
     private func check<Value>(_ name: String, _ value: Value, _ isRight: Bool, _ rule: String) throws {
         guard isRight else {
             throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
         }
-    }
-
-    /// Checks that this teleport has a meaning for the model; the error says why not.
-    public func validate(for architecture: Architecture) throws {
-        guard architecture.hiddenLayerCount > 0 else {
-            throw TeleportError(
-                .unsupported,
-                "the model has no hidden layer, and the groups act on hidden layers")
-        }
-        if let layer, layer < 0 || layer >= architecture.hiddenLayerCount {
-            throw TeleportError.invalid(
-                "layer is \(layer); the model has hidden layers 0 to \(architecture.hiddenLayerCount - 1), and -1 means all"
-            )
-        }
-        try Scaling.requireHomogeneous(architecture)
     }
 }

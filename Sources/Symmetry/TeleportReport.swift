@@ -27,10 +27,13 @@ public struct TeleportReport: Sendable {
     public var lossAfter = Double.nan
     public var heldOutBefore = Double.nan
     public var heldOutAfter = Double.nan
+    public var objectiveBefore = Double.nan
+    public var objectiveAfter = Double.nan
     public var gradientNorm2Before = Double.nan
     public var gradientNorm2After = Double.nan
     public var outputChange = Double.nan
     public var condition = Double.nan
+    public var inputCondition = Double.nan
     public var fitResidual = Double.nan
     public var scoreBefore = Double.nan
     public var scoreAfter = Double.nan
@@ -39,4 +42,12 @@ public struct TeleportReport: Sendable {
     public var accepted: Bool { outcome == .accepted }
 
     public init() {}
+
+    /// Adds what a data-dependent action could not do exactly.
+    mutating func include(_ fit: LinearAction.Fit) {
+        guard fit.rank < .max else { return }
+        rank = fit.rank
+        inputCondition = fit.inputCondition
+        fitResidual = fit.residual
+    }
 }

@@ -41,6 +41,26 @@ public func tp_model_gradient(
     }
 }
 
+@_cdecl("tp_model_hessian_vector_product") @implementation
+public func tp_model_hessian_vector_product(
+    _ model: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?, _ loss: tp_loss,
+    _ v: UnsafePointer<Float>?, _ count: Int, _ product: UnsafeMutablePointer<Float>?,
+    _ capacity: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let batch = try Batch(batch)
+        let loss = try lossMember(loss)
+        let v = try v.required("v")
+        let product = try product.required("product")
+        try requireCount(count, model.architecture.parameterCount, "v")
+        try requireCapacity(capacity, model.architecture.parameterCount, "product")
+        guard UnsafePointer(product) != v else { throw TeleportError.invalid("product is v") }
+        try batch.validate(for: model.architecture, loss: loss)
+        try HessianVectorProduct(model, count: batch.count).product(batch, loss, v: v, into: product)
+    }
+}
+
 extension tp_metrics {
     fileprivate init(_ metrics: Metrics) {
         self.init()

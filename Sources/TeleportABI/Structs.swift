@@ -64,6 +64,21 @@ func writeOutput<Struct: BitwiseCopyable>(
     write(value, to: target, size: try structSize(at: target, name))
 }
 
+/// A host's array of `count` values, copied; NULL with count 0 is nil.
+func array<Element: BitwiseCopyable>(
+    _ pointer: UnsafePointer<Element>?, _ count: Int, _ name: StaticString
+) throws -> [Element]? {
+    guard count >= 0, count <= 1 << 24 else {
+        throw TeleportError.invalid(
+            "the count of \(name) is \(UInt(bitPattern: count)); the most is \(1 << 24)")
+    }
+    guard let pointer else {
+        guard count == 0 else { throw TeleportError.invalid("\(name) is NULL, but its count is \(count)") }
+        return nil
+    }
+    return (0..<count).map { pointer[$0] }
+}
+
 private func write<Struct: BitwiseCopyable>(
     _ value: Struct, to target: UnsafeMutablePointer<Struct>, size: Int
 ) {

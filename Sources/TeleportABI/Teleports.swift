@@ -13,10 +13,12 @@ extension tp_teleport_config {
         config.search = options.search.rawValue
         config.objective = options.objective.rawValue
         config.state = options.state.rawValue
-        config.radius = options.radius
-        config.steps = Int32(options.steps)
         config.candidates = Int32(options.candidates)
-        config.layer = -1
+        config.layer = Int32(TP_LAYER_ALL)
+        config.sampler = options.sampler.rawValue
+        config.perturbations = Int32(options.perturbations)
+        config.curves = Int32(options.curves)
+        config.null_tolerance = options.nullTolerance
         config.rollout_steps = Int32(options.rolloutSteps)
         config.rollout_batch = Int32(options.rolloutBatch)
         config.exact = 0
@@ -31,15 +33,30 @@ extension tp_teleport_config {
 extension TeleportOptions {
     init(_ config: UnsafePointer<tp_teleport_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
+        try requireZero(config.reserved)
         self.init()
         group = try member(config.group, Group.self, "group")
         search = try member(config.search, Search.self, "search")
         objective = try member(config.objective, Objective.self, "objective")
         state = try member(config.state, StatePolicy.self, "state")
-        radius = config.radius
-        steps = Int(config.steps)
+        radius = config.radius == 0 ? nil : config.radius
+        steps = config.steps == 0 ? nil : Int(config.steps)
         candidates = Int(config.candidates)
-        layer = config.layer == -1 ? nil : Int(config.layer)
+        switch config.layer {
+        case Int32(TP_LAYER_ALL): layers = .all
+        case Int32(TP_LAYER_RANDOM): layers = .random
+        default: layers = .one(Int(config.layer))
+        }
+        sampler = try member(config.sampler, Sampler.self, "sampler")
+        perturbations = Int(config.perturbations)
+        if let norms = try array(
+            config.perturbation_norms, config.perturbation_norm_count, "perturbation_norms"),
+            !norms.isEmpty
+        {
+            perturbationNorms = norms
+        }
+        curves = Int(config.curves)
+        nullTolerance = config.null_tolerance
         rolloutSteps = Int(config.rollout_steps)
         rolloutBatch = Int(config.rollout_batch)
         exact = try flag(config.exact, "exact")
@@ -80,6 +97,9 @@ extension tp_teleport_report {
         score_before = report.scoreBefore
         score_after = report.scoreAfter
         seconds = report.seconds
+        objective_before = report.objectiveBefore
+        objective_after = report.objectiveAfter
+        input_condition = report.inputCondition
     }
 }
 
@@ -152,6 +172,38 @@ public func tp_model_apply_scaling(
         let model = try model.object(Model.self, "model")
         try model.applyScaling(
             hiddenLayer: Int(layer), factors: try scale.required("scale"), count: count)
+    }
+}
+
+@_cdecl("tp_model_apply_linear") @implementation
+public func tp_model_apply_linear(
+    _ model: OpaquePointer?, _ layer: Int32, _ g: UnsafePointer<Float>?, _ count: Int,
+    _ batch: UnsafePointer<tp_batch>?
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let samples = try batch.map { try Batch(inputsOf: $0, for: model.architecture) }
+        try model.applyLinear(
+            hiddenLayer: Int(layer), g: try g.required("g"), count: count, batch: samples)
+    }
+}
+
+@_cdecl("tp_model_linear_gradient_norm") @implementation
+public func tp_model_linear_gradient_norm(
+    _ model: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?, _ loss: tp_loss,
+    _ phi_out: UnsafeMutablePointer<Double>?, _ gradient: UnsafeMutablePointer<Double>?,
+    _ capacity: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let batch = try Batch(batch)
+        let loss = try lossMember(loss)
+        let gradient = try gradient.required("gradient")
+        let elements = try LinearGroup.algebraSize(model.architecture)
+        try requireCapacity(capacity, elements, "gradient")
+        try batch.validate(for: model.architecture, loss: loss)
+        let phi = try model.linearGradientNorm(batch, loss, into: gradient)
+        phi_out?.pointee = phi
     }
 }
 

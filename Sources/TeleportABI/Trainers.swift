@@ -15,6 +15,13 @@ extension tp_optimizer_config {
         var config = tp_optimizer_config()
         config.optimizer = options.kind.rawValue
         config.learning_rate = options.learningRate
+        config.momentum = options.momentum
+        config.beta1 = options.beta1
+        config.beta2 = options.beta2
+        config.alpha = options.alpha
+        config.epsilon = -1
+        config.weight_decay = -1
+        config.clip_norm = options.clipNorm
         return config
     }
 }
@@ -26,6 +33,13 @@ extension OptimizerOptions {
         self.init()
         kind = try member(config.optimizer, OptimizerKind.self, "optimizer")
         learningRate = config.learning_rate
+        momentum = config.momentum
+        beta1 = config.beta1
+        beta2 = config.beta2
+        alpha = config.alpha
+        epsilon = config.epsilon == -1 ? nil : config.epsilon
+        weightDecay = config.weight_decay == -1 ? nil : config.weight_decay
+        clipNorm = config.clip_norm
     }
 }
 
@@ -118,6 +132,50 @@ public func tp_trainer_set_learning_rate(
     call { try trainer.object(Trainer.self, "trainer").setLearningRate(learning_rate) }
 }
 
+extension tp_schedule_config {
+    static var defaults: tp_schedule_config {
+        let schedule = LearningRateSchedule()
+        var config = tp_schedule_config()
+        config.schedule = schedule.kind.rawValue
+        config.warmup_steps = Int64(schedule.warmupSteps)
+        config.interval = Int64(schedule.interval)
+        config.factor = schedule.factor
+        config.floor = schedule.floor
+        return config
+    }
+}
+
+extension LearningRateSchedule {
+    fileprivate init(_ config: UnsafePointer<tp_schedule_config>?) throws {
+        let config = try readConfig(config, defaults: .defaults, "config")
+        try requireZero(config.reserved)
+        self.init()
+        kind = try member(config.schedule, Kind.self, "schedule")
+        warmupSteps = Int(config.warmup_steps)
+        interval = Int(config.interval)
+        factor = config.factor
+        floor = config.floor
+        let user = config.user_data
+        callback = config.rate.map { rate in { step, base in rate(Int64(step), base, user) } }
+    }
+}
+
+@_cdecl("tp_schedule_config_init") @implementation
+public func tp_schedule_config_init(
+    _ config: UnsafeMutablePointer<tp_schedule_config>?, _ struct_size: Int
+) -> tp_status {
+    call { try initialize(config, size: struct_size, with: .defaults, "config") }
+}
+
+@_cdecl("tp_trainer_set_schedule") @implementation
+public func tp_trainer_set_schedule(
+    _ trainer: OpaquePointer?, _ config: UnsafePointer<tp_schedule_config>?
+) -> tp_status {
+    call {
+        try trainer.object(Trainer.self, "trainer").setSchedule(try LearningRateSchedule(config))
+    }
+}
+
 @_cdecl("tp_trainer_model") @implementation
 public func tp_trainer_model(
     _ out: UnsafeMutablePointer<OpaquePointer?>?, _ trainer: OpaquePointer?
@@ -153,17 +211,9 @@ extension RunOptions {
         shuffle = try flag(config.shuffle, "shuffle")
         dropLast = try flag(config.drop_last, "drop_last")
         if let config = config.teleport { teleport = try TeleportOptions(config) }
-        let count = config.teleport_epoch_count
-        guard count >= 0, count <= 1 << 24 else {
-            throw TeleportError.invalid(
-                "teleport_epoch_count is \(UInt(bitPattern: count)); the most is \(1 << 24)")
-        }
-        if let epochs = config.teleport_epochs {
-            teleportEpochs = (0..<count).map { Int(epochs[$0]) }
-        } else if count > 0 {
-            throw TeleportError.invalid(
-                "teleport_epochs is NULL, but teleport_epoch_count is \(count)")
-        }
+        teleportEpochs = try array(
+            config.teleport_epochs, config.teleport_epoch_count, "teleport_epochs"
+        )?.map { Int($0) }
         teleportsPerEpoch = Int(config.teleports_per_epoch)
         teleportSamples = Int(config.teleport_samples)
         watchSteps = Int(config.watch_steps)

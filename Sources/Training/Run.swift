@@ -89,7 +89,7 @@ final class Run {
             let first = trainer.stepInEpoch * batchSize
             let count = min(batchSize, train.count - first)
             let batch = samples.gather(train, order.pointer + first, count: count)
-            guard let loss = trainer.advance(batch) else {
+            guard let loss = try trainer.advance(batch) else {
                 // Without the teleport the same batch is tried again from where the weights are then.
                 if try recover() == .stopped { return .stopped }
                 continue

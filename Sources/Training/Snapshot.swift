@@ -17,11 +17,9 @@ final class Snapshot {
         self.optimizer.restore(from: optimizer)
     }
 
-    /// Puts both back to the bit; the learning rate stays what it is now.
+    /// Puts both back to the bit.
     func restore(_ model: Model, _ optimizer: any Optimizer) {
-        let learningRate = optimizer.learningRate
         model.parameters.pointer.update(from: parameters.pointer, count: parameters.count)
         optimizer.restore(from: self.optimizer)
-        optimizer.learningRate = learningRate
     }
 }

@@ -10,6 +10,10 @@ public final class Trainer {
     public let loss: Loss
     let optimizer: any Optimizer
     private let step: TrainingStep
+    private let clipNorm: Double
+    /// The rate that the schedule starts from.
+    private var baseRate: Double
+    private var schedule = LearningRateSchedule()
 
     /// Epochs completed.
     public internal(set) var epoch = 0
@@ -30,14 +34,32 @@ public final class Trainer {
         self.model = model
         self.loss = loss
         optimizer = try options.makeOptimizer(parameterCount: model.parameters.count)
-        step = try TrainingStep(model: model, loss: loss, optimizer: optimizer, batchSize: 1)
+        clipNorm = options.clipNorm
+        baseRate = options.learningRate
+        step = try TrainingStep(
+            model: model, loss: loss, optimizer: optimizer, clipNorm: options.clipNorm, batchSize: 1)
     }
 
-    public var learningRate: Double { optimizer.learningRate }
+    /// The rate of the next step; a schedule of the host is asked for it.
+    public var learningRate: Double { schedule.rate(step: stepCount, base: baseRate) }
 
+    /// Sets the rate that the schedule starts from.
     public func setLearningRate(_ value: Double) throws {
         try OptimizerOptions.validate(learningRate: value)
-        optimizer.learningRate = value
+        baseRate = value
+    }
+
+    public func setSchedule(_ schedule: LearningRateSchedule) throws {
+        try requireIdle()
+        try schedule.validate()
+        self.schedule = schedule
+    }
+
+    /// Gives the optimizer the rate of the next step.
+    private func updateRate() throws {
+        let rate = learningRate
+        try OptimizerOptions.validate(learningRate: rate)
+        optimizer.learningRate = rate
     }
 
     func requireIdle() throws {
@@ -54,7 +76,8 @@ public final class Trainer {
 
     /// One step on a valid batch for which there is room; nil, and no weight touched, where the loss or the output
     /// error are not finite.
-    func advance(_ batch: Batch) -> Double? {
+    func advance(_ batch: Batch) throws -> Double? {
+        try updateRate()
         guard let value = step.take(batch) else { return nil }
         stepCount += 1
         return value
@@ -66,7 +89,7 @@ public final class Trainer {
         try BLAS.reserve()
         try batch.validate(for: model.architecture, loss: loss)
         try reserve(batch.count)
-        guard let value = advance(batch) else {
+        guard let value = try advance(batch) else {
             throw TeleportError(
                 .notFinite,
                 "the loss or the output error of step \(stepCount) is not finite; the weights are those of the step before"
@@ -86,7 +109,8 @@ public final class Trainer {
         for i in 0..<count where !gradient[i].isFinite {
             throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
         }
-        optimizer.step(model.parameters.pointer, gradient: gradient)
+        try updateRate()
+        step.apply(gradient: gradient)
         stepCount += 1
     }
 
@@ -100,7 +124,9 @@ public final class Trainer {
     func teleport(
         _ batch: Batch, _ options: TeleportOptions, keepingFirst: Bool
     ) throws -> TeleportReport {
-        let teleport = try Teleport(model, batch, loss, options, optimizer: optimizer)
+        try updateRate()
+        let teleport = try Teleport(
+            model, batch, loss, options, optimizer: optimizer, clipNorm: clipNorm)
         let snapshot = try spare ?? Snapshot(model, optimizer)
         spare = snapshot
         snapshot.take(model, optimizer)

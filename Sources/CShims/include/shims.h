@@ -35,6 +35,10 @@ int32_t shim_processor_count(void);
  * thread, released when the thread ends. Call this before the first product on a thread; 0 done, -1 no memory. */
 int shim_blas_reserve(void);
 
+/* LAPACK's only call into the Fortran runtime; with it defined here, libgfortran need not be linked. */
+void _gfortran_concat_string(size_t length, char *target, size_t length_a, const char *a, size_t length_b,
+                             const char *b);
+
 /* xerbla_ of reference BLAS prints and stops; ours counts. Calls since the process began. */
 int shim_blas_error_count(void);
 

@@ -1,0 +1,43 @@
+import COpenBLAS
+import Runtime
+
+/// The factor L of a symmetric positive definite A = L L^T (`dpotrf`), with an estimate of its condition.
+struct Cholesky {
+    private let factor: Matrix
+    /// 1 / condition number in the 1-norm (`dpocon`).
+    let reciprocalCondition: Double
+
+    /// Nil when A is not positive definite to working precision. A's content is lost.
+    init?(_ a: Matrix) throws {
+        var n = Int32(truncatingIfNeeded: a.rows)
+        var info: Int32 = 0
+        var norm = 0.0
+        for row in 0..<a.rows {
+            var sum = 0.0
+            for column in 0..<a.rows { sum += abs(a[row, column]) }
+            norm = max(norm, sum)
+        }
+        // Row-major lower is LAPACK's column-major upper.
+        dpotrf_("U", &n, a.pointer, &n, &info, 1)
+        guard info == 0 else { return nil }
+        let work = try Buffer<Double>(count: 3 * a.rows)
+        let integers = try Buffer<Int32>(count: a.rows)
+        var reciprocal = 0.0
+        dpocon_("U", &n, a.pointer, &n, &norm, &reciprocal, work.pointer, integers.pointer, &info, 1)
+        guard info == 0 else { return nil }
+        factor = a
+        reciprocalCondition = reciprocal
+    }
+
+    /// b <- A^-1 b
+    func solve(_ b: Matrix) {
+        for transpose in [CblasNoTrans, CblasTrans] {
+            cblas_dtrsm(
+                Int32(CblasRowMajor), Int32(CblasLeft), Int32(CblasLower), Int32(transpose),
+                Int32(CblasNonUnit), Int32(truncatingIfNeeded: b.rows),
+                Int32(truncatingIfNeeded: b.columns), 1, factor.pointer,
+                Int32(truncatingIfNeeded: factor.columns), b.pointer,
+                Int32(truncatingIfNeeded: b.columns))
+        }
+    }
+}

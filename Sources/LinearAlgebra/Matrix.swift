@@ -1,0 +1,86 @@
+import Runtime
+
+/// A row-major matrix of doubles.
+public struct Matrix {
+    public let rows: Int
+    public let columns: Int
+    public let storage: Buffer<Double>
+
+    /// Elements are not initialized.
+    public init(_ rows: Int, _ columns: Int) throws {
+        self.rows = rows
+        self.columns = columns
+        storage = try Buffer(count: try Memory.product(rows, columns))
+    }
+
+    public init(zeros rows: Int, _ columns: Int) throws {
+        try self.init(rows, columns)
+        pointer.update(repeating: 0, count: count)
+    }
+
+    public init(identity size: Int) throws {
+        try self.init(zeros: size, size)
+        for i in 0..<size { pointer[i * size + i] = 1 }
+    }
+
+    /// Floats, widened.
+    public init(_ source: UnsafePointer<Float>, rows: Int, columns: Int) throws {
+        try self.init(rows, columns)
+        for i in 0..<count { pointer[i] = Double(source[i]) }
+    }
+
+    public var pointer: UnsafeMutablePointer<Double> { storage.pointer }
+    public var count: Int { rows * columns }
+
+    public subscript(row: Int, column: Int) -> Double {
+        get { pointer[row * columns + column] }
+        nonmutating set { pointer[row * columns + column] = newValue }
+    }
+
+    public func copy() throws -> Matrix {
+        let copy = try Matrix(rows, columns)
+        copy.pointer.update(from: pointer, count: count)
+        return copy
+    }
+
+    public var isFinite: Bool {
+        var difference = 0.0
+        for i in 0..<count { difference += pointer[i] - pointer[i] }
+        return difference == 0
+    }
+
+    /// The sum of squares.
+    public var squaredNorm: Double {
+        var sum = 0.0
+        for i in 0..<count { sum += pointer[i] * pointer[i] }
+        return sum
+    }
+
+    public func scale(by factor: Double) {
+        for i in 0..<count { pointer[i] *= factor }
+    }
+
+    /// self += factor other
+    public func add(_ other: Matrix, scaledBy factor: Double = 1) {
+        for i in 0..<min(count, other.count) { pointer[i] += factor * other.pointer[i] }
+    }
+
+    /// op(a) op(b)
+    public static func product(
+        _ a: Matrix, _ transposeA: BLAS.Transpose = .no, _ b: Matrix,
+        _ transposeB: BLAS.Transpose = .no
+    ) throws -> Matrix {
+        let m = transposeA == .no ? a.rows : a.columns
+        let k = transposeA == .no ? a.columns : a.rows
+        let n = transposeB == .no ? b.columns : b.rows
+        guard k == (transposeB == .no ? b.rows : b.columns) else {
+            throw TeleportError(
+                .error, "a product of \(m) x \(k) and \(b.rows) x \(b.columns) has no meaning")
+        }
+        let result = try Matrix(m, n)
+        BLAS.multiply(
+            a.pointer, transposeA, stride: a.columns, b.pointer, transposeB, stride: b.columns,
+            into: result.pointer, stride: n, m: m, n: n, k: k)
+        return result
+    }
+}

@@ -1,0 +1,110 @@
+import Runtime
+
+/// The Moore-Penrose inverse of H (n x k), factored once and applied often; never formed.
+///
+/// The smaller Gram matrix by Cholesky where its condition number is under 10^8, so that H's is under 10^4 and a
+/// product keeps eight digits; otherwise the singular value decomposition, singular values under `cutoff` of the
+/// largest counted as zero.
+public struct PseudoInverse {
+    private static let leastReciprocalCondition = 1e-8
+
+    private enum Factors {
+        /// H H^T
+        case wide(Cholesky)
+        /// H^T H
+        case tall(Cholesky)
+        case singular(SVD)
+    }
+
+    private let h: Matrix
+    private let factors: Factors
+    /// Singular values that count.
+    public let rank: Int
+    /// Largest over smallest singular value that counts; an estimate after Cholesky.
+    public let condition: Double
+
+    /// - Complexity: O(n k min(n, k)).
+    public init(_ h: Matrix, cutoff: Double = 1e-6) throws {
+        self.h = h
+        let isWide = h.rows <= h.columns
+        let gram = try isWide ? Matrix.product(h, .no, h, .yes) : Matrix.product(h, .yes, h, .no)
+        guard gram.isFinite else {
+            throw TeleportError(.notFinite, "a layer's input has NaN or infinite values")
+        }
+        if let cholesky = try Cholesky(gram),
+            cholesky.reciprocalCondition > max(Self.leastReciprocalCondition, cutoff * cutoff)
+        {
+            factors = isWide ? .wide(cholesky) : .tall(cholesky)
+            rank = gram.rows
+            condition = (1 / cholesky.reciprocalCondition).squareRoot()
+            return
+        }
+        let svd = try SVD(h)
+        let largest = svd.values.elements.first ?? 0
+        let counted = svd.values.elements.count { $0 > cutoff * largest }
+        factors = .singular(svd)
+        rank = counted
+        condition = counted > 0 ? largest / svd.values.pointer[counted - 1] : .infinity
+    }
+
+    /// H^+ d, k x c, for d: n x c.
+    public func solve(_ d: Matrix) throws -> Matrix {
+        switch factors {
+        case .wide(let gram):
+            let solved = try d.copy()
+            gram.solve(solved)
+            return try Matrix.product(h, .yes, solved)
+        case .tall(let gram):
+            let result = try Matrix.product(h, .yes, d)
+            gram.solve(result)
+            return result
+        case .singular(let svd):
+            let inner = try Matrix.product(svd.left, .yes, d)
+            divideRows(inner, by: svd.values)
+            return try Matrix.product(svd.right, .yes, inner)
+        }
+    }
+
+    /// a H^+, r x n, for a: r x k.
+    public func multiply(_ a: Matrix) throws -> Matrix {
+        switch factors {
+        case .wide(let gram):
+            let transposed = try Matrix.product(h, .no, a, .yes)
+            gram.solve(transposed)
+            return try transposed.transposed()
+        case .tall(let gram):
+            let transposed = try a.transposed()
+            gram.solve(transposed)
+            return try Matrix.product(transposed, .yes, h, .yes)
+        case .singular(let svd):
+            let inner = try Matrix.product(svd.right, .no, a, .yes)
+            divideRows(inner, by: svd.values)
+            return try Matrix.product(inner, .yes, svd.left, .yes)
+        }
+    }
+
+    /// a (I - H^+ H), for a: r x k: what a does where no sample of H has anything.
+    public func projectOnNullSpace(_ a: Matrix) throws -> Matrix {
+        let fitted = try Matrix.product(try multiply(a), .no, h)
+        let result = try a.copy()
+        result.add(fitted, scaledBy: -1)
+        return result
+    }
+
+    private func divideRows(_ matrix: Matrix, by values: Buffer<Double>) {
+        for row in 0..<matrix.rows {
+            let factor = row < rank ? 1 / values.pointer[row] : 0
+            for column in 0..<matrix.columns { matrix[row, column] *= factor }
+        }
+    }
+}
+
+extension Matrix {
+    public func transposed() throws -> Matrix {
+        let result = try Matrix(columns, rows)
+        for row in 0..<rows {
+            for column in 0..<columns { result[column, row] = self[row, column] }
+        }
+        return result
+    }
+}

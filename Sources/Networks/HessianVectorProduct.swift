@@ -1,0 +1,174 @@
+import LinearAlgebra
+import Runtime
+
+/// Hessian-vector products by one forward-over-reverse pass (Pearlmutter, Neural Computation 6(1), 1994): every
+/// quantity q of the two passes is carried along with R q, its derivative in the direction v of the weights.
+///
+/// No finite differences; about three times the cost of a gradient.
+public final class HessianVectorProduct {
+    private let model: Model
+    private let workspace: Workspace
+    // R h and R delta of every layer, placed like the workspace's activations and errors.
+    private let tangents: Buffer<Float>
+    private let errorTangents: Buffer<Float>
+
+    public init(_ model: Model, count: Int) throws {
+        self.model = model
+        workspace = try model.measuringWorkspace(count: count, backward: true)
+        let elements = try Memory.product(
+            model.architecture.widths.dropFirst().reduce(0, +), workspace.capacity)
+        tangents = try Buffer(count: elements)
+        errorTangents = try Buffer(count: elements)
+    }
+
+    /// Gradient and H v of the loss of a valid batch, each parameterCount long, and the loss. `gradient` may be v.
+    @discardableResult
+    public func product(
+        _ batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
+        into result: UnsafeMutablePointer<Float>
+    ) -> Double {
+        let normalization = loss.normalization(
+            totalWeight: batch.totalWeight, outputs: model.architecture.outputWidth)
+        var sum = 0.0
+        Model.forEachPiece(of: batch.count, workspace) { first, count in
+            let piece = batch.slice(first, count)
+            sum += workspace.lossAndErrors(
+                model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
+            ).loss
+            forward(piece, v)
+            outputTangent(piece, loss, normalization: normalization)
+            backward(piece, v)
+            accumulate(piece, into: result, beta: first == 0 ? 0 : 1)
+        }
+        return sum
+    }
+
+    // Shapes: V_m: outputs x inputs like W_m; h, R h, delta, R delta: rows x outputs.
+
+    /// R z_m = V_m h_(m-1) + v_b + W_m R h_(m-1),  R h_m = f'(z_m) R z_m
+    private func forward(_ batch: Batch, _ v: UnsafePointer<Float>) {
+        let pass = workspace.pass
+        let weights = model.parameters.pointer
+        for m in 0..<pass.layerCount {
+            let layer = pass.layers[m]
+            let input = m == 0 ? batch.x : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
+            let output = pass.place(of: m, in: tangents.pointer)
+            BLAS.multiply(
+                input, stride: layer.inputs, v + layer.weightOffset, .yes, stride: layer.inputs,
+                into: output, stride: layer.outputs, m: batch.count, n: layer.outputs,
+                k: layer.inputs)
+            if m > 0 {
+                BLAS.multiply(
+                    pass.place(of: m - 1, in: tangents.pointer), stride: layer.inputs,
+                    weights + layer.weightOffset, .yes, stride: layer.inputs, into: output,
+                    stride: layer.outputs, m: batch.count, n: layer.outputs, k: layer.inputs,
+                    beta: 1)
+            }
+            if layer.hasBias {
+                addBias(
+                    output, rows: batch.count, width: layer.outputs, bias: v + layer.biasOffset)
+            }
+            if m < pass.layerCount - 1 {
+                pass.activation.multiplyByDerivative(
+                    output, h: pass.place(of: m, in: pass.activations),
+                    count: batch.count * layer.outputs)
+            }
+        }
+    }
+
+    /// R delta of the outputs: the loss's second derivative applied to R z.
+    private func outputTangent(_ batch: Batch, _ loss: Loss, normalization: Double) {
+        let pass = workspace.pass
+        let last = pass.layerCount - 1
+        let width = pass.layers[last].outputs
+        let tangent = pass.place(of: last, in: tangents.pointer)
+        let result = pass.place(of: last, in: errorTangents.pointer)
+        if loss == .crossEntropy { softmaxRows(pass.outputs, rows: batch.count, width: width) }
+        for row in 0..<batch.count {
+            let weight = batch.weights.map { Double($0[row]) } ?? 1
+            let rz = tangent + row * width
+            let out = result + row * width
+            if loss == .crossEntropy {
+                // (diag p - p p^T) R z, p the softmax
+                let p = pass.outputs + row * width
+                var mean = 0.0
+                for j in 0..<width { mean += Double(p[j]) * Double(rz[j]) }
+                let factor = Float(weight * normalization)
+                for j in 0..<width { out[j] = factor * p[j] * (rz[j] - Float(mean)) }
+            } else {
+                let factor = Float(2 * weight * normalization)
+                for j in 0..<width { out[j] = factor * rz[j] }
+            }
+        }
+    }
+
+    /// R delta_(m-1) = (R delta_m W_m + delta_m V_m) f'(z) + delta_(m-1) (f''(z) / f'(z)) R z
+    private func backward(_ batch: Batch, _ v: UnsafePointer<Float>) {
+        let pass = workspace.pass
+        guard let errors = pass.errors else { return }
+        let weights = model.parameters.pointer
+        for m in stride(from: pass.layerCount - 1, to: 0, by: -1) {
+            let layer = pass.layers[m]
+            let below = pass.place(of: m - 1, in: errorTangents.pointer)
+            let count = batch.count * layer.inputs
+            BLAS.multiply(
+                pass.place(of: m, in: errorTangents.pointer), stride: layer.outputs,
+                weights + layer.weightOffset, stride: layer.inputs, into: below,
+                stride: layer.inputs, m: batch.count, n: layer.inputs, k: layer.outputs)
+            BLAS.multiply(
+                pass.place(of: m, in: errors), stride: layer.outputs, v + layer.weightOffset,
+                stride: layer.inputs, into: below, stride: layer.inputs, m: batch.count,
+                n: layer.inputs, k: layer.outputs, beta: 1)
+            let h = pass.place(of: m - 1, in: pass.activations)
+            pass.activation.multiplyByDerivative(below, h: h, count: count)
+            pass.activation.addCurvature(
+                below, delta: pass.place(of: m - 1, in: errors), h: h,
+                tangent: pass.place(of: m - 1, in: tangents.pointer), count: count)
+        }
+    }
+
+    /// (H v)_m = R delta_m^T h_(m-1) + delta_m^T R h_(m-1);  biases: column sums of R delta_m
+    private func accumulate(
+        _ batch: Batch, into result: UnsafeMutablePointer<Float>, beta: Float
+    ) {
+        let pass = workspace.pass
+        guard let errors = pass.errors else { return }
+        for m in 0..<pass.layerCount {
+            let layer = pass.layers[m]
+            pass.accumulate(
+                layer: m, rows: batch.count, first: 0, count: layer.outputs, x: batch.x,
+                errors: errorTangents.pointer, into: result, alpha: 1, beta: beta)
+            guard m > 0 else { continue }
+            BLAS.multiply(
+                pass.place(of: m, in: errors), .yes, stride: layer.outputs,
+                pass.place(of: m - 1, in: tangents.pointer), stride: layer.inputs,
+                into: result + layer.weightOffset, stride: layer.inputs, m: layer.outputs,
+                n: layer.inputs, k: batch.count, beta: 1)
+        }
+    }
+}
+
+extension Activation {
+    /// target += delta (f''(z) / f'(z)) R z, where delta holds f' as a factor and R z = tangent / f'(z).
+    fileprivate func addCurvature(
+        _ target: UnsafeMutablePointer<Float>, delta: UnsafePointer<Float>,
+        h: UnsafePointer<Float>, tangent: UnsafePointer<Float>, count: Int
+    ) {
+        switch kind {
+        case .identity, .leakyReLU, .reLU:
+            return
+        case .sigmoid:
+            // f'' / f'^2 = (1 - 2 h) / (h (1 - h)); a saturated unit has no derivative to speak of.
+            for i in 0..<count {
+                let slope = h[i] * (1 - h[i])
+                if slope > 0 { target[i] += delta[i] * (1 - 2 * h[i]) / slope * tangent[i] }
+            }
+        case .tanh:
+            // f'' / f'^2 = -2 h / (1 - h^2)
+            for i in 0..<count {
+                let slope = 1 - h[i] * h[i]
+                if slope > 0 { target[i] -= delta[i] * 2 * h[i] / slope * tangent[i] }
+            }
+        }
+    }
+}

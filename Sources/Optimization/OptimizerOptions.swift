@@ -1,0 +1,76 @@
+import Runtime
+
+/// Which optimizer; raw values are those of `tp_optimizer`.
+public enum OptimizerKind: Int32, Sendable {
+    case sgd = 0
+    case momentum = 1
+    case nesterov = 2
+    case adaGrad = 3
+    case rmsProp = 4
+    case adam = 5
+    case adamW = 6
+}
+
+/// The fields of `tp_optimizer_config`.
+public struct OptimizerOptions: Sendable {
+    public var kind = OptimizerKind.sgd
+    public var learningRate = 0.01
+    /// Of momentum and Nesterov.
+    public var momentum = 0.9
+    /// Of Adam and AdamW: averages of the gradient and of its square.
+    public var beta1 = 0.9
+    public var beta2 = 0.999
+    /// Of RMSProp: average of the squares.
+    public var alpha = 0.99
+    /// Nil: PyTorch's, 1e-10 for AdaGrad and 1e-8 for the others.
+    public var epsilon: Double?
+    /// Nil: PyTorch's, 0.01 for AdamW and 0 for the others.
+    public var weightDecay: Double?
+    /// Largest norm of a gradient; 0: no bound.
+    public var clipNorm = 0.0
+
+    public init() {}
+
+    public var resolvedEpsilon: Double { epsilon ?? (kind == .adaGrad ? 1e-10 : 1e-8) }
+    public var resolvedWeightDecay: Double { weightDecay ?? (kind == .adamW ? 0.01 : 0) }
+
+    public func validate() throws {
+        try Self.validate(learningRate: learningRate)
+        try check("momentum", momentum, momentum >= 0 && momentum < 1, "at least 0 and below 1")
+        try check("beta1", beta1, beta1 >= 0 && beta1 < 1, "at least 0 and below 1")
+        try check("beta2", beta2, beta2 >= 0 && beta2 < 1, "at least 0 and below 1")
+        try check("alpha", alpha, alpha >= 0 && alpha < 1, "at least 0 and below 1")
+        try check(
+            "epsilon", resolvedEpsilon, resolvedEpsilon >= 0 && Float(resolvedEpsilon).isFinite,
+            "finite and not negative")
+        try check(
+            "weight_decay", resolvedWeightDecay,
+            resolvedWeightDecay >= 0 && Float(resolvedWeightDecay).isFinite,
+            "finite and not negative")
+        try check("clip_norm", clipNorm, clipNorm >= 0 && clipNorm.isFinite, "finite and not negative")
+    }
+
+    private func check(_ name: String, _ value: Double, _ isRight: Bool, _ rule: String) throws {
+        guard isRight else { throw TeleportError.invalid("\(name) is \(value); it must be \(rule)") }
+    }
+
+    public static func validate(learningRate: Double) throws {
+        guard learningRate.isFinite, learningRate >= 0, Float(learningRate).isFinite else {
+            throw TeleportError.invalid(
+                "learning_rate is \(learningRate); it must be finite and not negative")
+        }
+    }
+
+    public func makeOptimizer(parameterCount: Int) throws -> any Optimizer {
+        try validate()
+        switch kind {
+        case .sgd: return try SGD(self, parameterCount: parameterCount)
+        case .momentum: return try Momentum(self, parameterCount: parameterCount)
+        case .nesterov: return try Nesterov(self, parameterCount: parameterCount)
+        case .adaGrad: return try AdaGrad(self, parameterCount: parameterCount)
+        case .rmsProp: return try RMSProp(self, parameterCount: parameterCount)
+        case .adam: return try Adam(self, parameterCount: parameterCount)
+        case .adamW: return try AdamW(self, parameterCount: parameterCount)
+        }
+    }
+}

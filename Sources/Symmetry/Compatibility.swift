@@ -1,0 +1,78 @@
+import Networks
+import Runtime
+
+// What fits together, and the sentence that says why something does not.
+extension TeleportOptions {
+    /// Checks that this teleport has a meaning for the model; the error says why not.
+    public func validate(for architecture: Architecture) throws {
+        guard architecture.hiddenLayerCount > 0 else {
+            throw TeleportError(
+                .unsupported, "the model has no hidden layer, and every group acts on hidden layers")
+        }
+        switch group {
+        case .scaling: try Scaling.requireHomogeneous(architecture)
+        case .linear: try LinearAction.requireBijective(architecture.activation)
+        case .nullSpace, .levelSet:
+            guard layers == .all else {
+                throw TeleportError(
+                    .unsupported, "a \(group.name) has no layer of its own; layer must be -1")
+            }
+        }
+        try validateLayers(architecture)
+        try validateSearch()
+        guard !exact || group == .scaling else {
+            throw TeleportError(
+                .unsupported,
+                "exact needs factors that are powers of two, which only the scaling group has")
+        }
+        guard state != .transform || group == .scaling else {
+            throw TeleportError(
+                .unsupported,
+                "an optimizer's state can be transformed under the scaling group only: its averages of squares have no image under a \(group.name)"
+            )
+        }
+    }
+
+    private func validateLayers(_ architecture: Architecture) throws {
+        switch layers {
+        case .all: return
+        case .one(let layer):
+            guard layer >= 0, layer < architecture.hiddenLayerCount else {
+                throw TeleportError.invalid(
+                    "layer is \(layer); the model has hidden layers 0 to \(architecture.hiddenLayerCount - 1), -1 means all and -2 a random one"
+                )
+            }
+        case .random:
+            guard search == .random else {
+                throw TeleportError(.unsupported, "a random layer needs the random search")
+            }
+        }
+    }
+
+    private func validateSearch() throws {
+        if search == .random {
+            guard group == .scaling || group == .linear else {
+                throw TeleportError(
+                    .unsupported,
+                    "the random search draws group elements, and a \(group.name) has none to draw")
+            }
+            guard objective != .lookahead || candidates <= Self.mostRolloutCandidates else {
+                throw TeleportError.invalid(
+                    "candidates is \(candidates); scored by rollouts the most is \(Self.mostRolloutCandidates)"
+                )
+            }
+        } else {
+            guard !objective.isCurvature else {
+                throw TeleportError(
+                    .unsupported,
+                    "curvature has no derivative here; it needs the random search")
+            }
+            guard objective != .lookahead else {
+                throw TeleportError(
+                    .unsupported,
+                    "the lookahead objective scores candidates of the random search; the lookahead search needs an objective that gives its direction"
+                )
+            }
+        }
+    }
+}

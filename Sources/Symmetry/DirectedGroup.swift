@@ -1,0 +1,196 @@
+import LinearAlgebra
+import Networks
+import Runtime
+
+/// A family of moves that knows, wherever the weights are, the direction in which an objective changes most.
+protocol DirectedGroup: AnyObject {
+    associatedtype Direction
+
+    /// The direction of length 1 at the model's weights for an objective with derivative `covector`; nil where
+    /// nothing can move.
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Direction?
+
+    /// Moves the model along it; false when that cannot be done, and the weights are then anything.
+    func move(_ model: Model, along direction: Direction, by length: Double) throws -> Bool
+
+    /// Counts a move as made.
+    func accept(_ direction: Direction, _ length: Double) throws
+
+    /// Adds what the accepted moves came to.
+    func describe(_ report: inout TeleportReport) throws
+}
+
+extension DirectedGroup {
+    func accept(_ direction: Direction, _ length: Double) throws {}
+    func describe(_ report: inout TeleportReport) throws {}
+}
+
+/// Scaling by the objective's derivative, for objectives without a closed form. Length: the largest |s|.
+final class ScalingMoves: DirectedGroup {
+    private let architecture: Architecture
+    private let layers: [Int]
+    private let exact: Bool
+    private let total: Scaling
+
+    init(_ architecture: Architecture, layers: [Int], exact: Bool) throws {
+        self.architecture = architecture
+        self.layers = layers
+        self.exact = exact
+        total = try Scaling(architecture)
+    }
+
+    /// d / d s_i = S_m[i,:] . W_m[i,:] + S_b[i] b[i] - S_(m+1)[:,i] . W_(m+1)[:,i], the largest scaled to 1.
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
+        let result = try Buffer<Double>(repeating: 0, count: architecture.hiddenUnitCount)
+        let weights = model.parameters.pointer
+        var largest = 0.0
+        for m in layers {
+            let units = Scaling.units(ofHiddenLayer: m, architecture)
+            let layer = architecture.layers.pointer[m]
+            let next = architecture.layers.pointer[m + 1]
+            for i in 0..<units.count {
+                var sum = 0.0
+                for j in 0..<layer.inputs {
+                    let place = layer.weightOffset + i * layer.inputs + j
+                    sum += Double(covector[place]) * Double(weights[place])
+                }
+                if layer.hasBias {
+                    sum += Double(covector[layer.biasOffset + i]) * Double(weights[layer.biasOffset + i])
+                }
+                for k in 0..<next.outputs {
+                    let place = next.weightOffset + k * next.inputs + i
+                    sum -= Double(covector[place]) * Double(weights[place])
+                }
+                result.pointer[units.first + i] = sum
+                largest = max(largest, abs(sum))
+            }
+        }
+        guard largest > 0, largest.isFinite else { return nil }
+        for i in 0..<result.count { result.pointer[i] /= largest }
+        return result
+    }
+
+    func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
+        try element(direction, length).apply(to: model)
+    }
+
+    private func element(_ direction: Buffer<Double>, _ length: Double) throws -> Scaling {
+        let element = try Scaling(architecture)
+        let scaled = try Buffer(copying: direction)
+        for i in 0..<scaled.count { scaled.pointer[i] *= length }
+        element.setLogFactors(scaled.pointer, exact: exact)
+        return element
+    }
+
+    func accept(_ direction: Buffer<Double>, _ length: Double) throws {
+        let element = try element(direction, length)
+        for i in 0..<element.factors.count { total.factors.pointer[i] *= element.factors.pointer[i] }
+    }
+
+    func describe(_ report: inout TeleportReport) throws {
+        report.condition = total.condition
+    }
+}
+
+/// The general linear group. Length: the joint Frobenius norm of the T_m.
+final class LinearMoves: DirectedGroup {
+    private let group: LinearGroup
+    private var products: [Int: Matrix] = [:]
+    private var fit = LinearAction.Fit()
+    private var lastFit = LinearAction.Fit()
+
+    init(_ group: LinearGroup) {
+        self.group = group
+    }
+
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> LinearGroup.Algebra? {
+        let t = try group.derivative(at: model, covector)
+        let norm = LinearGroup.norm(t)
+        guard norm > 0, norm.isFinite else { return nil }
+        for matrix in t.values { matrix.scale(by: 1 / norm) }
+        return t
+    }
+
+    /// Halves a step that leaves the activation's range at most 30 times.
+    func move(_ model: Model, along t: LinearGroup.Algebra, by length: Double) throws -> Bool {
+        lastFit = LinearAction.Fit()
+        return try group.move(model, along: t, by: length, fit: &lastFit)
+    }
+
+    func accept(_ t: LinearGroup.Algebra, _ length: Double) throws {
+        fit.include(lastFit)
+        for (m, direction) in t {
+            let scaled = try direction.copy()
+            scaled.scale(by: length)
+            let g = try scaled.exponential()
+            products[m] = try products[m].map { try Matrix.product(g, .no, $0) } ?? g
+        }
+    }
+
+    func describe(_ report: inout TeleportReport) throws {
+        report.condition = try products.values.map { try SVD.condition($0) }.max() ?? 1
+        report.include(fit)
+    }
+}
+
+/// Moves that no sample sees. Length: the step's norm over the weights' norm.
+final class NullSpaceMoves: DirectedGroup {
+    private let space: NullSpace
+
+    init(_ space: NullSpace) {
+        self.space = space
+    }
+
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
+        normalized(try space.direction(at: model, covector), relativeTo: covector)
+    }
+
+    func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
+        step(model, along: direction, by: length)
+        return true
+    }
+
+    func describe(_ report: inout TeleportReport) throws {
+        report.rank = space.rank == .max ? 0 : space.rank
+    }
+}
+
+/// Moves along the level set. Length: the step's norm over the weights' norm.
+final class LevelSetMoves: DirectedGroup {
+    private let levelSet: LevelSet
+
+    init(_ levelSet: LevelSet) {
+        self.levelSet = levelSet
+    }
+
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
+        normalized(try levelSet.direction(at: model, covector), relativeTo: covector)
+    }
+
+    func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
+        step(model, along: direction, by: length)
+        return levelSet.correct(model)
+    }
+}
+
+/// The vector at length 1, or nil where nothing but rounding is left of what it came from.
+private func normalized(
+    _ vector: Buffer<Double>, relativeTo covector: UnsafePointer<Float>
+) -> Buffer<Double>? {
+    var sum = 0.0
+    for i in 0..<vector.count { sum += vector.pointer[i] * vector.pointer[i] }
+    let norm = sum.squareRoot()
+    let whole = squaredNorm(covector, count: vector.count).squareRoot()
+    guard norm.isFinite, norm > 1e-6 * whole else { return nil }
+    for i in 0..<vector.count { vector.pointer[i] /= norm }
+    return vector
+}
+
+/// W <- W + length |W| direction
+private func step(_ model: Model, along direction: Buffer<Double>, by length: Double) {
+    let parameters = model.parameters.pointer
+    let scale = length * squaredNorm(parameters, count: direction.count).squareRoot()
+    for i in 0..<direction.count {
+        parameters[i] = Float(Double(parameters[i]) + scale * direction.pointer[i])
+    }
+}

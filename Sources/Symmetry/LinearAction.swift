@@ -1,0 +1,185 @@
+import Glibc
+import LinearAlgebra
+import Networks
+import Runtime
+
+/// The data-dependent action of GL(k) on one hidden layer (arXiv 2205.10637, equation 8) in its anchored form:
+///
+///     W_(m+1) <- W_(m+1) g^-1          W_m <- W_m + (f^-1(g f(z_m)) - z_m) h^+
+///
+/// On the samples it equals the paper's f^-1(g f(W h)) h^+ and, unlike it, keeps what W_m does elsewhere: g = I
+/// moves nothing. Computed in double, rounded once. With identity activations W_m <- g W_m and b_m <- g b_m is
+/// exact for every input and needs no samples.
+enum LinearAction {
+    /// What one action could not do exactly.
+    struct Fit {
+        var rank = Int.max
+        var inputCondition = 1.0
+        var residual = 0.0
+
+        mutating func include(_ other: Fit) {
+            rank = min(rank, other.rank)
+            inputCondition = max(inputCondition, other.inputCondition)
+            residual = max(residual, other.residual)
+        }
+    }
+
+    static func requireBijective(_ activation: Activation) throws {
+        guard activation.isBijective else {
+            let slope = activation.kind == .leakyReLU ? " with negative_slope 0" : ""
+            throw TeleportError(
+                .unsupported,
+                "the general linear group needs an activation with an inverse, which \(activation.name)\(slope) does not have"
+            )
+        }
+    }
+
+    /// Moves layer m of `model` by g. z: n x k and the pseudo-inverse of the layer's input h: n x inputs belong to
+    /// the present weights. False, and nothing moved, when g f(z) leaves the activation's range.
+    static func apply(
+        g: Matrix, inverse: Matrix, toLayer m: Int, of model: Model, z: Matrix, input: Matrix,
+        pseudoInverse: PseudoInverse, fit: inout Fit
+    ) throws -> Bool {
+        let activation = model.architecture.activation
+        guard activation.kind != .identity else {
+            try applyExactly(g: g, inverse: inverse, toLayer: m, of: model)
+            return true
+        }
+        let wanted = try z.copy()
+        activation.apply(wanted)
+        let moved = try Matrix.product(wanted, .no, g, .yes)
+        guard activation.invert(moved) else { return false }
+        moved.add(z, scaledBy: -1)
+        let change = try pseudoInverse.solve(moved)  // inputs x k
+        let reached = try Matrix.product(input, .no, change)
+        let wantedNorm = moved.squaredNorm
+        moved.add(reached, scaledBy: -1)
+        fit.include(
+            Fit(
+                rank: pseudoInverse.rank, inputCondition: pseudoInverse.condition,
+                residual: wantedNorm > 0 ? (moved.squaredNorm / wantedNorm).squareRoot() : 0))
+        let layer = model.architecture.layers.pointer[m]
+        let weights = model.parameters.pointer + layer.weightOffset
+        for i in 0..<layer.outputs {
+            for j in 0..<layer.inputs {
+                let place = i * layer.inputs + j
+                weights[place] = Float(Double(weights[place]) + change[j, i])
+            }
+        }
+        try multiplyNextLayer(m, of: model, by: inverse)
+        return true
+    }
+
+    /// W_m <- g W_m, b_m <- g b_m, W_(m+1) <- W_(m+1) g^-1: exact for every input where f is the identity.
+    static func applyExactly(
+        g: Matrix, inverse: Matrix, toLayer m: Int, of model: Model
+    ) throws {
+        try multiplyRows(
+            of: model.architecture.layers.pointer[m], by: g, model.parameters.pointer)
+        try multiplyNextLayer(m, of: model, by: inverse)
+    }
+
+    /// W_(m+1) <- W_(m+1) g^-1
+    private static func multiplyNextLayer(
+        _ m: Int, of model: Model, by inverse: Matrix
+    ) throws {
+        let next = model.architecture.layers.pointer[m + 1]
+        let weights = model.parameters.pointer + next.weightOffset
+        let moved = try Matrix.product(
+            try Matrix(weights, rows: next.outputs, columns: next.inputs), .no, inverse)
+        for i in 0..<moved.count { weights[i] = Float(moved.pointer[i]) }
+    }
+
+    /// W <- g W and b <- g b
+    private static func multiplyRows(
+        of layer: LayerShape, by g: Matrix, _ parameters: UnsafeMutablePointer<Float>
+    ) throws {
+        let weights = try Matrix(
+            parameters + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
+        let moved = try Matrix.product(g, .no, weights)
+        for i in 0..<moved.count { parameters[layer.weightOffset + i] = Float(moved.pointer[i]) }
+        guard layer.hasBias else { return }
+        let bias = try Matrix(parameters + layer.biasOffset, rows: layer.outputs, columns: 1)
+        let movedBias = try Matrix.product(g, .no, bias)
+        for i in 0..<layer.outputs { parameters[layer.biasOffset + i] = Float(movedBias[i, 0]) }
+    }
+}
+
+// Activations in double, with their inverses.
+extension Activation {
+    var isBijective: Bool {
+        switch kind {
+        case .identity, .sigmoid, .tanh: return true
+        case .leakyReLU: return negativeSlope > 0
+        case .reLU: return false
+        }
+    }
+
+    /// z <- f(z)
+    func apply(_ z: Matrix) {
+        for i in 0..<z.count {
+            let value = z.pointer[i]
+            switch kind {
+            case .identity: break
+            case .leakyReLU, .reLU: z.pointer[i] = value > 0 ? value : Double(negativeSlope) * value
+            case .sigmoid: z.pointer[i] = 1 / (1 + exp(-value))
+            case .tanh: z.pointer[i] = Glibc.tanh(value)
+            }
+        }
+    }
+
+    /// y <- f^-1(y); false when a value lies outside the range of f.
+    func invert(_ y: Matrix) -> Bool {
+        for i in 0..<y.count {
+            let value = y.pointer[i]
+            switch kind {
+            case .identity, .reLU: break
+            case .leakyReLU: y.pointer[i] = value > 0 ? value : value / Double(negativeSlope)
+            case .sigmoid:
+                guard value > 0, value < 1 else { return false }
+                y.pointer[i] = log(value) - log1p(-value)
+            case .tanh:
+                guard abs(value) < 1 else { return false }
+                y.pointer[i] = atanh(value)
+            }
+            guard y.pointer[i].isFinite else { return false }
+        }
+        return true
+    }
+
+    /// f'(z)
+    func derivative(_ z: Double) -> Double {
+        switch kind {
+        case .identity: return 1
+        case .leakyReLU, .reLU: return z > 0 ? 1 : Double(negativeSlope)
+        case .sigmoid:
+            let value = 1 / (1 + exp(-z))
+            return value * (1 - value)
+        case .tanh:
+            let value = Glibc.tanh(z)
+            return 1 - value * value
+        }
+    }
+
+    /// f''(z)
+    func secondDerivative(_ z: Double) -> Double {
+        switch kind {
+        case .identity, .leakyReLU, .reLU: return 0
+        case .sigmoid:
+            let value = 1 / (1 + exp(-z))
+            return value * (1 - value) * (1 - 2 * value)
+        case .tanh:
+            let value = Glibc.tanh(z)
+            return -2 * value * (1 - value * value)
+        }
+    }
+
+    /// |z| beyond which a unit has no inverse worth the name in double: it is left out of the group.
+    var saturation: Double {
+        switch kind {
+        case .identity, .leakyReLU, .reLU: return .infinity
+        case .sigmoid: return 30
+        case .tanh: return 15
+        }
+    }
+}

@@ -1,0 +1,360 @@
+import Glibc
+import LinearAlgebra
+import Networks
+import Runtime
+
+/// The general linear group acting on hidden layers of one model through one batch of samples.
+public final class LinearGroup {
+    /// An element of the Lie algebra: T_m for every layer that moves.
+    typealias Algebra = [Int: Matrix]
+
+    private let architecture: Architecture
+    private let batch: Batch
+    private let x: Matrix
+    private let layers: [Int]
+    /// The first layer's input never moves, so it is factored once.
+    private var firstInverse: PseudoInverse?
+
+    init(_ architecture: Architecture, _ batch: Batch, layers: [Int]) throws {
+        self.architecture = architecture
+        self.batch = batch
+        self.layers = layers
+        x = try Matrix(batch.x, rows: batch.count, columns: batch.inputWidth)
+    }
+
+    /// z of a layer from its input, in double: n x k.
+    private func preactivations(_ m: Int, of model: Model, input: Matrix) throws -> Matrix {
+        let layer = architecture.layers.pointer[m]
+        let parameters = model.parameters.pointer
+        let weights = try Matrix(
+            parameters + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
+        let z = try Matrix.product(input, .no, weights, .yes)
+        guard layer.hasBias else { return z }
+        for row in 0..<z.rows {
+            for i in 0..<layer.outputs { z[row, i] += Double(parameters[layer.biasOffset + i]) }
+        }
+        return z
+    }
+
+    private func pseudoInverse(_ m: Int, _ input: Matrix) throws -> PseudoInverse {
+        guard m == 0 else { return try PseudoInverse(input) }
+        if let firstInverse { return firstInverse }
+        let inverse = try PseudoInverse(input)
+        firstInverse = inverse
+        return inverse
+    }
+
+    /// Calls `body(m, input, z)` for the layers 0 ..< hidden in turn; what it does to the weights of layer m and
+    /// above is seen by the layers after it.
+    private func forEachLayer(
+        of model: Model, _ body: (_ m: Int, _ input: Matrix, _ z: Matrix) throws -> Bool
+    ) throws -> Bool {
+        var input = x
+        let last = layers.max() ?? -1
+        guard last >= 0 else { return true }
+        for m in 0...last {
+            let z = try preactivations(m, of: model, input: input)
+            guard try body(m, input, z) else { return false }
+            guard m < last else { break }
+            let h = try layers.contains(m) ? preactivations(m, of: model, input: input) : z
+            architecture.activation.apply(h)
+            input = h
+        }
+        return true
+    }
+
+    /// A zero for every unit that is saturated on a sample, one for the others.
+    private func activeUnits(_ z: Matrix) -> [Double] {
+        let bound = architecture.activation.saturation
+        return (0..<z.columns).map { i in
+            (0..<z.rows).contains { abs(z[$0, i]) > bound } ? 0 : 1
+        }
+    }
+
+    private func leaveOut(_ units: [Double], of t: Matrix) {
+        for i in 0..<t.rows {
+            for j in 0..<t.columns { t[i, j] *= units[i] * units[j] }
+        }
+    }
+
+    /// The derivative by T at T = 0 of a function whose derivative by the weights is S = `covector`:
+    ///
+    ///     d / d T_m = ((S_m (h^+)^T) / f'(z_m)) f(z_m)^T - W_(m+1)^T S_(m+1)
+    ///
+    /// With S = 2 H grad L it is that of phi = |grad L|^2.
+    func derivative(at model: Model, _ covector: UnsafePointer<Float>) throws -> Algebra {
+        let activation = architecture.activation
+        var result: Algebra = [:]
+        _ = try forEachLayer(of: model) { m, input, z in
+            guard layers.contains(m) else { return true }
+            let layer = architecture.layers.pointer[m]
+            let next = architecture.layers.pointer[m + 1]
+            let own = try Matrix(
+                covector + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
+            let inner: Matrix  // k x n
+            if activation.kind == .identity {
+                // The exact form moves W by T W and b by T b.
+                inner = try Matrix(
+                    model.parameters.pointer + layer.weightOffset, rows: layer.outputs,
+                    columns: layer.inputs)
+            } else {
+                inner = try pseudoInverse(m, input).multiply(own)
+                for i in 0..<inner.rows {
+                    for sample in 0..<inner.columns {
+                        inner[i, sample] /= activation.derivative(z[sample, i])
+                    }
+                }
+            }
+            let t: Matrix
+            if activation.kind == .identity {
+                t = try Matrix.product(own, .no, inner, .yes)
+                if layer.hasBias { addBiasTerm(t, layer, covector, model) }
+            } else {
+                let h = try z.copy()
+                activation.apply(h)
+                t = try Matrix.product(inner, .no, h)
+            }
+            let weights = try Matrix(
+                model.parameters.pointer + next.weightOffset, rows: next.outputs,
+                columns: next.inputs)
+            let above = try Matrix(
+                covector + next.weightOffset, rows: next.outputs, columns: next.inputs)
+            t.add(try Matrix.product(weights, .yes, above), scaledBy: -1)
+            leaveOut(activeUnits(z), of: t)
+            result[m] = t
+            return true
+        }
+        return result
+    }
+
+    private func addBiasTerm(
+        _ t: Matrix, _ layer: LayerShape, _ covector: UnsafePointer<Float>, _ model: Model
+    ) {
+        for i in 0..<t.rows {
+            let slope = Double(covector[layer.biasOffset + i])
+            for j in 0..<t.columns {
+                t[i, j] += slope * Double(model.parameters.pointer[layer.biasOffset + j])
+            }
+        }
+    }
+
+    /// Moves the layers one after the other by g_m = exp(length T_m), each with the activations that the ones below
+    /// left. False when a layer's g f(z) leaves the activation's range; the weights are then anything.
+    func move(
+        _ model: Model, along t: Algebra, by length: Double, fit: inout LinearAction.Fit
+    ) throws -> Bool {
+        try act(on: model, fit: &fit) { m, z in
+            guard let direction = t[m] else { return nil }
+            let scaled = try direction.copy()
+            scaled.scale(by: length)
+            leaveOut(activeUnits(z), of: scaled)
+            let g = try scaled.exponential()
+            scaled.scale(by: -1)
+            return (g, try scaled.exponential())
+        }
+    }
+
+    /// Acts with the elements that `element(m, z)` gives, nil for none.
+    func act(
+        on model: Model, fit: inout LinearAction.Fit,
+        _ element: (_ m: Int, _ z: Matrix) throws -> (g: Matrix, inverse: Matrix)?
+    ) throws -> Bool {
+        try forEachLayer(of: model) { m, input, z in
+            guard layers.contains(m), let (g, inverse) = try element(m, z) else { return true }
+            return try LinearAction.apply(
+                g: g, inverse: inverse, toLayer: m, of: model, z: z, input: input,
+                pseudoInverse: try pseudoInverse(m, input), fit: &fit)
+        }
+    }
+
+    /// Refuses an element that moves a saturated unit.
+    func requireUnsaturated(_ g: Matrix, _ z: Matrix, layer: Int) throws {
+        for (unit, isActive) in activeUnits(z).enumerated() where isActive == 0 {
+            for other in 0..<g.rows where other != unit {
+                guard g[unit, other] == 0, g[other, unit] == 0 else {
+                    throw TeleportError(
+                        .unsupported,
+                        "unit \(unit) of layer \(layer) is saturated on this batch, so g must leave it alone"
+                    )
+                }
+            }
+            guard g[unit, unit] == 1 else {
+                throw TeleportError(
+                    .unsupported,
+                    "unit \(unit) of layer \(layer) is saturated on this batch, so g must leave it alone")
+            }
+        }
+    }
+}
+
+extension LinearGroup {
+    /// First and second derivative at t = 0 of the weights of layer m, and with identity activations of its bias,
+    /// moved by exp(t M); `body` gets each pair with its place in the parameters.
+    func curve(
+        of model: Model, layer m: Int, _ direction: Matrix, _ squared: Matrix,
+        _ body: (_ first: Matrix, _ second: Matrix, _ offset: Int) -> Void
+    ) throws {
+        let activation = architecture.activation
+        let layer = architecture.layers.pointer[m]
+        let parameters = model.parameters.pointer
+        if activation.kind == .identity {
+            let weights = try Matrix(
+                parameters + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
+            body(
+                try Matrix.product(direction, .no, weights), try Matrix.product(squared, .no, weights),
+                layer.weightOffset)
+            guard layer.hasBias else { return }
+            let bias = try Matrix(parameters + layer.biasOffset, rows: layer.outputs, columns: 1)
+            body(
+                try Matrix.product(direction, .no, bias), try Matrix.product(squared, .no, bias),
+                layer.biasOffset)
+            return
+        }
+        _ = try forEachLayer(of: model) { index, input, z in
+            guard index == m else { return true }
+            let h = try z.copy()
+            activation.apply(h)
+            let first = try Matrix.product(h, .no, direction, .yes)
+            let second = try Matrix.product(h, .no, squared, .yes)
+            for i in 0..<z.count {
+                let slope = activation.derivative(z.pointer[i])
+                let speed = first.pointer[i] / slope
+                first.pointer[i] = speed
+                second.pointer[i] =
+                    (second.pointer[i] - activation.secondDerivative(z.pointer[i]) * speed * speed) / slope
+            }
+            let inverse = try pseudoInverse(m, input)
+            body(
+                try inverse.solve(first).transposed(), try inverse.solve(second).transposed(),
+                layer.weightOffset)
+            return true
+        }
+    }
+
+    /// The norm over all layers.
+    static func norm(_ t: Algebra) -> Double {
+        t.values.reduce(0) { $0 + $1.squaredNorm }.squareRoot()
+    }
+
+    /// T_m with independent normal entries, of the given joint norm.
+    static func randomAlgebra(
+        _ architecture: Architecture, layers: [Int], norm: Double,
+        _ generator: inout RandomGenerator
+    ) throws -> Algebra {
+        var t: Algebra = [:]
+        for m in layers {
+            let k = architecture.layers.pointer[m].outputs
+            let matrix = try Matrix(k, k)
+            for i in 0..<matrix.count { matrix.pointer[i] = generator.nextNormal() }
+            t[m] = matrix
+        }
+        let factor = norm / Self.norm(t)
+        for matrix in t.values { matrix.scale(by: factor) }
+        return t
+    }
+
+    /// The matrices of the notebook project baubels/gradient_teleportation: entries uniform in [0, 1), each
+    /// diagonal entry replaced by the sum of its row, scaled to Frobenius norm 1; diagonally dominant, so they
+    /// have an inverse.
+    static func diagonallyDominant(
+        _ size: Int, _ generator: inout RandomGenerator
+    ) throws -> Matrix {
+        let g = try Matrix(size, size)
+        for i in 0..<size {
+            var sum = 0.0
+            for j in 0..<size {
+                g[i, j] = generator.nextDouble()
+                sum += g[i, j]
+            }
+            g[i, i] = sum
+        }
+        g.scale(by: 1 / g.squaredNorm.squareRoot())
+        return g
+    }
+}
+
+extension LinearGroup {
+    /// Elements of the T of all hidden layers.
+    public static func algebraSize(_ architecture: Architecture) throws -> Int {
+        try architecture.widths.dropFirst().dropLast().reduce(0) { $0 + (try Memory.product($1, $1)) }
+    }
+}
+
+extension Model {
+    /// phi = |grad L|^2 and its derivative by T at T = 0 for every hidden layer, row-major, layer after layer
+    /// (`tp_model_linear_gradient_norm`).
+    public func linearGradientNorm(
+        _ batch: Batch, _ loss: Loss, into derivative: UnsafeMutablePointer<Double>
+    ) throws -> Double {
+        try LinearAction.requireBijective(architecture.activation)
+        try BLAS.reserve()
+        let covector = try Buffer<Float>(count: parameters.count)
+        let phi = try GradientNorm(self, batch, loss).derivative(self, into: covector.pointer)
+        let layers = Array(0..<architecture.hiddenLayerCount)
+        let group = try LinearGroup(architecture, batch, layers: layers)
+        let t = try group.derivative(at: self, covector.pointer)
+        var offset = 0
+        for m in layers {
+            guard let matrix = t[m] else { continue }
+            (derivative + offset).update(from: matrix.pointer, count: matrix.count)
+            offset += matrix.count
+        }
+        return phi
+    }
+
+    /// Acts with a given g on one hidden layer through the batch's inputs (`tp_model_apply_linear`). On failure
+    /// nothing moves.
+    public func applyLinear(
+        hiddenLayer layer: Int, g elements: UnsafePointer<Float>, count: Int, batch: Batch?
+    ) throws {
+        try LinearAction.requireBijective(architecture.activation)
+        guard layer >= 0, layer < architecture.hiddenLayerCount else {
+            throw TeleportError.invalid(
+                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0")
+        }
+        let k = architecture.layers.pointer[layer].outputs
+        guard count == (try Memory.product(k, k)) else {
+            throw TeleportError(
+                .shapeMismatch, "g has \(count) elements; layer \(layer) needs \(k) x \(k)")
+        }
+        for i in 0..<count where !elements[i].isFinite {
+            throw TeleportError(.notFinite, "g[\(i)] is \(elements[i])")
+        }
+        try BLAS.reserve()
+        let g = try Matrix(elements, rows: k, columns: k)
+        let inverse = try g.inverse()
+        let backup = try Buffer(copying: parameters)
+        do {
+            if architecture.activation.kind == .identity {
+                try LinearAction.applyExactly(g: g, inverse: inverse, toLayer: layer, of: self)
+            } else {
+                try apply(g: g, inverse: inverse, hiddenLayer: layer, batch: batch)
+            }
+            guard allFinite(parameters.pointer, count: parameters.count) else {
+                throw TeleportError(.notFinite, "moving layer \(layer) makes a weight overflow")
+            }
+        } catch {
+            parameters.pointer.update(from: backup.pointer, count: backup.count)
+            throw error
+        }
+    }
+
+    private func apply(g: Matrix, inverse: Matrix, hiddenLayer layer: Int, batch: Batch?) throws {
+        guard let batch else {
+            throw TeleportError.invalid(
+                "batch is NULL; only identity activations can be moved without samples")
+        }
+        var fit = LinearAction.Fit()
+        let group = try LinearGroup(architecture, batch, layers: [layer])
+        let isInRange = try group.act(on: self, fit: &fit) { _, z in
+            try group.requireUnsaturated(g, z, layer: layer)
+            return (g, inverse)
+        }
+        guard isInRange else {
+            throw TeleportError(
+                .unsupported,
+                "g f(z) leaves the range of \(architecture.activation.name) on this batch; an element nearer to the identity may stay inside"
+            )
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import LinearAlgebra
+import Networks
+import Optimization
+import Runtime
+
+/// What a search has found: a way from the weights it started at to others with the same loss.
+protocol Move {
+    /// Takes a model at the starting weights there; false when a weight is not finite then.
+    func apply(to model: Model) -> Bool
+
+    /// Moves an optimizer's averages along, where the group knows how.
+    func transform(_ state: OptimizerState) throws
+}
+
+extension Scaling: Move {
+    func apply(to model: Model) -> Bool {
+        apply(to: model.parameters.pointer)
+        return allFinite(model.parameters.pointer, count: model.parameters.count)
+    }
+}
+
+/// The weights themselves, for moves that are found by going there.
+struct MovedWeights: Move {
+    let parameters: Buffer<Float>
+
+    init(_ model: Model) throws {
+        parameters = try Buffer(copying: model.parameters)
+    }
+
+    func apply(to model: Model) -> Bool {
+        model.parameters.pointer.update(from: parameters.pointer, count: parameters.count)
+        return allFinite(parameters.pointer, count: parameters.count)
+    }
+
+    func transform(_ state: OptimizerState) throws {
+        throw TeleportError(
+            .unsupported, "an optimizer's state can be transformed under the scaling group only")
+    }
+}
+
+extension StatePolicy {
+    /// What becomes of an optimizer's state after a move.
+    func apply(_ move: any Move, to state: OptimizerState) throws {
+        switch self {
+        case .keep: return
+        case .reset: state.reset()
+        case .transform: try move.transform(state)
+        }
+    }
+}

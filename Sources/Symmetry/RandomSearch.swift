@@ -1,0 +1,151 @@
+import LinearAlgebra
+import Networks
+import Optimization
+import Runtime
+
+/// The best of random group elements, staying included (the scheme of baubels/gradient_teleportation, with the true
+/// objective at the moved weights).
+struct RandomSearch {
+    let model: Model
+    let batch: Batch
+    let loss: Loss
+    let options: TeleportOptions
+
+    /// Draws one candidate after the other and moves copies by them. `score` nil: by rollouts.
+    func run(
+        _ objective: (any ObjectiveFunction)?, rollout: Rollout, optimizer: any Optimizer,
+        _ report: inout TeleportReport
+    ) throws -> (any Move)? {
+        var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
+        let trial = try Model(copying: model)
+        let start = model.parameters
+        let sign = options.objective.isMaximized ? 1.0 : -1.0
+        var check = try Guard(
+            trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
+        let draw = try makeDraw()
+        var best: Drawn?
+        var bestValue = try objective?.value(model) ?? .nan
+        var kept: [Drawn] = []
+        for _ in 0..<options.candidates {
+            trial.parameters.pointer.update(from: start.pointer, count: start.count)
+            guard var drawn = try draw(trial, &generator),
+                allFinite(trial.parameters.pointer, count: start.count)
+            else {
+                report.refused += 1
+                continue
+            }
+            check.measureAfter()
+            guard check.isFinite, check.keepsLoss(tolerance: options.lossTolerance) else {
+                report.refused += 1
+                continue
+            }
+            guard let objective else {
+                try drawn.keep(trial)
+                kept.append(drawn)
+                continue
+            }
+            let value = try objective.value(trial)
+            // Where the start has no value, any candidate that has one is better.
+            guard value.isFinite, !(sign * (value - bestValue) <= 0) else { continue }
+            bestValue = value
+            try drawn.keep(trial)
+            best = drawn
+        }
+        report.candidates = options.candidates + 1
+        if objective == nil {
+            let refused = report.refused
+            let chosen = try Ladder.choose(
+                kept.compactMap(\.move), model, rollout: rollout, optimizer: optimizer,
+                state: options.state, &report)
+            report.candidates += refused
+            best = chosen.map { kept[$0] }
+        }
+        guard let best else { return nil }
+        report.radius = best.radius
+        report.condition = try best.condition()
+        report.include(best.fit)
+        if let layer = best.layer { report.layer = layer }
+        return best.move
+    }
+
+    /// A candidate that has been drawn and applied to the trial model.
+    private struct Drawn {
+        var move: (any Move)?
+        var radius = 0.0
+        var layer: Int?
+        var fit = LinearAction.Fit()
+        var condition: () throws -> Double
+
+        mutating func keep(_ trial: Model) throws {
+            if move == nil { move = try MovedWeights(trial) }
+        }
+    }
+
+    private typealias Draw = (Model, inout RandomGenerator) throws -> Drawn?
+
+    private func makeDraw() throws -> Draw {
+        switch options.group {
+        case .linear:
+            let group = try LinearGroup(
+                model.architecture, batch, layers: options.movedLayers(model.architecture))
+            return { trial, generator in try self.drawLinear(group, trial, &generator) }
+        default:
+            return { trial, generator in try self.drawScaling(trial, &generator) }
+        }
+    }
+
+    private func layers(_ generator: inout RandomGenerator) -> [Int] {
+        let layers = options.movedLayers(model.architecture)
+        guard options.layers == .random else { return layers }
+        return [layers[generator.nextIndex(below: layers.count)]]
+    }
+
+    private func drawScaling(_ trial: Model, _ generator: inout RandomGenerator) throws -> Drawn? {
+        let architecture = model.architecture
+        let s = try Buffer<Double>(repeating: 0, count: architecture.hiddenUnitCount)
+        let layers = layers(&generator)
+        for m in layers {
+            let units = Scaling.units(ofHiddenLayer: m, architecture)
+            for i in units.first..<units.first + units.count {
+                s.pointer[i] = generator.nextDouble(
+                    from: -options.resolvedRadius, to: options.resolvedRadius)
+            }
+        }
+        let element = try Scaling(architecture)
+        element.setLogFactors(s.pointer, exact: options.exact)
+        guard !element.isIdentity, element.apply(to: trial) else { return nil }
+        return Drawn(
+            move: element, radius: element.radius, layer: layers.count == 1 ? layers[0] : nil,
+            condition: { element.condition })
+    }
+
+    private func drawLinear(
+        _ group: LinearGroup, _ trial: Model, _ generator: inout RandomGenerator
+    ) throws -> Drawn? {
+        let architecture = model.architecture
+        let layers = layers(&generator)
+        var elements: [Int: (g: Matrix, inverse: Matrix)] = [:]
+        switch options.sampler {
+        case .exponential:
+            let t = try LinearGroup.randomAlgebra(
+                architecture, layers: layers, norm: options.resolvedRadius, &generator)
+            for (m, algebra) in t {
+                let g = try algebra.exponential()
+                algebra.scale(by: -1)
+                elements[m] = (g, try algebra.exponential())
+            }
+        case .diagonallyDominant:
+            for m in layers {
+                let g = try LinearGroup.diagonallyDominant(
+                    architecture.layers.pointer[m].outputs, &generator)
+                elements[m] = (g, try g.inverse())
+            }
+        }
+        var fit = LinearAction.Fit()
+        guard try group.act(on: trial, fit: &fit, { m, _ in elements[m] }) else { return nil }
+        return Drawn(
+            radius: options.sampler == .exponential ? options.resolvedRadius : 0,
+            layer: layers.count == 1 ? layers[0] : nil, fit: fit,
+            condition: { try elements.values.map { try SVD.condition($0.g) }.max() ?? 1 })
+    }
+}
