@@ -199,7 +199,8 @@ int shim_png_finish(shim_png *image) {
     png_structp png = image->png;
     if (setjmp(png_jmpbuf(png))) return -1;
     png_read_end(png, NULL);
-    return 0;
+    /* libpng passes over a chunk that it has no memory for: then the image is not what the file says. */
+    return image->out_of_memory ? refuse(image, "no memory") : 0;
 }
 
 void shim_png_end(shim_png *image) {

@@ -93,8 +93,8 @@ extension Dataset {
         guard capacity >= needed else {
             throw TeleportError(
                 .bufferTooSmall,
-                "the capacity is \(capacity) bytes; \(shape.channels) x \(shape.height) x "
-                    + "\(shape.width) pixels need \(needed)")
+                "the capacity is \(capacity) bytes; channels x height x width = "
+                    + "\(shape.channels) x \(shape.height) x \(shape.width) needs \(needed)")
         }
     }
 }

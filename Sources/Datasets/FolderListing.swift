@@ -229,8 +229,9 @@ struct FolderPath {
         let slash = CChar(UInt8(ascii: "/"))
         var count = strlen(name)
         if count > 0 && name[count - 1] == slash { count -= 1 }
-        if bytes.pointer[length - 1] != slash {
-            guard length + 1 < bytes.count else { throw tooLong() }
+        let needsSlash = bytes.pointer[length - 1] != slash
+        guard count + (needsSlash ? 1 : 0) < bytes.count - length else { throw tooLong() }
+        if needsSlash {
             bytes.pointer[length] = slash
             length += 1
         }
@@ -250,8 +251,7 @@ struct FolderPath {
     }
 
     private func tooLong() -> TeleportError {
-        bytes.pointer[length] = 0
-        return TeleportError(
+        TeleportError(
             .io, "a path below \(quoted(pointer)) is longer than \(PATH_MAX - 1) bytes")
     }
 }

@@ -138,14 +138,25 @@ enum ImageConversion {
         }
     }
 
-    /// Interleaved bytes to planes.
+    /// Interleaved bytes of 3 or 4 channels to planes.
     static func separate(
         _ row: UnsafePointer<UInt8>, count: Int, channels: Int,
         into out: UnsafeMutablePointer<UInt8>, plane: Int
     ) {
-        for c in 0..<channels {
-            let target = out + c * plane
-            for i in 0..<count { target[i] = row[channels * i + c] }
+        let (second, third, fourth) = (out + plane, out + 2 &* plane, out + 3 &* plane)
+        if channels == 3 {
+            for i in 0..<count {
+                out[i] = row[3 &* i]
+                second[i] = row[3 &* i &+ 1]
+                third[i] = row[3 &* i &+ 2]
+            }
+        } else {
+            for i in 0..<count {
+                out[i] = row[4 &* i]
+                second[i] = row[4 &* i &+ 1]
+                third[i] = row[4 &* i &+ 2]
+                fourth[i] = row[4 &* i &+ 3]
+            }
         }
     }
 
