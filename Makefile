@@ -114,7 +114,7 @@ WRAP := -Wl,--wrap=blas_memory_alloc,--wrap=blas_memory_free
 build/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) build/include/teleport.h $(LIBRARY)
 	@mkdir -p $(@D)
 	@$(CC) -std=c99 $(STRICT) $(CFLAGS) -Ibuild/include $< -o $@ \
-		-Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../../lib' -lpthread -ldl -lm
+		-rdynamic -Lbuild/lib -Wl,--as-needed -lteleport -Wl,-rpath,'$$ORIGIN/../../lib' -lpthread -ldl -lm
 
 BLAS_SOURCES := Tests/c/blas_threads.c Sources/CShims/blas_buffers.c
 
@@ -152,7 +152,7 @@ install: lib
 	@$(FILL) packaging/teleport-config-version.cmake.in >"$(CMAKE_DIR)/teleport-config-version.cmake"
 	@$(INSTALL) -m 644 LICENSE NOTICE "$(DESTDIR)$(DOCDIR)"
 	@echo "installed libteleport $(VERSION) in $(DESTDIR)$(PREFIX)"
-	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig 2>/dev/null || true; fi
+	@case "$(DESTDIR)$(LIBDIR)" in /usr/*) ldconfig 2>/dev/null || true ;; esac
 
 uninstall:
 	@rm -f "$(DESTDIR)$(INCLUDEDIR)/teleport.h" "$(DESTDIR)$(LIBDIR)"/libteleport.so "$(DESTDIR)$(LIBDIR)"/libteleport.so.$(MAJOR) \
