@@ -59,9 +59,11 @@ static tp_status use_optimizer_config(void *config) {
 }
 
 static tp_status use_run_config(void *config) {
-    tp_trainer *trainer = fixture_trainer(moved);
+    tp_model *own = fixture_model(TP_ACTIVATION_LEAKY_RELU);
+    tp_trainer *trainer = fixture_trainer(own);
     tp_status status = tp_trainer_run(trainer, dataset, NULL, config, NULL, NULL);
     tp_trainer_free(trainer);
+    tp_model_free(own);
     return status;
 }
 
