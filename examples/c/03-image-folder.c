@@ -434,7 +434,7 @@ static void print_comparison(const run *plain, const run *teleported, int32_t ep
         return;
     }
     while (epoch <= epochs && !(teleported->train_loss[epoch] <= goal)) epoch++;
-    printf("\nfinal training loss: %.6f without, %.6f with teleports (%.2f times)\n", goal, end, end / goal);
+    printf("\nfinal training loss: %.6f without, %.6f with teleports; ratio %.2f\n", goal, end, end / goal);
     printf("final test accuracy: %.2f %% without, %.2f %% with teleports\n", 100 * plain->test_accuracy[epochs],
            100 * teleported->test_accuracy[epochs]);
     if (epoch <= epochs) {
@@ -478,7 +478,11 @@ int main(int argc, char **argv) {
     tp_dataset_free(train_set);
     tp_dataset_free(test_set);
     if (interrupted) return stopped_exit;
-    if (!(accuracy >= o.require_accuracy)) {
+    if (isnan(accuracy)) {
+        fprintf(stderr, "training diverged\n");
+        return EXIT_FAILURE;
+    }
+    if (accuracy < o.require_accuracy) {
         fprintf(stderr, "the test accuracy is %.4f, less than %.4f\n", accuracy, o.require_accuracy);
         return EXIT_FAILURE;
     }
