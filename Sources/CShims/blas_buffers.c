@@ -5,8 +5,13 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-/* As large as OpenBLAS's own BUFFER_SIZE of Debian's x86-64 build. Pages are only taken when touched. */
+/* OpenBLAS's own BUFFER_SIZE on x86-64 and arm64: its kernels cut a product to fill just this. Pages are only
+ * taken when touched. */
 #define BUFFER_BYTES ((size_t)128 << 20)
+
+/* No page after the buffer may be touched: an archive built with larger buffers dies here, and in a test, rather
+ * than write over its neighbour. */
+#define GUARD_BYTES ((size_t)64 << 10)
 
 static _Thread_local void *thread_buffer;
 static _Thread_local int thread_buffer_in_use;
@@ -14,17 +19,24 @@ static pthread_key_t release_key;
 static pthread_once_t release_once = PTHREAD_ONCE_INIT;
 static int release_key_status;
 
+static void unmap_buffer(void *buffer) { munmap(buffer, BUFFER_BYTES + GUARD_BYTES); }
+
 static void release_buffer(void *buffer) {
-    munmap(buffer, BUFFER_BYTES);
+    unmap_buffer(buffer);
     thread_buffer = NULL;
 }
 
 static void make_key(void) { release_key_status = pthread_key_create(&release_key, release_buffer); }
 
 static void *map_buffer(void) {
-    void *buffer = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE,
+    char *buffer = mmap(NULL, BUFFER_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return buffer == MAP_FAILED ? NULL : buffer;
+    if (buffer == MAP_FAILED) return NULL;
+    if (mprotect(buffer + BUFFER_BYTES, GUARD_BYTES, PROT_NONE)) {
+        unmap_buffer(buffer);
+        return NULL;
+    }
+    return buffer;
 }
 
 int shim_blas_reserve(void) {
@@ -34,7 +46,7 @@ int shim_blas_reserve(void) {
     void *buffer = map_buffer();
     if (!buffer) return -1;
     if (pthread_setspecific(release_key, buffer)) {
-        munmap(buffer, BUFFER_BYTES);
+        unmap_buffer(buffer);
         return -1;
     }
     thread_buffer = buffer;
@@ -44,8 +56,9 @@ int shim_blas_reserve(void) {
 void *__wrap_blas_memory_alloc(int position);
 void __wrap_blas_memory_free(void *buffer);
 
-/* LAPACK routines hold one buffer while the BLAS they call asks for another: nested calls get a mapping of
- * their own. Without a reservation or memory for one, NULL: OpenBLAS then faults, so callers reserve first. */
+/* No routine of OpenBLAS 0.3.21 that we know of (gemm; potrf, potri, getrf, getri, trtri, geqrf, gesdd, syevd)
+ * asks for a second buffer while it holds one; one that did would get a mapping of its own. Without a reservation
+ * or memory for one, NULL: OpenBLAS then faults, so callers reserve first. */
 void *__wrap_blas_memory_alloc(int position) {
     (void)position;
     if (!thread_buffer_in_use && shim_blas_reserve() == 0) {
@@ -59,7 +72,7 @@ void __wrap_blas_memory_free(void *buffer) {
     if (buffer == thread_buffer) {
         thread_buffer_in_use = 0;
     } else if (buffer) {
-        munmap(buffer, BUFFER_BYTES);
+        unmap_buffer(buffer);
     }
 }
 

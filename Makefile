@@ -1,0 +1,187 @@
+# The front door of libteleport.
+#
+#   make              build/lib/libteleport.so and build/include/teleport.h
+#   make demo         trains on a folder of PNG digits, with and without a teleport
+#   make test         every test; the last line is "N passed, N failed"
+#   make install      PREFIX=/usr/local DESTDIR=
+#   make uninstall
+#   make format       rewrites the Swift sources in the project's format
+#   make lint         checks format and warnings
+#   make clean        removes build/ and .build*/; `make distclean` also removes .venv/
+#
+# Missing system packages are installed with apt where that is allowed; otherwise make stops with the command to run.
+#
+#   OPENBLAS=/path/libopenblas.a    a serial OpenBLAS archive in another place than Debian's
+#   PYTHON=python3                  makes .venv for the tests
+#   SWIFT=swift  CC=cc  CXX=c++
+
+SWIFT ?= swift
+PYTHON ?= python3
+INSTALL ?= install
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DOCDIR ?= $(PREFIX)/share/doc/teleport
+CFLAGS ?= -O2
+
+.DEFAULT_GOAL := lib
+.DELETE_ON_ERROR:
+.PHONY: lib demo test test-programs install uninstall clean distclean format lint
+
+version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
+MAJOR := $(call version_part,MAJOR)
+VERSION := $(MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
+
+LIBRARY := build/lib/libteleport.so.$(VERSION)
+ARCHIVE := build/openblas/libopenblas.a
+STRICT := -pedantic -Wall -Wextra -Werror
+
+# ---- set-up ------------------------------------------------------------------------------------------------------
+
+export PYTHON OPENBLAS
+
+build/stamps/system-%: scripts/system-packages
+	@mkdir -p $(@D)
+	@CC="$(CC)" CXX="$(CXX)" scripts/system-packages $*
+	@touch $@
+
+$(ARCHIVE): scripts/find-openblas | build/stamps/system-lib
+	@mkdir -p $(@D)
+	@archive=$$(CC="$(CC)" scripts/find-openblas) && ln -sf "$$archive" $@
+
+.venv/stamp: python/requirements-test.txt | build/stamps/system-test
+	@echo "setting up .venv"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r python/requirements-test.txt
+	@touch $@
+
+# ---- the library -------------------------------------------------------------------------------------------------
+
+# SwiftPM compiles C with $CC when it is set, but with clang's options.
+SWIFT_BUILD := env -u CC -u CXX $(SWIFT) build
+
+SWIFT_SOURCES := Package.swift $(shell find Sources -type f) include/teleport.h
+
+lib: $(LIBRARY) build/include/teleport.h
+
+build/include/teleport.h: include/teleport.h
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# SwiftPM does not compile Swift again when only the header changed: the stamp's rule makes it.
+build/stamps/header: include/teleport.h
+	@mkdir -p $(@D)
+	@if ! cmp -s $< $@; then touch Sources/TeleportABI/*.swift && cp $< $@; fi
+	@touch $@
+
+# --no-undefined stands here and not in Package.swift, where it would break `swift test --sanitize`.
+$(LIBRARY): $(SWIFT_SOURCES) build/stamps/header | $(ARCHIVE)
+	@echo "building libteleport $(VERSION)"
+	@$(SWIFT_BUILD) --configuration release --product teleport --disable-local-rpath -Xlinker --no-undefined \
+		>build/swift-build.log 2>&1 || { cat build/swift-build.log; exit 1; }
+	@mkdir -p $(@D)
+	@strip -o $@.new .build/release/libteleport.so && mv $@.new $@
+	@ln -sf libteleport.so.$(VERSION) build/lib/libteleport.so.$(MAJOR)
+	@ln -sf libteleport.so.$(MAJOR) build/lib/libteleport.so
+	@echo "built build/lib/libteleport.so"
+
+# ---- examples and demo -------------------------------------------------------------------------------------------
+
+EXAMPLES := $(patsubst examples/c/%.c,build/examples/%,$(wildcard examples/c/*.c))
+LINK := -Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../lib'
+
+build/examples/%: examples/c/%.c build/include/teleport.h $(LIBRARY)
+	@mkdir -p $(@D)
+	@$(CC) -std=c99 $(STRICT) $(CFLAGS) -Ibuild/include $< -o $@ $(LINK) -lm
+
+build/digits-png: examples/data/digits-png.tar.gz
+	@mkdir -p build
+	@rm -rf $@ && tar -xzf $< -C build && touch $@
+
+DEMO := build/examples/03-image-folder --compare --widths 32,32 --batch 32 --epochs 20 --seed 0
+
+demo: build/examples/03-image-folder build/digits-png
+	@echo "== rate 0.01: 64-32-32-10 on 8x8 digits, with and without one teleport before the first epoch"
+	@$(DEMO) --rate 0.01 build/digits-png
+	@echo
+	@echo "== the same at the rate that is best without teleports"
+	@$(DEMO) --rates 0.01,0.03,0.1,0.3,1 build/digits-png
+
+# ---- tests -------------------------------------------------------------------------------------------------------
+
+C_TESTS := $(patsubst Tests/c/%.c,build/tests/c/%,$(filter-out Tests/c/blas_threads.c,$(wildcard Tests/c/*.c)))
+BLAS_TESTS := build/tests/c/blas_threads build/tests/c/blas_threads_unwrapped
+WRAP := -Wl,--wrap=blas_memory_alloc,--wrap=blas_memory_free
+
+build/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) build/include/teleport.h $(LIBRARY)
+	@mkdir -p $(@D)
+	@$(CC) -std=c99 $(STRICT) $(CFLAGS) -Ibuild/include $< -o $@ \
+		-rdynamic -Lbuild/lib -Wl,--as-needed -lteleport -Wl,-rpath,'$$ORIGIN/../../lib' -lpthread -ldl -lm
+
+BLAS_SOURCES := Tests/c/blas_threads.c Sources/CShims/blas_buffers.c
+
+build/tests/c/blas_threads: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -ISources/CShims/include $(BLAS_SOURCES) -o $@ $(WRAP) $(ARCHIVE) -lpthread -lm
+
+# Without the wrap the comparison must fail: this shows that it can.
+build/tests/c/blas_threads_unwrapped: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -DUNWRAPPED -ISources/CShims/include Tests/c/blas_threads.c -o $@ $(ARCHIVE) -lpthread -lm
+
+test-programs: lib $(C_TESTS) $(BLAS_TESTS) $(EXAMPLES)
+
+test: build/stamps/system-test .venv/stamp $(ARCHIVE)
+	@$(PYTHON) Tests/run
+
+# ---- install -----------------------------------------------------------------------------------------------------
+
+PC_DIR = $(DESTDIR)$(LIBDIR)/pkgconfig
+CMAKE_DIR = $(DESTDIR)$(LIBDIR)/cmake/teleport
+FILL = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+	-e "s|@LIBDIR_FROM_CONFIG@|../..|g" \
+	-e "s|@INCLUDEDIR_FROM_CONFIG@|$$(realpath -m --relative-to='$(LIBDIR)/cmake/teleport' '$(INCLUDEDIR)')|g"
+
+install: lib
+	@$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)" "$(PC_DIR)" "$(CMAKE_DIR)" "$(DESTDIR)$(DOCDIR)"
+	@$(INSTALL) -m 644 include/teleport.h "$(DESTDIR)$(INCLUDEDIR)/teleport.h"
+	@$(INSTALL) -m 755 $(LIBRARY) "$(DESTDIR)$(LIBDIR)/libteleport.so.$(VERSION)"
+	@ln -sf libteleport.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libteleport.so.$(MAJOR)"
+	@ln -sf libteleport.so.$(MAJOR) "$(DESTDIR)$(LIBDIR)/libteleport.so"
+	@$(FILL) packaging/teleport.pc.in >"$(PC_DIR)/teleport.pc"
+	@$(FILL) packaging/teleport-config.cmake.in >"$(CMAKE_DIR)/teleport-config.cmake"
+	@$(FILL) packaging/teleport-config-version.cmake.in >"$(CMAKE_DIR)/teleport-config-version.cmake"
+	@$(INSTALL) -m 644 LICENSE NOTICE "$(DESTDIR)$(DOCDIR)"
+	@echo "installed libteleport $(VERSION) in $(DESTDIR)$(PREFIX)"
+	@case "$(DESTDIR)$(LIBDIR)" in /usr/*) ldconfig 2>/dev/null || true ;; esac
+
+uninstall:
+	@rm -f "$(DESTDIR)$(INCLUDEDIR)/teleport.h" "$(DESTDIR)$(LIBDIR)"/libteleport.so "$(DESTDIR)$(LIBDIR)"/libteleport.so.$(MAJOR) \
+		"$(DESTDIR)$(LIBDIR)/libteleport.so.$(VERSION)" "$(PC_DIR)/teleport.pc" \
+		"$(CMAKE_DIR)/teleport-config.cmake" "$(CMAKE_DIR)/teleport-config-version.cmake" \
+		"$(DESTDIR)$(DOCDIR)/LICENSE" "$(DESTDIR)$(DOCDIR)/NOTICE"
+	@rmdir "$(CMAKE_DIR)" "$(DESTDIR)$(DOCDIR)" 2>/dev/null || true
+	@echo "removed libteleport from $(DESTDIR)$(PREFIX)"
+
+# ---- housekeeping ------------------------------------------------------------------------------------------------
+
+SWIFT_FOLDERS := $(wildcard Sources Tests bench fuzz)
+
+format:
+	@$(SWIFT) format --in-place --recursive Package.swift $(SWIFT_FOLDERS)
+
+lint: | build/stamps/system-lib
+	@$(SWIFT) format lint --strict --recursive Package.swift $(SWIFT_FOLDERS)
+	@for compiler in $(CC) clang; do \
+		for file in examples/c/*.c $(filter-out Tests/c/blas_threads.c,$(wildcard Tests/c/*.c)); do \
+			$$compiler -std=c99 $(STRICT) -Iinclude -fsyntax-only $$file || exit 1; done; \
+		for file in Sources/CShims/*.c Tests/c/blas_threads.c; do \
+			$$compiler -std=c11 $(STRICT) -Wno-pedantic -ISources/CShims/include -fsyntax-only $$file || exit 1; done; \
+	done
+
+clean:
+	@rm -rf build .build .build-*
+
+distclean: clean
+	@rm -rf .venv

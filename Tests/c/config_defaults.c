@@ -1,0 +1,84 @@
+/* Every _init fills the defaults that the header documents, and nothing past its struct. */
+#include <math.h>
+#include <teleport.h>
+
+#include "check.h"
+
+/* Fills with rubbish first, so that a field left alone shows. */
+#define INIT(type, name)            \
+    type name;                      \
+    memset(&name, 0xA5, sizeof name); \
+    CHECK_EQUAL(type##_init(&name, sizeof name), TP_OK); \
+    CHECK_EQUAL(name.struct_size, sizeof name)
+
+int main(void) {
+    INIT(tp_model_config, model);
+    CHECK_EQUAL(model.activation, TP_ACTIVATION_LEAKY_RELU);
+    CHECK(model.negative_slope == 0.01f);
+    CHECK_EQUAL(model.bias, 1);
+    CHECK_EQUAL(model.initialization, TP_INITIALIZATION_GLOROT_UNIFORM);
+    CHECK(model.seed == 0);
+
+    INIT(tp_image_config, image);
+    CHECK_EQUAL(image.channels, 0);
+    CHECK_EQUAL(image.height, 0);
+    CHECK_EQUAL(image.width, 0);
+    CHECK_EQUAL(image.resampling, TP_RESAMPLING_BILINEAR);
+    CHECK_EQUAL(image.bad_image, TP_BAD_IMAGE_FAIL);
+    CHECK_EQUAL(image.allow_empty_classes, 0);
+    CHECK_EQUAL(image.flat, 0);
+    for (int i = 0; i < 3; i++) CHECK_EQUAL(image.background[i], 0);
+    for (int i = 0; i < 4; i++) CHECK(image.mean[i] == 0 && image.std[i] == 1);
+    CHECK(image.class_names == NULL);
+    CHECK_EQUAL(image.class_count, 0);
+    CHECK_EQUAL(image.max_width, 65535);
+    CHECK_EQUAL(image.max_height, 65535);
+    CHECK_EQUAL(image.max_pixels, 1 << 26);
+    CHECK_EQUAL(image.max_chunk_bytes, 8 << 20);
+
+    INIT(tp_metrics, metrics);
+    CHECK(metrics.correct == 0 && metrics.count == 0);
+
+    INIT(tp_teleport_config, teleport);
+    CHECK_EQUAL(teleport.group, TP_GROUP_SCALING);
+    CHECK_EQUAL(teleport.search, TP_SEARCH_LOOKAHEAD);
+    CHECK_EQUAL(teleport.objective, TP_OBJECTIVE_GRADIENT_NORM_MAXIMIZE);
+    CHECK_EQUAL(teleport.state, TP_STATE_KEEP);
+    CHECK(teleport.radius == 1);
+    CHECK_EQUAL(teleport.steps, 50);
+    CHECK_EQUAL(teleport.candidates, 1000);
+    CHECK_EQUAL(teleport.layer, -1);
+    CHECK_EQUAL(teleport.rollout_steps, 30);
+    CHECK_EQUAL(teleport.rollout_batch, 32);
+    CHECK_EQUAL(teleport.exact, 0);
+    CHECK(teleport.learning_rate == 0);
+    CHECK(teleport.loss_tolerance == 1e-5);
+    CHECK(teleport.held_out_tolerance == 0.05);
+    CHECK(teleport.held_out == NULL);
+    CHECK(teleport.seed == 0);
+
+    INIT(tp_teleport_report, report);
+    CHECK_EQUAL(report.accepted, 0);
+    CHECK_EQUAL(report.outcome, TP_TELEPORT_NONE);
+    CHECK_EQUAL(report.reserved, 0);
+
+    INIT(tp_optimizer_config, optimizer);
+    CHECK_EQUAL(optimizer.optimizer, TP_OPTIMIZER_SGD);
+    CHECK_EQUAL(optimizer.reserved, 0);
+    CHECK(optimizer.learning_rate == 0.01);
+
+    INIT(tp_run_config, run);
+    CHECK_EQUAL(run.epochs, 1);
+    CHECK_EQUAL(run.batch_size, 32);
+    CHECK(run.seed == 0);
+    CHECK_EQUAL(run.shuffle, 1);
+    CHECK_EQUAL(run.drop_last, 0);
+    CHECK(run.teleport == NULL && run.teleport_epochs == NULL && run.stop_flag == NULL);
+    CHECK_EQUAL(run.teleport_epoch_count, 0);
+    CHECK_EQUAL(run.teleports_per_epoch, 1);
+    CHECK_EQUAL(run.teleport_samples, 2048);
+    CHECK_EQUAL(run.watch_steps, 200);
+    CHECK_EQUAL(run.progress_interval, 0);
+
+    return check_finish();
+}

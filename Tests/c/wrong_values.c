@@ -1,0 +1,635 @@
+/* Every number and enum argument with values that have no meaning: each call is refused with a status of its own
+ * and a sentence, nothing moves, nothing is printed, and the process lives. */
+#define _POSIX_C_SOURCE 200809L
+#include <limits.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "fixture.h"
+
+static tp_model *model, *sigmoid;
+static tp_dataset *dataset;
+static tp_trainer *trainer;
+static tp_batch batch;
+
+#define EXPECT(status, call)                                           \
+    do {                                                               \
+        CHECK_EQUAL((call), (status));                                 \
+        CHECK((status) == TP_OK || strlen(tp_error_message()) > 6);   \
+    } while (0)
+#define INVALID(call) EXPECT(TP_ERROR_INVALID_ARGUMENT, call)
+#define MISMATCH(call) EXPECT(TP_ERROR_SHAPE_MISMATCH, call)
+#define TOO_SMALL(call) EXPECT(TP_ERROR_BUFFER_TOO_SMALL, call)
+#define NOT_FINITE(call) EXPECT(TP_ERROR_NOT_FINITE, call)
+
+/* Refused, whatever the status. */
+#define REFUSED(call)                          \
+    do {                                       \
+        CHECK((call) < 0);                     \
+        CHECK(strlen(tp_error_message()) > 6); \
+    } while (0)
+
+static const int32_t wrong_enums[] = {-1, INT32_MIN, INT32_MAX, 99};
+enum { wrong_enum_count = sizeof wrong_enums / sizeof *wrong_enums };
+static const double wrong_doubles[] = {NAN, INFINITY, -INFINITY, -1};
+enum { wrong_double_count = sizeof wrong_doubles / sizeof *wrong_doubles };
+static const int64_t wrong_counts[] = {-1, INT64_MIN, INT64_MAX, INT64_MAX / 4, (int64_t)1 << 40};
+enum { wrong_count_count = sizeof wrong_counts / sizeof *wrong_counts };
+
+static void check_strings(void) {
+    CHECK(!strcmp(tp_status_string((tp_status)-99), "unknown status"));
+    CHECK(!strcmp(tp_status_string((tp_status)INT32_MAX), "unknown status"));
+    CHECK(!strcmp(tp_teleport_outcome_string((tp_teleport_outcome)99), "unknown outcome"));
+    CHECK(!strcmp(tp_teleport_outcome_string((tp_teleport_outcome)-1), "unknown outcome"));
+    CHECK(tp_version_number() == TP_VERSION_MAJOR * 10000 + TP_VERSION_MINOR * 100 + TP_VERSION_PATCH);
+    CHECK(strlen(tp_build_info()) > 10);
+}
+
+static void check_threads(void) {
+    int32_t before = tp_thread_count();
+    INVALID(tp_set_thread_count(-1));
+    INVALID(tp_set_thread_count(257));
+    INVALID(tp_set_thread_count(INT32_MIN));
+    INVALID(tp_set_thread_count(INT32_MAX));
+    CHECK_EQUAL(tp_thread_count(), before);
+    EXPECT(TP_OK, tp_set_thread_count(256));
+    CHECK_EQUAL(tp_thread_count(), 256);
+    EXPECT(TP_OK, tp_set_thread_count(0));
+    CHECK_EQUAL(tp_thread_count(), before);
+}
+
+/* ---- models ---------------------------------------------------------------------------------------------- */
+
+static tp_status create(const int32_t *widths, size_t count, const tp_model_config *config) {
+    tp_model *made = NULL;
+    tp_status status = tp_model_create_mlp(&made, widths, count, config);
+    CHECK((made != NULL) == (status == TP_OK));
+    tp_model_free(made);
+    return status;
+}
+
+static void check_create(void) {
+    static const int32_t widths[] = {2, 3, 1};
+    static int32_t many[1025];
+    tp_model_config config;
+
+    INVALID(create(widths, 0, NULL));
+    INVALID(create(widths, 1, NULL));
+    for (int i = 0; i < 1025; i++) many[i] = 1;
+    INVALID(create(many, 1025, NULL));
+    EXPECT(TP_OK, create(many, 1024, NULL));
+    INVALID(create(widths, SIZE_MAX, NULL));
+    for (int i = 0; i < 3; i++) {
+        int32_t wrong[] = {2, 3, 1};
+        wrong[i] = 0;
+        INVALID(create(wrong, 3, NULL));
+        wrong[i] = -1;
+        INVALID(create(wrong, 3, NULL));
+        wrong[i] = INT32_MIN;
+        INVALID(create(wrong, 3, NULL));
+    }
+    static const int32_t huge[] = {INT32_MAX, INT32_MAX, INT32_MAX};
+    EXPECT(TP_ERROR_OUT_OF_MEMORY, create(huge, 3, NULL));
+    for (int i = 0; i < 1024; i++) many[i] = INT32_MAX;
+    EXPECT(TP_ERROR_OUT_OF_MEMORY, create(many, 1024, NULL));
+
+#define FIELD(type, field, value)                     \
+    do {                                              \
+        MUST(type##_init(&config, sizeof config));    \
+        config.field = (value);                       \
+    } while (0)
+    for (int i = 0; i < wrong_enum_count; i++) {
+        FIELD(tp_model_config, activation, wrong_enums[i]);
+        INVALID(create(widths, 3, &config));
+        FIELD(tp_model_config, initialization, wrong_enums[i]);
+        INVALID(create(widths, 3, &config));
+        FIELD(tp_model_config, bias, wrong_enums[i]);
+        INVALID(create(widths, 3, &config));
+    }
+    for (int i = 0; i < wrong_double_count; i++) {
+        FIELD(tp_model_config, negative_slope, (float)wrong_doubles[i]);
+        INVALID(create(widths, 3, &config));
+    }
+}
+
+static void check_layers(void) {
+    float values[128];
+    int32_t numbers[8] = {77, 77, 77, 77, 77, 77, 77, 77};
+    static const int32_t wrong_layers[] = {-1, 3, INT32_MIN, INT32_MAX};
+
+    for (int i = 0; i < 128; i++) values[i] = 77;
+    for (int i = 0; i < 4; i++) {
+        INVALID(tp_model_layer_shape(model, wrong_layers[i], &numbers[0], &numbers[1]));
+        INVALID(tp_model_get_layer(model, wrong_layers[i], values, 128, NULL, 0));
+        INVALID(tp_model_set_layer(model, wrong_layers[i], values, 48, NULL, 0));
+    }
+    TOO_SMALL(tp_model_widths(model, numbers, 3));
+    TOO_SMALL(tp_model_widths(model, numbers, 0));
+    TOO_SMALL(tp_model_get_layer(model, 0, values, 47, NULL, 0));
+    TOO_SMALL(tp_model_get_layer(model, 0, NULL, 0, values, 7));
+    TOO_SMALL(tp_model_get_layer(model, 0, values, 48, values + 64, 7));
+    TOO_SMALL(tp_model_get_parameters(model, values, 118));
+    for (int i = 0; i < 128; i++) CHECK(values[i] == 77);
+    for (int i = 0; i < 8; i++) CHECK_EQUAL(numbers[i], 77);
+    MISMATCH(tp_model_set_layer(model, 0, values, 47, NULL, 0));
+    MISMATCH(tp_model_set_layer(model, 0, values, 49, NULL, 0));
+    MISMATCH(tp_model_set_layer(model, 0, NULL, 0, values, 9));
+    MISMATCH(tp_model_set_layer(model, 0, values, 48, values, 7)); /* the weights must stay as well */
+    MISMATCH(tp_model_set_layer(model, 0, values, SIZE_MAX, NULL, 0));
+    MISMATCH(tp_model_set_parameters(model, values, 118));
+    MISMATCH(tp_model_set_parameters(model, values, 120));
+    values[40] = NAN;
+    NOT_FINITE(tp_model_set_layer(model, 0, values, 48, NULL, 0));
+    NOT_FINITE(tp_model_set_parameters(model, values, 119));
+    values[40] = 1;
+    values[100] = INFINITY;
+    NOT_FINITE(tp_model_set_parameters(model, values, 119));
+    values[3] = -INFINITY;
+    NOT_FINITE(tp_model_set_layer(model, 0, NULL, 0, values, 8));
+}
+
+static void check_metadata(void) {
+    static char long_key[257], long_value[(1 << 20) + 2];
+    char text[8] = "kept";
+    size_t length = 77;
+
+    memset(long_key, 'k', 256);
+    memset(long_value, 'v', (1 << 20) + 1);
+    INVALID(tp_model_set_metadata(model, "", "value"));
+    INVALID(tp_model_set_metadata(model, long_key, "value"));
+    INVALID(tp_model_set_metadata(model, "key", long_value));
+    INVALID(tp_model_set_metadata(model, "\xff\xfe", "value"));
+    INVALID(tp_model_set_metadata(model, "key", "\xc3"));
+    long_key[255] = 0;
+    long_value[1 << 20] = 0;
+    EXPECT(TP_OK, tp_model_set_metadata(model, long_key, long_value));
+    EXPECT(TP_OK, tp_model_get_metadata(model, long_key, NULL, 0, &length));
+    CHECK_EQUAL(length, 1 << 20);
+    EXPECT(TP_OK, tp_model_set_metadata(model, long_key, NULL));
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_get_metadata(model, "absent", text, 8, NULL));
+    EXPECT(TP_OK, tp_model_set_metadata(model, "key", "value"));
+    TOO_SMALL(tp_model_get_metadata(model, "key", text, 5, &length));
+    CHECK_EQUAL(length, 5);
+    CHECK(!strcmp(text, "kept"));
+    EXPECT(TP_OK, tp_model_get_metadata(model, "key", text, 6, NULL));
+    CHECK(!strcmp(text, "value"));
+    for (int i = 0; i < 1030; i++) {
+        snprintf(long_key, sizeof long_key, "key %d", i);
+        tp_status status = tp_model_set_metadata(sigmoid, long_key, "v");
+        CHECK_EQUAL(status, i < 1024 ? TP_OK : TP_ERROR_INVALID_ARGUMENT);
+    }
+}
+
+static void check_predict(void) {
+    float out[32];
+    int32_t labels[8];
+
+    for (int i = 0; i < 32; i++) out[i] = 77;
+    for (int i = 0; i < wrong_enum_count; i++) {
+        INVALID(tp_model_predict(model, fixture_x, input_width, 4, (tp_output)wrong_enums[i], out, 32));
+    }
+    MISMATCH(tp_model_predict(model, fixture_x, 5, 4, TP_OUTPUT_RAW, out, 32));
+    REFUSED(tp_model_predict(model, fixture_x, 0, 4, TP_OUTPUT_RAW, out, 32));
+    REFUSED(tp_model_predict(model, fixture_x, -1, 4, TP_OUTPUT_RAW, out, 32));
+    REFUSED(tp_model_predict(model, fixture_x, INT64_MAX, 4, TP_OUTPUT_RAW, out, 32));
+    for (int i = 0; i < wrong_count_count; i++) {
+        REFUSED(tp_model_predict(model, fixture_x, input_width, wrong_counts[i], TP_OUTPUT_RAW, out, 32));
+        REFUSED(tp_model_predict_labels(model, fixture_x, input_width, wrong_counts[i], labels, 8));
+    }
+    TOO_SMALL(tp_model_predict(model, fixture_x, input_width, 4, TP_OUTPUT_RAW, out, 11));
+    TOO_SMALL(tp_model_predict(model, fixture_x, input_width, 4, TP_OUTPUT_PROBABILITIES, out, 0));
+    TOO_SMALL(tp_model_predict_labels(model, fixture_x, input_width, 4, labels, 3));
+    for (int i = 0; i < 32; i++) CHECK(out[i] == 77);
+}
+
+/* ---- measuring, teleports, training ------------------------------------------------------------------------ */
+
+static tp_status loss_of(tp_batch wrong) {
+    double loss = 77;
+    tp_status status = tp_model_loss(model, &wrong, wrong.targets ? TP_LOSS_MEAN_SQUARED_ERROR : TP_LOSS_CROSS_ENTROPY, &loss);
+    CHECK((loss == 77) == (status != TP_OK));
+    return status;
+}
+
+static void check_batches(void) {
+    static int32_t labels[sample_count];
+    static float weights[sample_count];
+    tp_batch wrong;
+
+    EXPECT(TP_OK, loss_of(batch));
+    for (int i = 0; i < wrong_count_count; i++) {
+        if (wrong_counts[i] > 0) continue; /* the arrays must hold what a positive count says */
+        wrong = batch;
+        wrong.count = wrong_counts[i];
+        INVALID(loss_of(wrong));
+    }
+    wrong = batch;
+    wrong.count = 0;
+    INVALID(loss_of(wrong));
+    wrong = batch;
+    wrong.x_width = 5;
+    MISMATCH(loss_of(wrong));
+    for (int i = 0; i < wrong_count_count; i++) {
+        wrong = batch;
+        wrong.x_width = wrong_counts[i];
+        REFUSED(loss_of(wrong));
+        wrong = fixture_target_batch();
+        wrong.target_width = wrong_counts[i];
+        REFUSED(loss_of(wrong));
+    }
+    wrong = fixture_target_batch();
+    wrong.target_width = 2;
+    MISMATCH(loss_of(wrong));
+    wrong = batch;
+    wrong.target_width = 3;
+    INVALID(loss_of(wrong));
+
+    static const int32_t wrong_labels[] = {-1, class_count, INT32_MIN, INT32_MAX};
+    for (int i = 0; i < 4; i++) {
+        memcpy(labels, fixture_labels, sizeof labels);
+        labels[sample_count - 1] = wrong_labels[i];
+        wrong = batch;
+        wrong.labels = labels;
+        REFUSED(loss_of(wrong));
+    }
+    static const float wrong_weights[] = {NAN, INFINITY, -1};
+    for (int i = 0; i < 3; i++) {
+        for (int j = 0; j < sample_count; j++) weights[j] = 1;
+        weights[sample_count - 1] = wrong_weights[i];
+        wrong = batch;
+        wrong.weights = weights;
+        REFUSED(loss_of(wrong));
+    }
+    memset(weights, 0, sizeof weights);
+    wrong = batch;
+    wrong.weights = weights;
+    INVALID(loss_of(wrong));
+}
+
+static void check_measuring(void) {
+    float gradient[128];
+    int64_t counts[9];
+    double loss = 77;
+    tp_batch targets = fixture_target_batch();
+    tp_metrics metrics;
+
+    for (int i = 0; i < 128; i++) gradient[i] = 77;
+    MUST(tp_metrics_init(&metrics, sizeof metrics));
+    for (int i = 0; i < wrong_enum_count; i++) {
+        tp_loss wrong = (tp_loss)wrong_enums[i];
+        tp_trainer *made = NULL;
+        INVALID(tp_model_loss(model, &batch, wrong, &loss));
+        INVALID(tp_model_gradient(model, &batch, wrong, gradient, 128, &loss));
+        INVALID(tp_model_evaluate(model, dataset, wrong, &metrics));
+        INVALID(tp_model_teleport(model, &batch, wrong, NULL, NULL));
+        INVALID(tp_trainer_create(&made, model, wrong, NULL));
+        CHECK(made == NULL);
+    }
+    /* A loss that wants labels with targets, and the other way round. */
+    REFUSED(tp_model_loss(model, &targets, TP_LOSS_CROSS_ENTROPY, &loss));
+    REFUSED(tp_model_loss(model, &batch, TP_LOSS_MEAN_SQUARED_ERROR, &loss));
+    REFUSED(tp_model_loss(model, &batch, TP_LOSS_HALF_SQUARED_ERROR, &loss));
+    REFUSED(tp_model_evaluate(model, dataset, TP_LOSS_MEAN_SQUARED_ERROR, &metrics));
+    TOO_SMALL(tp_model_gradient(model, &batch, TP_LOSS_CROSS_ENTROPY, gradient, 118, &loss));
+    TOO_SMALL(tp_model_gradient(model, &batch, TP_LOSS_CROSS_ENTROPY, gradient, 0, &loss));
+    TOO_SMALL(tp_model_confusion_matrix(model, dataset, counts, 8));
+    CHECK(loss == 77);
+    for (int i = 0; i < 128; i++) CHECK(gradient[i] == 77);
+    CHECK_EQUAL(metrics.count, 0);
+}
+
+static tp_status teleport(const tp_teleport_config *config) {
+    tp_teleport_report report;
+    MUST(tp_teleport_report_init(&report, sizeof report));
+    tp_status can = tp_model_can_teleport(model, config);
+    tp_status status = tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, config, &report);
+    CHECK_EQUAL(can, status);
+    CHECK_EQUAL(report.outcome, TP_TELEPORT_NONE);
+    CHECK_EQUAL(tp_trainer_teleport(trainer, &batch, config, &report), status);
+    return status;
+}
+
+static void check_teleport_config(void) {
+    tp_teleport_config config;
+    static const int32_t wrong_counts_32[] = {0, -1, INT32_MIN, INT32_MAX};
+
+#define WRONG(field, value)                                          \
+    do {                                                             \
+        MUST(tp_teleport_config_init(&config, sizeof config));       \
+        config.learning_rate = 0.01;                                 \
+        config.field = (value);                                      \
+        INVALID(teleport(&config));                                  \
+    } while (0)
+    for (int i = 0; i < wrong_enum_count; i++) {
+        WRONG(group, wrong_enums[i]);
+        WRONG(search, wrong_enums[i]);
+        WRONG(objective, wrong_enums[i]);
+        WRONG(state, wrong_enums[i]);
+        WRONG(exact, wrong_enums[i]);
+        if (wrong_enums[i] != -1) WRONG(layer, wrong_enums[i]);
+    }
+    WRONG(layer, 2); /* hidden layers are 0 and 1 */
+    for (int i = 0; i < 4; i++) {
+        WRONG(steps, wrong_counts_32[i]);
+        WRONG(candidates, wrong_counts_32[i]);
+        WRONG(rollout_steps, wrong_counts_32[i]);
+        if (wrong_counts_32[i] <= 0) WRONG(rollout_batch, wrong_counts_32[i]);
+    }
+    for (int i = 0; i < wrong_double_count; i++) {
+        WRONG(radius, wrong_doubles[i]);
+        WRONG(learning_rate, wrong_doubles[i]);
+        WRONG(loss_tolerance, wrong_doubles[i]);
+    }
+    WRONG(radius, 0);
+    WRONG(radius, 16.5);
+    WRONG(held_out_tolerance, NAN);
+
+    double s[13] = {0}, phi = 77, slope[13];
+    float scale[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+    MISMATCH(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s, 12, &phi, slope, 13));
+    TOO_SMALL(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s, 13, &phi, slope, 12));
+    for (int i = 0; i < 3; i++) {
+        s[5] = wrong_doubles[i];
+        REFUSED(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s, 13, &phi, slope, 13));
+    }
+    s[5] = 0;
+    EXPECT(TP_ERROR_UNSUPPORTED,
+           tp_model_scaling_gradient_norm(sigmoid, &batch, TP_LOSS_CROSS_ENTROPY, s, 13, &phi, slope, 13));
+    CHECK(phi == 77);
+    INVALID(tp_model_apply_scaling(model, -1, scale, 8));
+    INVALID(tp_model_apply_scaling(model, 2, scale, 3)); /* the last layer has no hidden units */
+    INVALID(tp_model_apply_scaling(model, INT32_MAX, scale, 8));
+    MISMATCH(tp_model_apply_scaling(model, 0, scale, 7));
+    MISMATCH(tp_model_apply_scaling(model, 0, scale, 9));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_apply_scaling(sigmoid, 0, scale, 8));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_can_teleport(sigmoid, NULL));
+    static const float wrong_scales[] = {0, -1, NAN, INFINITY};
+    for (int i = 0; i < 4; i++) {
+        scale[3] = wrong_scales[i];
+        REFUSED(tp_model_apply_scaling(model, 0, scale, 8));
+    }
+    /* Glorot weights reach 0.65, so that twice the largest factor takes some past the range. */
+    float *weights = fixture_parameters(model), doubled[48];
+    for (int i = 0; i < 48; i++) doubled[i] = 4 * weights[i];
+    EXPECT(TP_OK, tp_model_set_layer(model, 0, doubled, 48, NULL, 0));
+    for (int i = 0; i < 8; i++) scale[i] = 3e38f;
+    NOT_FINITE(tp_model_apply_scaling(model, 0, scale, 8));
+    EXPECT(TP_OK, tp_model_set_parameters(model, weights, 119));
+    free(weights);
+}
+
+static void check_training(void) {
+    static const int32_t wrong_counts_32[] = {0, -1, INT32_MIN};
+    tp_optimizer_config optimizer;
+    tp_run_config run;
+    tp_trainer *made = NULL;
+    double loss = 77;
+    static float gradient[120];
+    static const int32_t negative_epoch[] = {-1};
+
+    for (int i = 0; i < wrong_enum_count; i++) {
+        MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
+        optimizer.optimizer = wrong_enums[i];
+        INVALID(tp_trainer_create(&made, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
+        MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
+        optimizer.reserved = wrong_enums[i];
+        INVALID(tp_trainer_create(&made, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
+    }
+    for (int i = 0; i < wrong_double_count; i++) {
+        MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
+        optimizer.learning_rate = wrong_doubles[i];
+        INVALID(tp_trainer_create(&made, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
+        INVALID(tp_trainer_set_learning_rate(trainer, wrong_doubles[i]));
+    }
+    CHECK(made == NULL);
+    CHECK(tp_trainer_learning_rate(trainer) == 0.01);
+
+    tp_batch wrong = batch;
+    wrong.x_width = 5;
+    MISMATCH(tp_trainer_step(trainer, &wrong, &loss));
+    wrong = fixture_target_batch();
+    REFUSED(tp_trainer_step(trainer, &wrong, &loss));
+    static float x[sample_count * input_width];
+    memcpy(x, fixture_x, sizeof x);
+    x[17] = NAN;
+    wrong = batch;
+    wrong.x = x;
+    NOT_FINITE(tp_trainer_step(trainer, &wrong, &loss));
+    CHECK(loss == 77);
+    MISMATCH(tp_trainer_apply_gradient(trainer, gradient, 118));
+    MISMATCH(tp_trainer_apply_gradient(trainer, gradient, 120));
+    gradient[118] = NAN;
+    NOT_FINITE(tp_trainer_apply_gradient(trainer, gradient, 119));
+    EXPECT(TP_ERROR_BAD_STATE, tp_trainer_undo_teleport(trainer));
+
+#define WRONG_RUN(field, value)                                                    \
+    do {                                                                           \
+        MUST(tp_run_config_init(&run, sizeof run));                                \
+        run.field = (value);                                                       \
+        INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));         \
+    } while (0)
+    for (int i = 0; i < 3; i++) {
+        WRONG_RUN(epochs, wrong_counts_32[i]);
+        WRONG_RUN(batch_size, wrong_counts_32[i]);
+        WRONG_RUN(teleports_per_epoch, wrong_counts_32[i]);
+        WRONG_RUN(teleport_samples, wrong_counts_32[i]);
+        if (wrong_counts_32[i] < 0) WRONG_RUN(watch_steps, wrong_counts_32[i]);
+        if (wrong_counts_32[i] < -1) WRONG_RUN(progress_interval, wrong_counts_32[i]);
+    }
+    for (int i = 0; i < wrong_enum_count; i++) {
+        WRONG_RUN(shuffle, wrong_enums[i]);
+        WRONG_RUN(drop_last, wrong_enums[i]);
+    }
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.teleport_epochs = negative_epoch;
+    run.teleport_epoch_count = 1;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    tp_teleport_config config;
+    MUST(tp_teleport_config_init(&config, sizeof config));
+    config.radius = -1;
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.teleport = &config;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    CHECK_EQUAL(tp_trainer_step_count(trainer), 0);
+    CHECK_EQUAL(tp_trainer_epoch(trainer), 0);
+}
+
+/* ---- data sets ------------------------------------------------------------------------------------------- */
+
+static tp_status from_pixels(const int32_t *shape, int64_t count, const int32_t *labels, const tp_image_config *config) {
+    static const uint8_t pixels[64];
+    tp_dataset *made = NULL;
+    tp_status status = tp_dataset_from_pixels(&made, pixels, shape, labels, count, config);
+    CHECK((made != NULL) == (status == TP_OK));
+    tp_dataset_free(made);
+    return status;
+}
+
+static void check_datasets(void) {
+    tp_dataset *made = NULL, *second = NULL;
+    tp_image_config config;
+    static const int32_t shape[] = {1, 2, 2};
+    static const int32_t negative[] = {-1, 0, 0, 0}, large[] = {0, 1, 2, 5};
+    float values[32];
+    int32_t labels[8];
+    const char *path = "kept", *reason = "kept";
+
+    for (int i = 0; i < wrong_count_count; i++) {
+        /* Arrays hold what is said of them: of positive sizes, only those that cannot be. */
+        if (wrong_counts[i] > 0 && wrong_counts[i] < INT64_MAX) continue;
+        REFUSED(tp_dataset_from_labels(&made, fixture_x, wrong_counts[i], fixture_labels, 4, 0));
+        REFUSED(tp_dataset_from_targets(&made, fixture_x, wrong_counts[i], fixture_targets, 3, 4));
+        REFUSED(tp_dataset_from_targets(&made, fixture_x, 2, fixture_targets, wrong_counts[i], 4));
+        if (wrong_counts[i] < 0) {
+            INVALID(tp_dataset_from_labels(&made, fixture_x, input_width, fixture_labels, wrong_counts[i], 0));
+            INVALID(from_pixels(shape, wrong_counts[i], NULL, NULL));
+        }
+    }
+    REFUSED(tp_dataset_from_labels(&made, fixture_x, 0, fixture_labels, 4, 0));
+    REFUSED(tp_dataset_from_labels(&made, fixture_x, input_width, fixture_labels, 0, 0));
+    REFUSED(tp_dataset_from_labels(&made, fixture_x, input_width, negative, 4, 0));
+    REFUSED(tp_dataset_from_labels(&made, fixture_x, input_width, large, 4, 5));
+    REFUSED(tp_dataset_from_labels(&made, fixture_x, input_width, fixture_labels, 4, -1));
+    float with_nan[] = {0, NAN, 1, 2};
+    REFUSED(tp_dataset_from_labels(&made, with_nan, 1, fixture_labels, 4, 3));
+    REFUSED(tp_dataset_from_targets(&made, with_nan, 1, fixture_targets, 1, 4));
+    REFUSED(tp_dataset_from_targets(&made, fixture_x, 1, with_nan, 1, 4));
+
+    for (int i = 0; i < 3; i++) {
+        int32_t wrong[] = {1, 2, 2};
+        static const int32_t values_32[] = {0, -1, INT32_MIN};
+        for (int j = 0; j < 3; j++) {
+            wrong[i] = values_32[j];
+            REFUSED(from_pixels(wrong, 1, NULL, NULL));
+        }
+    }
+    static const int32_t five_channels[] = {5, 2, 2}, huge[] = {4, INT32_MAX, INT32_MAX};
+    REFUSED(from_pixels(five_channels, 1, NULL, NULL));
+    REFUSED(from_pixels(huge, INT64_MAX, NULL, NULL));
+    REFUSED(from_pixels(shape, 1, negative, NULL));
+    for (int i = 0; i < wrong_double_count; i++) {
+        MUST(tp_image_config_init(&config, sizeof config));
+        config.std[0] = (float)wrong_doubles[i];
+        INVALID(from_pixels(shape, 1, NULL, &config));
+        if (i == 3) break; /* a mean may be negative */
+        MUST(tp_image_config_init(&config, sizeof config));
+        config.mean[0] = (float)wrong_doubles[i];
+        INVALID(from_pixels(shape, 1, NULL, &config));
+    }
+    MUST(tp_image_config_init(&config, sizeof config));
+    config.std[0] = 0;
+    INVALID(from_pixels(shape, 1, NULL, &config));
+
+    /* Image configs, on a folder that is there: the config is looked at first. */
+#define WRONG_IMAGE(field, value)                                                     \
+    do {                                                                              \
+        MUST(tp_image_config_init(&config, sizeof config));                           \
+        config.field = (value);                                                       \
+        INVALID(tp_dataset_from_image_folder(&made, "/proc/self", &config, NULL, NULL)); \
+    } while (0)
+    for (int i = 0; i < wrong_enum_count; i++) {
+        WRONG_IMAGE(channels, wrong_enums[i]);
+        WRONG_IMAGE(resampling, wrong_enums[i]);
+        WRONG_IMAGE(bad_image, wrong_enums[i]);
+        WRONG_IMAGE(allow_empty_classes, wrong_enums[i]);
+        WRONG_IMAGE(flat, wrong_enums[i]);
+        if (wrong_enums[i] != 99) WRONG_IMAGE(background[1], wrong_enums[i]);
+    }
+    WRONG_IMAGE(channels, 2);
+    WRONG_IMAGE(background[2], 256);
+    WRONG_IMAGE(height, 8); /* without a width */
+    WRONG_IMAGE(width, 8);
+    WRONG_IMAGE(height, -1);
+    WRONG_IMAGE(max_width, 0);
+    WRONG_IMAGE(max_height, -1);
+    WRONG_IMAGE(max_pixels, 0);
+    WRONG_IMAGE(max_chunk_bytes, -1);
+    EXPECT(TP_ERROR_NOT_FOUND, tp_dataset_from_image_folder(&made, "/no/such/folder", NULL, NULL, NULL));
+    CHECK_NAMES(tp_error_message(), "/no/such/folder");
+    EXPECT(TP_ERROR_NOT_FOUND, tp_dataset_from_idx(&made, "/no/such/file", NULL, NULL));
+    CHECK_NAMES(tp_error_message(), "/no/such/file");
+    REFUSED(tp_dataset_from_image_folder(&made, "", NULL, NULL, NULL));
+    REFUSED(tp_dataset_from_image_folder(&made, "/proc/self/exe", NULL, NULL, NULL));
+    static const char *const paths[] = {"/no/such/file.png"};
+    REFUSED(tp_dataset_from_image_files(&made, paths, 1, NULL, NULL, NULL));
+    REFUSED(tp_dataset_from_image_files(&made, paths, 0, NULL, NULL, NULL));
+
+    static const double wrong_fractions[] = {0, 1, -0.5, 1.5, NAN, INFINITY};
+    for (int i = 0; i < 6; i++) {
+        if (wrong_fractions[i] == 0 || wrong_fractions[i] == 1) continue; /* at least one and not all */
+        REFUSED(tp_dataset_split(&made, &second, dataset, wrong_fractions[i], 0, 0));
+    }
+    for (int i = 0; i < wrong_enum_count; i++) {
+        REFUSED(tp_dataset_split(&made, &second, dataset, 0.5, wrong_enums[i], 0));
+    }
+    CHECK(made == NULL && second == NULL);
+
+    for (int i = 0; i < wrong_count_count; i++) {
+        REFUSED(tp_dataset_get(dataset, wrong_counts[i], 1, values, 32, labels, 8));
+        REFUSED(tp_dataset_get(dataset, 0, wrong_counts[i], values, 32, labels, 8));
+        REFUSED(tp_dataset_get(dataset, 1, wrong_counts[i], NULL, 0, NULL, 0));
+        REFUSED(tp_dataset_skipped(dataset, wrong_counts[i], &path, &reason));
+        CHECK(tp_dataset_sample_path(dataset, wrong_counts[i]) == NULL);
+    }
+    REFUSED(tp_dataset_get(dataset, sample_count, 1, values, 32, NULL, 0));
+    TOO_SMALL(tp_dataset_get(dataset, 0, 4, values, 23, NULL, 0));
+    TOO_SMALL(tp_dataset_get(dataset, 0, 4, values, 32, labels, 3));
+    CHECK(tp_dataset_class_name(dataset, -1) == NULL);
+    CHECK(tp_dataset_class_name(dataset, INT32_MAX) == NULL);
+    CHECK(!strcmp(path, "kept") && !strcmp(reason, "kept"));
+
+    int32_t image_shape[3] = {77, 77, 77};
+    EXPECT(TP_ERROR_NOT_FOUND, tp_image_load("/no/such/file.png", NULL, NULL, 0, image_shape));
+    CHECK_EQUAL(image_shape[0], 77);
+}
+
+int main(void) {
+    /* What the library prints would land here. */
+    FILE *printed = tmpfile();
+    int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+    if (!printed || out < 0 || err < 0) return 2;
+
+    fixture_fill();
+    batch = fixture_batch();
+    model = fixture_model(TP_ACTIVATION_LEAKY_RELU);
+    sigmoid = fixture_model(TP_ACTIVATION_SIGMOID);
+    dataset = fixture_dataset();
+    tp_model *trained = fixture_model(TP_ACTIVATION_LEAKY_RELU);
+    trainer = fixture_trainer(trained);
+    float *before = fixture_parameters(model);
+
+    fflush(stdout);
+    dup2(fileno(printed), STDOUT_FILENO);
+    dup2(fileno(printed), STDERR_FILENO);
+    check_strings();
+    check_threads();
+    check_create();
+    check_layers();
+    check_metadata();
+    check_predict();
+    check_batches();
+    check_measuring();
+    check_teleport_config();
+    check_training();
+    check_datasets();
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+
+    long failed = check_failed, size = lseek(fileno(printed), 0, SEEK_END);
+    rewind(printed);
+    for (int c; (c = getc(printed)) != EOF;) putchar(c);
+    fclose(printed);
+    CHECK(failed > 0 || size == 0); /* failed checks print as well */
+    CHECK(fixture_equals(model, before));
+    CHECK(fixture_equals(trained, before));
+
+    free(before);
+    tp_trainer_free(trainer);
+    tp_model_free(trained);
+    tp_dataset_free(dataset);
+    tp_model_free(sigmoid);
+    tp_model_free(model);
+    return check_finish();
+}

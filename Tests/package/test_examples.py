@@ -1,0 +1,178 @@
+"""The C examples run as tests; the image folder gates on accuracy."""
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLES, ROOT, make, run
+
+IMAGE_FOLDER = EXAMPLES / "03-image-folder"
+SMALL = ["--widths", "32,32", "--rate", "0.1"]
+
+
+def rows(text):
+    """Epochs and the numbers behind them, from the table."""
+    return {int(line.split()[0]): line.split()[1:] for line in text.splitlines() if re.match(r" +\d+  ", line)}
+
+
+def test_hello():
+    values = [float(line.split("= ")[1]) for line in run(EXAMPLES / "01-hello").stdout.splitlines()]
+    assert values == pytest.approx([0, 1, 1, 0], abs=0.2)
+
+
+def test_teleport():
+    text = run(EXAMPLES / "02-teleport").stdout
+    before, after = map(float, re.search(r"loss +(\S+) -> (\S+)", text).groups())
+    assert after == pytest.approx(before, rel=1e-5)
+    before, after = map(float, re.search(r"gradient\|\^2 +(\S+) -> (\S+)", text).groups())
+    assert after != before
+
+
+def test_image_folder_reaches_its_accuracy(digits):
+    process = run(IMAGE_FOLDER, *SMALL, "--epochs", "15", "--require-accuracy", "0.9", digits)
+    assert process.stderr == ""
+    assert "\r" not in process.stdout and "\033" not in process.stdout  # plain lines in a pipe
+    assert sorted(rows(process.stdout)) == list(range(16))
+    assert "teleport in epoch 1:" in process.stdout
+    assert "1438 images to train on, 359 to test on, 10 classes, 1 x 8 x 8" in process.stdout
+
+
+def test_image_folder_fails_below_the_required_accuracy(digits):
+    process = run(IMAGE_FOLDER, *SMALL, "--epochs", "1", "--require-accuracy", "1", digits, check=False)
+    assert process.returncode == 1
+    assert "less than 1.0" in process.stderr
+
+
+def test_image_folder_splits_a_folder_of_classes(digits):
+    text = run(IMAGE_FOLDER, *SMALL, "--epochs", "2", "--no-teleport", digits / "train").stdout
+    train, test = map(int, re.match(r"(\d+) images to train on, (\d+) to test on", text).groups())
+    assert train + test == 1438
+    assert test == pytest.approx(0.2 * 1438, abs=10)
+    assert "teleport in epoch" not in text
+
+
+def test_same_seed_gives_the_same_table(digits):
+    first, second = (run(IMAGE_FOLDER, *SMALL, "--epochs", "3", "--seed", "5", digits).stdout for _ in range(2))
+    assert rows(first) == rows(second)
+    assert rows(first) != rows(run(IMAGE_FOLDER, *SMALL, "--epochs", "3", "--seed", "6", digits).stdout)
+
+
+def test_exact_teleport_moves_no_output(digits):
+    text = run(IMAGE_FOLDER, *SMALL, "--epochs", "1", "--exact", "--search", "ascent", digits).stdout
+    if "accepted" in text:
+        assert "outputs moved by 0.0e+00" in text
+
+
+def test_comparison_starts_from_the_same_weights(digits):
+    text = run(IMAGE_FOLDER, *SMALL, "--epochs", "3", "--compare", digits).stdout
+    table = rows(text)
+    assert table[0][:3] == table[0][3:]
+    assert "final training loss:" in text
+    # The plain column is what a run without teleports prints.
+    alone = rows(run(IMAGE_FOLDER, *SMALL, "--epochs", "3", "--no-teleport", digits).stdout)
+    assert {epoch: row[:3] for epoch, row in table.items()} == alone
+
+
+def test_divergence_is_reported(digits):
+    process = run(IMAGE_FOLDER, "--rate", "1e9", "--epochs", "2", "--no-teleport", digits, check=False)
+    assert process.returncode == 1
+    assert rows(process.stdout)[2] == ["diverged"]
+    assert process.stderr == "training diverged\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [], ["--rate", "fast", "x"], ["--epochs", "0", "x"], ["--epochs", "1.5", "x"], ["--widths", "", "x"],
+        ["--widths", "8,,8", "x"], ["--search", "guess", "x"], ["--size", "28", "x"], ["--unknown", "x"], ["x", "y"],
+    ],
+)  # fmt: skip
+def test_bad_options(arguments):
+    process = run(IMAGE_FOLDER, *arguments, check=False)
+    assert process.returncode == 2
+    assert process.stderr
+
+
+def test_help():
+    assert "--teleport-epochs" in run(IMAGE_FOLDER, "--help").stdout
+
+
+def test_missing_folder_is_named():
+    process = run(IMAGE_FOLDER, "/no/such/folder", check=False)
+    assert process.returncode == 1
+    assert "/no/such/folder" in process.stderr
+
+
+def test_skip_policy_lists_what_is_left_out(digits, tmp_path):
+    for part in ("train", "test"):
+        for name in ("0", "1"):
+            (tmp_path / part).mkdir(exist_ok=True)
+            (tmp_path / part / name).symlink_to(digits / part / name)
+    (tmp_path / "train/2").mkdir()
+    (tmp_path / "train/2/empty.png").touch()
+    good = next((digits / "train/2").glob("*.png"))
+    (tmp_path / "train/2/good.png").write_bytes(good.read_bytes())
+    process = run(IMAGE_FOLDER, "--epochs", "1", tmp_path, check=False)
+    assert process.returncode == 1
+    assert "train/2/empty.png" in process.stderr
+    text = run(IMAGE_FOLDER, "--epochs", "1", "--skip-bad", tmp_path).stdout
+    assert re.search(r"left out \S*train/2/empty.png: \S+", text)
+
+
+def test_interrupt_stops_cleanly(digits):
+    process = subprocess.Popen(
+        [IMAGE_FOLDER, "--epochs", "1000000", "--no-teleport", digits], stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if re.match(r" +3  ", line):
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.read()
+    assert process.wait(timeout=60) == 130
+    assert re.search(r"stopped after \d+ epochs", rest)
+
+
+def test_progress_bar_on_a_terminal(digits):
+    parent, child = pty.openpty()
+    process = subprocess.Popen([IMAGE_FOLDER, *SMALL, "--epochs", "3", digits], stdout=child, stderr=child)
+    os.close(child)
+    shown = b""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([parent], [], [], 1)[0]:
+            try:
+                block = os.read(parent, 65536)
+            except OSError:  # the other end is closed
+                break
+            shown += block
+    os.close(parent)
+    assert process.wait(timeout=60) == 0
+    assert b"\r\033[K" in shown and b"#" in shown
+    # What stays on the screen: the last of what was written to each line.
+    kept = "\n".join(re.sub(r".*\r\x1b\[K", "", line) for line in shown.decode().replace("\r\n", "\n").split("\n"))
+    assert sorted(rows(kept)) == [0, 1, 2, 3]
+
+
+def test_demo():
+    began = time.monotonic()
+    text = make("demo").stdout
+    assert time.monotonic() - began < 20
+    assert text.count("epoch    train loss") == 2
+    # At rate 0.01 the teleported run needs at most half of the epochs.
+    reached = re.search(r"reaches \S+ after epoch (\d+) of 20", text)
+    assert reached and int(reached[1]) <= 10
+    assert re.search(r"best rate: \S+", text)
+
+
+@pytest.mark.skipif("FASHION_PNG" not in os.environ, reason="no larger image folder beside the checkout")
+def test_larger_image_folder():
+    folder = Path(os.environ["FASHION_PNG"])
+    process = run(IMAGE_FOLDER, "--rate", "0.05", "--epochs", "2", "--require-accuracy", "0.6", folder)
+    assert "3600 images to train on, 843 to test on, 10 classes, 1 x 28 x 28" in process.stdout
+    assert ROOT not in folder.parents

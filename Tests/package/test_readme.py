@@ -1,0 +1,41 @@
+"""The programs in README.md compile and do what they say."""
+
+import os
+import re
+import sys
+
+import pytest
+from conftest import LIBRARY, ROOT, STRICT, run
+
+README = (ROOT / "README.md").read_text()
+
+
+def block(language):
+    return re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)[1]
+
+
+def accuracy(text):
+    return float(re.search(r"test accuracy (\S+) %", text)[1])
+
+
+def test_c_program(digits, tmp_path):
+    (tmp_path / "host.c").write_text(block("c"))
+    run("cc", "-std=c99", *STRICT, "-I", ROOT / "build/include", tmp_path / "host.c", "-o", tmp_path / "host",
+        f"-L{LIBRARY.parent}", "-lteleport", f"-Wl,-rpath,{LIBRARY.parent}")  # fmt: skip
+    assert accuracy(run(tmp_path / "host", digits / "train").stdout) > 80
+
+
+def test_python_program(digits, tmp_path):
+    (tmp_path / "host.py").write_text(block("python"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
+    text = run(sys.executable, tmp_path / "host.py", digits / "train", env=environment).stdout
+    assert accuracy(text) > 80
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_no_path_of_a_build_machine_is_in_the_tree():
+    """Only what git has: the rest is a machine's own."""
+    names = run("git", "ls-files", "-z").stdout.split("\0")
+    texts = [ROOT / name for name in names if name.endswith((".md", ".h", ".swift", ".c", ".py", "Makefile"))]
+    for path in texts:
+        assert not re.search(r"/(work|home|root)/\w", path.read_text(errors="replace")), path
