@@ -243,9 +243,7 @@ def same(python, native):
 
 def test_teleport_config_has_the_defaults_of_the_library():
     native = native_defaults(_structs.tp_teleport_config)
-    python = {
-        field.name: field.default for field in dataclasses.fields(teleport.TeleportConfig)
-    }
+    python = {field.name: field.default for field in dataclasses.fields(teleport.TeleportConfig)}
     assert set(python) == set(native) - {"struct_size"}
     for name, value in python.items():
         assert same(value, native[name]), name
