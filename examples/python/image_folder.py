@@ -63,14 +63,14 @@ def read(arguments):
         if arguments.size:
             options["size"] = (height, width)
         test = teleport.Dataset.from_image_folder(test_folder, **options)
-        sets = (train, test)
+        sources = parts = (train, test)
     else:
         whole = teleport.Dataset.from_image_folder(arguments.folder, **options)
-        sets = whole.split(0.2, stratified=True, seed=arguments.seed)
-    for dataset in sets:
-        for path, reason in dataset.skipped:
+        sources, parts = [whole], whole.split(0.2, stratified=True, seed=arguments.seed)
+    for source in sources:
+        for path, reason in source.skipped:
             print(f"left out {path}: {reason}")
-    return sets
+    return parts
 
 
 def train(start, train_set, test_set, arguments, config):
@@ -96,7 +96,7 @@ def train(start, train_set, test_set, arguments, config):
 
 
 def print_table(plain, moved):
-    print(f"{'':>5}  {'without teleports':^23}  {'with teleports':^23}")
+    print(f"{'':>5}  {'without teleports':>23}  {'with teleports':>23}")
     print(f"{'epoch':>5}" + 2 * f"  {'train loss':>10}  {'test acc':>11}")
     for epoch, rows in enumerate(zip(plain, moved)):
         cells = [f"  {on_train.loss:10.5f}  {on_test.accuracy:11.2%}" for on_train, on_test in rows]

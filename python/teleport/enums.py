@@ -87,6 +87,8 @@ class BadImage(HeaderEnum):
 
 
 class Resampling(HeaderEnum):
+    """How an image gets another size. AREA takes the mean that a pixel covers; for shrinking."""
+
     BILINEAR = "bilinear", 0
     AREA = "area", 1
 
@@ -132,6 +134,8 @@ class TeleportOutcome(HeaderEnum):
 
 
 class OptimizerKind(HeaderEnum):
+    """How a trainer changes weights with a gradient."""
+
     SGD = "sgd", 0
 
 
