@@ -204,6 +204,15 @@ def test_every_failure_has_an_exception_with_its_status():
     assert type(unknown) is errors.TeleportError and unknown.status == -99
 
 
+def test_negative_statuses_raise_and_others_do_not():
+    for status in (0, 1):
+        _library.check(status)
+    for status in range(-25, 0):
+        with pytest.raises(errors.TeleportError) as raised:
+            _library.check(status)
+        assert raised.value.status == status
+
+
 @pytest.mark.parametrize(
     "error, builtin",
     [

@@ -11,6 +11,7 @@ import reference
 import teleport
 from conftest import png_bytes
 from teleport import Dataset
+from teleport.dataset import image_config
 
 
 def test_arrays_with_labels(rng):
@@ -92,6 +93,29 @@ def test_options_reach_the_library(image_folder):
     assert reference.relative(grey.get(0, 1)[0], expected.ravel()) < 1e-6
     small = Dataset.from_image_folder(folder, size=(2, 3), resampling="area")
     assert small.sample_shape == (3, 2, 3)
+
+
+def test_every_option_reaches_its_field():
+    options = {
+        "channels": 3,
+        "resampling": "area",
+        "bad_image": "skip",
+        "allow_empty_classes": True,
+        "flat": True,
+        "max_width": 11,
+        "max_height": 12,
+        "max_pixels": 2**40,
+        "max_chunk_bytes": 2**41,
+    }
+    names = {"size": (7, 8), "background": (1, 2, 3), "mean": [0.5, 0.25], "std": 2.0}
+    struct = image_config(**options, **names, class_names=["a", "b"])
+    gc.collect()
+    codes = {**options, "resampling": 1, "bad_image": 1}
+    assert {name: getattr(struct, name) for name in options} == codes
+    assert (struct.height, struct.width) == (7, 8) and list(struct.background) == [1, 2, 3]
+    assert list(struct.mean) == [0.5, 0.25, 0, 0] and list(struct.std) == [2] * 4
+    assert [struct.class_names[index] for index in range(struct.class_count)] == [b"a", b"b"]
+    assert set(options) | set(names) | {"class_names"} == set(teleport.ImageOptions.__annotations__)
 
 
 def test_class_names_fix_the_order(image_folder):

@@ -20,7 +20,9 @@ ARCHIVE = ROOT / "examples" / "data" / "digits-png.tar.gz"
 def digits(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder)
+        archive.extractall(
+            folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+        )
     return folder / "digits-png"
 
 

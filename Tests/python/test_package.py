@@ -95,3 +95,25 @@ def test_the_checkout_is_self_contained():
     for path in (ROOT / "python").rglob("*.py"):
         assert "/work/" not in path.read_text(), path
     assert (Path(teleport.__file__).parent / "py.typed").exists()
+
+
+def resident_megabytes():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def test_objects_give_their_memory_back():
+    x = np.zeros((1000, 1000), np.float32)  # 4 MB, and a model of 4 MB
+
+    def use():
+        dataset = teleport.Dataset.from_labels(x, np.zeros(1000, np.int32), class_count=2)
+        trainer = teleport.Trainer(teleport.Model([1000, 1000, 2]), learning_rate=0.0)
+        trainer.run(dataset, batch_size=1000, on_event=lambda event: None)
+        trainer.model.clone()
+
+    use()
+    before = resident_megabytes()
+    for _ in range(30):
+        use()
+    # 30 rounds of at least 12 MB would be 360 MB.
+    assert resident_megabytes() - before < 60

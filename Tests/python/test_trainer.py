@@ -293,3 +293,12 @@ def test_sample_weights_weigh(model, blobs):
     Trainer(other, learning_rate=0.1).step(x[:200], labels[:200])
     # The same mean, summed in another order.
     assert reference.relative(model.get_parameters(), other.get_parameters()) < 1e-6
+
+
+def test_a_last_batch_that_is_not_full_can_be_left_out(model, blob_set):
+    steps = []
+    for drop_last in (False, True):
+        trainer = Trainer(model.clone())
+        trainer.run(blob_set, batch_size=64, drop_last=drop_last)
+        steps.append(trainer.step_count)
+    assert steps == [10, 9]

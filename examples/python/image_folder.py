@@ -128,6 +128,7 @@ def save_picture(path, plain, moved, arguments):
         axes.plot([on_train.loss for on_train, _ in measured], marker=".", label=label)
     axes.set_yscale("log")
     axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel("training loss")
     axes.set_title(f"SGD, rate {arguments.rate:g}, batch {arguments.batch}")
     axes.grid(True, which="both", alpha=0.3)
