@@ -95,3 +95,15 @@ def test_image_folder_names_a_bad_file_and_can_leave_it_out(tmp_path, rng):
     done = run(tmp_path / "images", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "left out" in done.stdout and "b/bad.png" in done.stdout
+
+
+def test_the_programs_of_the_manual_run(digits, monkeypatch, capsys):
+    monkeypatch.chdir(digits.parent)
+    manual = (ROOT / "docs" / "python.md").read_text()
+    programs = re.findall(r"```python\n(.*?)```", manual, re.S)
+    assert len(programs) == 2
+    for program in programs:
+        exec(program, {})
+    printed = capsys.readouterr().out
+    accuracies = re.findall(r"test accuracy ([\d.]+)%", printed)
+    assert len(accuracies) == 5 and float(accuracies[-1]) > 60
