@@ -1,0 +1,168 @@
+"""Trains on a folder of PNG images, one sub-directory a class, with and without teleports.
+
+    python examples/python/image_folder.py FOLDER [--widths 64,64] [--rate 0.01] [--epochs 10] ...
+
+FOLDER holds `train/` and `test/`, or the classes themselves: then a fifth of every class is the test set.
+Both runs begin with the same weights and see the same mini-batches. A table compares them after each epoch,
+and a picture (`--picture`) shows the training loss. From a checkout, `make lib` comes first; nothing needs
+to be installed but numpy and, for the picture, matplotlib.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "python"))
+
+import teleport  # noqa: E402
+
+
+def numbers(text):
+    return [int(part) for part in text.split(",") if part]
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--widths", type=numbers, default="64,64", help="hidden layers")
+    parser.add_argument("--rate", type=float, default=0.01, help="learning rate")
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=32, help="samples a mini-batch")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", type=numbers, help="height,width; by default as the first image")
+    parser.add_argument("--channels", type=int, default=0, help="1, 3 or 4; 0: as the first image")
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave out files that cannot be read"
+    )
+    parser.add_argument("--teleport-epochs", type=numbers, default="0", help="they begin with one")
+    parser.add_argument("--search", default="lookahead", help="lookahead, ascent or random")
+    parser.add_argument(
+        "--radius", type=float, default=1.0, help="bound on the logarithm of a factor"
+    )
+    parser.add_argument("--exact", action="store_true", help="factors that are powers of two")
+    parser.add_argument("--picture", type=Path, default="image_folder.png", help="'' for none")
+    return parser.parse_args()
+
+
+def read(arguments):
+    """The training and the test set."""
+    options = {"channels": arguments.channels}
+    if arguments.size:
+        options["size"] = tuple(arguments.size)
+    if arguments.skip_bad:
+        options["bad_image"] = "skip"
+    train_folder, test_folder = arguments.folder / "train", arguments.folder / "test"
+    if train_folder.is_dir() and test_folder.is_dir():
+        train = teleport.Dataset.from_image_folder(train_folder, **options)
+        # The shape and the classes of the training images, whatever the first test image has.
+        channels, height, width = train.sample_shape
+        options.update(channels=channels, class_names=train.class_names)
+        if arguments.size:
+            options["size"] = (height, width)
+        test = teleport.Dataset.from_image_folder(test_folder, **options)
+        sources = parts = (train, test)
+    else:
+        whole = teleport.Dataset.from_image_folder(arguments.folder, **options)
+        sources, parts = [whole], whole.split(0.2, stratified=True, seed=arguments.seed)
+    for source in sources:
+        for path, reason in source.skipped:
+            print(f"left out {path}: {reason}")
+    return parts
+
+
+def train(start, train_set, test_set, arguments, config):
+    """Trains a copy of `start`: the epochs' measurements and the teleports."""
+    model = start.clone()
+    trainer = teleport.Trainer(model, learning_rate=arguments.rate)
+    measured = [(model.evaluate(train_set), model.evaluate(test_set))]
+
+    def on_event(event):
+        if event.kind == "epoch":
+            measured.append((model.evaluate(train_set), model.evaluate(test_set)))
+
+    result = trainer.run(
+        train_set,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch,
+        seed=arguments.seed,
+        teleport=config,
+        teleport_epochs=arguments.teleport_epochs,
+        on_event=on_event,
+    )
+    return measured, result.teleports
+
+
+def print_table(plain, moved):
+    print(f"{'':>5}  {'without teleports':>23}  {'with teleports':>23}")
+    print(f"{'epoch':>5}" + 2 * f"  {'train loss':>10}  {'test acc':>11}")
+    for epoch, rows in enumerate(zip(plain, moved)):
+        cells = [f"  {on_train.loss:10.5f}  {on_test.accuracy:11.2%}" for on_train, on_test in rows]
+        print(f"{epoch:>5}" + "".join(cells))
+
+
+def print_teleports(reports):
+    for number, report in enumerate(reports):
+        print(f"teleport {number}: {report.explain()}")
+        print(
+            f"  radius {report.radius:.3g}"
+            f", loss {report.loss_before:.7f} -> {report.loss_after:.7f}"
+            f", |gradient|^2 {report.gradient_norm2_before:.4g} -> {report.gradient_norm2_after:.4g}"
+            f", {report.candidates} candidates, {1000 * report.seconds:.1f} ms"
+        )
+
+
+def save_picture(path, plain, moved, arguments):
+    try:
+        import matplotlib
+    except ImportError:
+        print("no picture: matplotlib is not installed")
+        return
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    for label, measured in (("without teleports", plain), ("with teleports", moved)):
+        axes.plot([on_train.loss for on_train, _ in measured], marker=".", label=label)
+    axes.set_yscale("log")
+    axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_ylabel("training loss")
+    axes.set_title(f"SGD, rate {arguments.rate:g}, batch {arguments.batch}")
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
+    print(f"saved {path}")
+
+
+def main():
+    arguments = parse_arguments()
+    try:
+        train_set, test_set = read(arguments)
+    except teleport.TeleportError as error:
+        sys.exit(f"image_folder.py: {error}")
+    widths = [train_set.width, *arguments.widths, train_set.class_count]
+    start = teleport.Model(widths, seed=arguments.seed)
+    print(f"{len(train_set)} training images, {len(test_set)} test images, {start}")
+
+    config = teleport.TeleportConfig(
+        search=arguments.search,
+        radius=arguments.radius,
+        exact=arguments.exact,
+        seed=arguments.seed,
+    )
+    try:
+        plain, _ = train(start, train_set, test_set, arguments, None)
+        moved, reports = train(start, train_set, test_set, arguments, config)
+    except teleport.TeleportError as error:
+        sys.exit(f"image_folder.py: {error}")
+    print_table(plain, moved)
+    print_teleports(reports)
+    if str(arguments.picture) not in ("", "."):
+        save_picture(arguments.picture, plain, moved, arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The enums of teleport.h. A member is a str with the header's name in lower case, and knows its code.
+
+Wherever one is expected, its name serves as well: `Model([4, 8, 3], activation="tanh")`.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Type, TypeVar, Union
+
+from .errors import InvalidArgumentError, TeleportError
+
+_E = TypeVar("_E", bound="HeaderEnum")
+
+
+class HeaderEnum(str, enum.Enum):
+    """Base: members are written `NAME = "name", code`."""
+
+    code: int
+
+    def __new__(cls, value: str, code: int) -> HeaderEnum:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.code = code
+        return member
+
+    __str__ = str.__str__
+
+    @classmethod
+    def of(cls: Type[_E], value: Union[str, _E]) -> _E:
+        """The member, from itself or its name."""
+        if isinstance(value, cls):
+            return value
+        for member in cls:
+            if member.value == value:
+                return member
+        names = ", ".join(repr(member.value) for member in cls)
+        raise InvalidArgumentError(f"{value!r} is not a {cls.__name__}: it is one of {names}")
+
+    @classmethod
+    def of_code(cls: Type[_E], code: int) -> _E:
+        for member in cls:
+            if member.code == code:
+                return member
+        raise TeleportError(f"the library gave {cls.__name__} {code}, newer than this package")
+
+
+class Activation(HeaderEnum):
+    """f, elementwise, after every layer but the last."""
+
+    IDENTITY = "identity", 0
+    LEAKY_RELU = "leaky_relu", 1
+    RELU = "relu", 2
+    SIGMOID = "sigmoid", 3
+    TANH = "tanh", 4
+
+
+class Initialization(HeaderEnum):
+    """Distribution of the first weights, layer by layer."""
+
+    GLOROT_UNIFORM = "glorot_uniform", 0
+    HE_UNIFORM = "he_uniform", 1
+    TORCH_LINEAR = "torch_linear", 2
+    UNIFORM_01 = "uniform_01", 3
+
+
+class Output(HeaderEnum):
+    """What `Model.predict` gives: the last layer's values, or their softmax."""
+
+    RAW = "raw", 0
+    PROBABILITIES = "probabilities", 1
+
+
+class Loss(HeaderEnum):
+    """CROSS_ENTROPY takes labels, the others take targets."""
+
+    CROSS_ENTROPY = "cross_entropy", 0
+    MEAN_SQUARED_ERROR = "mean_squared_error", 1
+    HALF_SQUARED_ERROR = "half_squared_error", 2
+
+
+class BadImage(HeaderEnum):
+    """What becomes of a file that cannot be decoded."""
+
+    FAIL = "fail", 0
+    SKIP = "skip", 1
+
+
+class Resampling(HeaderEnum):
+    """How an image gets another size. AREA takes the mean that a pixel covers; for shrinking."""
+
+    BILINEAR = "bilinear", 0
+    AREA = "area", 1
+
+
+class Group(HeaderEnum):
+    """Which symmetry moves the weights."""
+
+    SCALING = "scaling", 0
+
+
+class Search(HeaderEnum):
+    """How a teleport finds the group element."""
+
+    LOOKAHEAD = "lookahead", 0
+    ASCENT = "ascent", 1
+    RANDOM = "random", 2
+
+
+class Objective(HeaderEnum):
+    """What the element is chosen for."""
+
+    GRADIENT_NORM_MAXIMIZE = "gradient_norm_maximize", 0
+    GRADIENT_NORM_MINIMIZE = "gradient_norm_minimize", 1
+
+
+class StatePolicy(HeaderEnum):
+    """What becomes of the optimizer's state across a teleport."""
+
+    KEEP = "keep", 0
+
+
+class TeleportOutcome(HeaderEnum):
+    """What a teleport came to. Unless ACCEPTED, nothing moved by one bit."""
+
+    NONE = "none", 0
+    ACCEPTED = "accepted", 1
+    STAYED = "stayed", 2
+    LOSS_CHANGED = "loss_changed", 3
+    HELD_OUT_CHANGED = "held_out_changed", 4
+    NOT_FINITE = "not_finite", 5
+    UNDONE = "undone", 6
+    INEXACT = "inexact", 7
+
+
+class OptimizerKind(HeaderEnum):
+    """How a trainer changes weights with a gradient."""
+
+    SGD = "sgd", 0
+
+
+class EventKind(HeaderEnum):
+    """STEP: every progress_interval steps; EPOCH: after each; TELEPORT: after each, and when undone."""
+
+    STEP = "step", 0
+    EPOCH = "epoch", 1
+    TELEPORT = "teleport", 2

@@ -1,0 +1,405 @@
+"""Multi-layer perceptrons."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from typing import Any, ClassVar, NamedTuple, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from ._arrays import FloatArray, IntArray, address, float_array, matrix, result, samples
+from ._handle import Handle
+from ._library import check, initialized, lib
+from ._structs import tp_metrics, tp_model_config
+from ._values import int32, text_bytes, uint64
+from .dataset import Dataset
+from .enums import Activation, Initialization, Loss, Output
+from .errors import NotFoundError, ShapeMismatchError, UnsupportedError
+from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
+
+
+class Layer(NamedTuple):
+    """Weights (outputs x inputs) and bias (outputs, or None) of a layer."""
+
+    weights: FloatArray
+    bias: Optional[FloatArray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Metrics:
+    """Over a whole data set. For targets, accuracy is NaN and correct 0."""
+
+    loss: float
+    accuracy: float
+    correct: int
+    count: int
+
+
+class Metadata:
+    """The strings kept with a model: `model.metadata["author"] = "..."`."""
+
+    __slots__ = ("_model",)
+    __iter__ = None  # the library does not list keys
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def __getitem__(self, key: str) -> str:
+        name = text_bytes(key)
+        length = ctypes.c_size_t()
+        pointer = self._model._pointer
+        try:
+            check(lib.tp_model_get_metadata(pointer, name, None, 0, length))
+        except NotFoundError:
+            raise KeyError(key) from None
+        buffer = ctypes.create_string_buffer(length.value + 1)
+        check(lib.tp_model_get_metadata(pointer, name, buffer, len(buffer), length))
+        return buffer.value.decode("utf-8")
+
+    def __setitem__(self, key: str, value: str) -> None:
+        check(lib.tp_model_set_metadata(self._model._pointer, text_bytes(key), text_bytes(value)))
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self:
+            raise KeyError(key)
+        check(lib.tp_model_set_metadata(self._model._pointer, text_bytes(key), None))
+
+    def __contains__(self, key: str) -> bool:
+        return self.get(key) is not None
+
+    def get(self, key: str, default: Optional[str] = None) -> Optional[str]:
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+
+class Model(Handle):
+    """A multi-layer perceptron: h_0 = x, z_m = W_m h_(m-1) + b_m, h_m = f(z_m), none after the last layer.
+
+    `widths` runs from inputs to outputs: [784, 64, 64, 10] has three layers. The same seed gives the same
+    weights on every machine.
+
+    Methods that only read the model may run on many threads at once; they let other threads run meanwhile.
+    While a trainer works on a model, predict on a `clone()`.
+    """
+
+    __slots__ = ("_widths",)
+    _free: ClassVar[Any] = lib.tp_model_free
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        *,
+        activation: Union[str, Activation] = Activation.LEAKY_RELU,
+        negative_slope: float = 0.01,
+        bias: bool = True,
+        initialization: Union[str, Initialization] = Initialization.GLOROT_UNIFORM,
+        seed: int = 0,
+    ) -> None:
+        self._pointer_or_none = None
+        config = initialized(tp_model_config())
+        config.activation = Activation.of(activation).code
+        config.negative_slope = negative_slope
+        config.bias = int(bias)
+        config.initialization = Initialization.of(initialization).code
+        config.seed = uint64(seed, "seed")
+        native = np.array([int32(width, "a width") for width in widths], np.int32)
+        out = ctypes.c_void_p()
+        check(lib.tp_model_create_mlp(out, address(native), native.size, config))
+        self._pointer_or_none = out.value
+
+    def clone(self) -> Model:
+        """An independent copy, metadata included."""
+        out = ctypes.c_void_p()
+        check(lib.tp_model_clone(out, self._pointer))
+        return self._adopt(out)
+
+    __copy__ = clone
+
+    def __deepcopy__(self, memo: Any) -> Model:
+        return self.clone()
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Model, closed>"
+        return f"<Model {'-'.join(map(str, self.widths))}, {self.activation}>"
+
+    @property
+    def widths(self) -> Tuple[int, ...]:
+        widths = np.empty(self.layer_count + 1, np.int32)
+        check(lib.tp_model_widths(self._pointer, address(widths), widths.size))
+        return tuple(widths.tolist())
+
+    @property
+    def layer_count(self) -> int:
+        return int(lib.tp_model_layer_count(self._pointer))
+
+    @property
+    def parameter_count(self) -> int:
+        """Weights and biases."""
+        return int(lib.tp_model_parameter_count(self._pointer))
+
+    @property
+    def activation(self) -> Activation:
+        return Activation.of_code(self._config().activation)
+
+    @property
+    def negative_slope(self) -> float:
+        return float(self._config().negative_slope)
+
+    @property
+    def bias(self) -> bool:
+        return bool(self._config().bias)
+
+    @property
+    def initialization(self) -> Initialization:
+        return Initialization.of_code(self._config().initialization)
+
+    @property
+    def seed(self) -> int:
+        return int(self._config().seed)
+
+    def _config(self) -> Any:
+        config = initialized(tp_model_config())
+        check(lib.tp_model_get_config(self._pointer, config))
+        return config
+
+    @property
+    def metadata(self) -> Metadata:
+        return Metadata(self)
+
+    def get_layer(self, layer: int) -> Layer:
+        """Copies of the weights and bias of a layer, from 0."""
+        index = int32(layer, "layer")
+        outputs, inputs = ctypes.c_int32(), ctypes.c_int32()
+        check(lib.tp_model_layer_shape(self._pointer, index, outputs, inputs))
+        weights: FloatArray = np.empty((outputs.value, inputs.value), np.float32)
+        bias: Optional[FloatArray] = np.empty(outputs.value, np.float32) if self.bias else None
+        check(
+            lib.tp_model_get_layer(
+                self._pointer,
+                index,
+                address(weights),
+                weights.size,
+                None if bias is None else address(bias),
+                0 if bias is None else bias.size,
+            )
+        )
+        return Layer(weights, bias)
+
+    def set_layer(
+        self,
+        layer: int,
+        weights: Optional[npt.ArrayLike] = None,
+        bias: Optional[npt.ArrayLike] = None,
+    ) -> None:
+        """Writes weights (outputs x inputs), bias (outputs) or both."""
+        index = int32(layer, "layer")
+        outputs, inputs = ctypes.c_int32(), ctypes.c_int32()
+        check(lib.tp_model_layer_shape(self._pointer, index, outputs, inputs))
+        matrix_ = None if weights is None else float_array(weights, "weights")
+        if matrix_ is not None and matrix_.shape != (outputs.value, inputs.value):
+            raise _shape("weights", matrix_, (outputs.value, inputs.value))
+        vector = None if bias is None else float_array(bias, "bias")
+        if vector is not None and vector.shape != (outputs.value,):
+            raise _shape("bias", vector, (outputs.value,))
+        check(
+            lib.tp_model_set_layer(
+                self._pointer,
+                index,
+                None if matrix_ is None else address(matrix_),
+                0 if matrix_ is None else matrix_.size,
+                None if vector is None else address(vector),
+                0 if vector is None else vector.size,
+            )
+        )
+
+    def get_parameters(self, *, out: Optional[FloatArray] = None) -> FloatArray:
+        """All parameters in one array: W_0 row-major, b_0, W_1, b_1, ... as `gradient` orders them."""
+        parameters = result(out, (self.parameter_count,), np.float32)
+        check(lib.tp_model_get_parameters(self._pointer, address(parameters), parameters.size))
+        return parameters
+
+    def set_parameters(self, parameters: npt.ArrayLike) -> None:
+        values = float_array(parameters, "parameters")
+        check(lib.tp_model_set_parameters(self._pointer, address(values), values.size))
+
+    def predict(
+        self,
+        x: npt.ArrayLike,
+        kind: Union[str, Output] = Output.RAW,
+        *,
+        out: Optional[FloatArray] = None,
+    ) -> FloatArray:
+        """Outputs for x (count x first width): count x last width. "probabilities" gives their softmax."""
+        rows = matrix(x, "x")
+        outputs = result(out, (rows.shape[0], self.widths[-1]), np.float32)
+        check(
+            lib.tp_model_predict(
+                self._pointer,
+                address(rows),
+                rows.shape[1],
+                rows.shape[0],
+                Output.of(kind).code,
+                address(outputs),
+                outputs.size,
+            )
+        )
+        return outputs
+
+    def predict_labels(self, x: npt.ArrayLike, *, out: Optional[IntArray] = None) -> IntArray:
+        """The class with the largest output of each sample: int32, count."""
+        rows = matrix(x, "x")
+        labels = result(out, (rows.shape[0],), np.int32)
+        check(
+            lib.tp_model_predict_labels(
+                self._pointer,
+                address(rows),
+                rows.shape[1],
+                rows.shape[0],
+                address(labels),
+                labels.size,
+            )
+        )
+        return labels
+
+    def loss(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        weights: Optional[npt.ArrayLike] = None,
+    ) -> float:
+        """The loss on x (count x first width).
+
+        y holds labels (count, integers) for the cross-entropy and targets (count x last width) for the
+        squared errors; weights (count) weigh the samples.
+        """
+        kind = Loss.of(loss)
+        batch = samples(kind, x, y, weights)
+        value = ctypes.c_double()
+        check(lib.tp_model_loss(self._pointer, batch.struct, kind.code, value))
+        return value.value
+
+    def gradient(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        weights: Optional[npt.ArrayLike] = None,
+        out: Optional[FloatArray] = None,
+    ) -> Tuple[FloatArray, float]:
+        """The gradient of the loss, in the order of `get_parameters`, and the loss."""
+        kind = Loss.of(loss)
+        batch = samples(kind, x, y, weights)
+        gradient = result(out, (self.parameter_count,), np.float32)
+        value = ctypes.c_double()
+        check(
+            lib.tp_model_gradient(
+                self._pointer, batch.struct, kind.code, address(gradient), gradient.size, value
+            )
+        )
+        return gradient, value.value
+
+    def evaluate(self, dataset: Dataset, *, loss: Union[str, Loss] = Loss.CROSS_ENTROPY) -> Metrics:
+        """Loss and accuracy over a data set."""
+        metrics = initialized(tp_metrics())
+        check(lib.tp_model_evaluate(self._pointer, dataset._pointer, Loss.of(loss).code, metrics))
+        return Metrics(metrics.loss, metrics.accuracy, metrics.correct, metrics.count)
+
+    def confusion_matrix(self, dataset: Dataset) -> npt.NDArray[np.int64]:
+        """counts[t, p]: samples of class t that are predicted as p; last width x last width."""
+        classes = self.widths[-1]
+        counts: npt.NDArray[np.int64] = np.empty((classes, classes), np.int64)
+        check(
+            lib.tp_model_confusion_matrix(
+                self._pointer, dataset._pointer, address(counts), counts.size
+            )
+        )
+        return counts
+
+    def check_teleport(self, config: TeleportConfig = TeleportConfig()) -> None:
+        """Raises UnsupportedError, with the reason, when this config cannot teleport this model."""
+        # Held-out samples play no part here, and without a loss nobody knows what their y is.
+        bare = dataclasses.replace(config, held_out=None)
+        native = NativeConfig(bare, Loss.CROSS_ENTROPY)
+        check(lib.tp_model_can_teleport(self._pointer, native.struct))
+
+    def can_teleport(self, config: TeleportConfig = TeleportConfig()) -> bool:
+        """Whether this config can teleport this model; `check_teleport` tells why not."""
+        try:
+            self.check_teleport(config)
+        except UnsupportedError:
+            return False
+        return True
+
+    def teleport(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        config: TeleportConfig = TeleportConfig(),
+        *,
+        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        weights: Optional[npt.ArrayLike] = None,
+    ) -> TeleportReport:
+        """Moves the weights to a point with the same loss on these samples and another gradient.
+
+        A move that fails its check is put back: then `accepted` is false and `outcome` says why. The
+        lookahead search needs config.learning_rate.
+        """
+        kind = Loss.of(loss)
+        batch = samples(kind, x, y, weights)
+        native = NativeConfig(config, kind)
+        report = new_report()
+        check(lib.tp_model_teleport(self._pointer, batch.struct, kind.code, native.struct, report))
+        return report_of(report)
+
+    def apply_scaling(self, layer: int, scale: npt.ArrayLike) -> None:
+        """Scales the units of hidden layer `layer` by positive factors; outputs stay."""
+        factors = float_array(scale, "scale")
+        check(
+            lib.tp_model_apply_scaling(
+                self._pointer, int32(layer, "layer"), address(factors), factors.size
+            )
+        )
+
+    def scaling_gradient_norm(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        log_scale: npt.ArrayLike,
+        *,
+        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        weights: Optional[npt.ArrayLike] = None,
+    ) -> Tuple[float, npt.NDArray[np.float64]]:
+        """phi(s), the squared gradient norm after scaling by exp(s), and d phi / d s.
+
+        log_scale holds s for every hidden unit, layer after layer.
+        """
+        kind = Loss.of(loss)
+        batch = samples(kind, x, y, weights)
+        scale = np.require(np.asarray(log_scale, np.float64), None, ["C", "A"])
+        gradient = np.empty(scale.size, np.float64)
+        phi = ctypes.c_double()
+        check(
+            lib.tp_model_scaling_gradient_norm(
+                self._pointer,
+                batch.struct,
+                kind.code,
+                address(scale),
+                scale.size,
+                phi,
+                address(gradient),
+                gradient.size,
+            )
+        )
+        return phi.value, gradient
+
+
+def _shape(name: str, array: npt.NDArray[Any], needed: Tuple[int, ...]) -> ShapeMismatchError:
+    return ShapeMismatchError(f"{name} have shape {array.shape}, but the layer needs {needed}")

@@ -1,0 +1,131 @@
+"""What a teleport shall do (TeleportConfig) and what it came to (TeleportReport)."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from typing import Any, Optional, Tuple, Union
+
+import numpy.typing as npt
+
+from ._arrays import Samples, samples
+from ._library import initialized, lib
+from ._structs import tp_teleport_config, tp_teleport_report
+from ._values import int32, uint64
+from .enums import Group, Loss, Objective, Search, StatePolicy, TeleportOutcome
+from .errors import InvalidArgumentError
+
+HeldOut = Union[
+    Tuple[npt.ArrayLike, npt.ArrayLike], Tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class TeleportConfig:
+    """tp_teleport_config with the library's defaults. teleport.h describes each field.
+
+    `held_out` is (x, y) or (x, y, weights): samples that take no part in the search, as arrays like those
+    of `Trainer.step`.
+    """
+
+    group: Union[str, Group] = Group.SCALING
+    search: Union[str, Search] = Search.LOOKAHEAD
+    objective: Union[str, Objective] = Objective.GRADIENT_NORM_MAXIMIZE
+    state: Union[str, StatePolicy] = StatePolicy.KEEP
+    radius: float = 1.0
+    steps: int = 50
+    candidates: int = 1000
+    layer: int = -1
+    rollout_steps: int = 30
+    rollout_batch: int = 32
+    exact: bool = False
+    learning_rate: float = 0.0
+    loss_tolerance: float = 1e-5
+    held_out_tolerance: float = 0.05
+    held_out: Optional[HeldOut] = None
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class TeleportReport:
+    """tp_teleport_report: everything that was measured. A number that a move does not have is 0 or NaN."""
+
+    accepted: bool
+    outcome: TeleportOutcome
+    group: Group
+    search: Search
+    layer: int
+    halves_shared: bool
+    steps: int
+    backtracks: int
+    candidates: int
+    refused: int
+    rank: int
+    radius: float
+    loss_before: float
+    loss_after: float
+    held_out_before: float
+    held_out_after: float
+    gradient_norm2_before: float
+    gradient_norm2_after: float
+    output_change: float
+    condition: float
+    fit_residual: float
+    score_before: float
+    score_after: float
+    seconds: float
+
+    def explain(self) -> str:
+        """The outcome as a sentence."""
+        return str(lib.tp_teleport_outcome_string(self.outcome.code).decode())
+
+
+_MEASURED = [
+    field.name
+    for field in dataclasses.fields(TeleportReport)
+    if field.name not in ("accepted", "outcome", "group", "search", "halves_shared")
+]
+
+
+class NativeConfig:
+    """A tp_teleport_config and the arrays of its held-out batch."""
+
+    def __init__(self, config: TeleportConfig, loss: Loss) -> None:
+        struct = initialized(tp_teleport_config())
+        struct.group = Group.of(config.group).code
+        struct.search = Search.of(config.search).code
+        struct.objective = Objective.of(config.objective).code
+        struct.state = StatePolicy.of(config.state).code
+        struct.radius = config.radius
+        struct.steps = int32(config.steps, "steps")
+        struct.candidates = int32(config.candidates, "candidates")
+        struct.layer = int32(config.layer, "layer")
+        struct.rollout_steps = int32(config.rollout_steps, "rollout_steps")
+        struct.rollout_batch = int32(config.rollout_batch, "rollout_batch")
+        struct.exact = int(config.exact)
+        struct.learning_rate = config.learning_rate
+        struct.loss_tolerance = config.loss_tolerance
+        struct.held_out_tolerance = config.held_out_tolerance
+        struct.seed = uint64(config.seed, "seed")
+        self._held_out: Optional[Samples] = None
+        if config.held_out is not None:
+            if len(config.held_out) not in (2, 3):
+                raise InvalidArgumentError("held_out must be (x, y) or (x, y, weights)")
+            self._held_out = samples(loss, *config.held_out)
+            struct.held_out = ctypes.pointer(self._held_out.struct)
+        self.struct = struct
+
+
+def report_of(struct: Any) -> TeleportReport:
+    return TeleportReport(
+        accepted=bool(struct.accepted),
+        outcome=TeleportOutcome.of_code(struct.outcome),
+        group=Group.of_code(struct.group),
+        search=Search.of_code(struct.search),
+        halves_shared=bool(struct.halves_shared),
+        **{name: getattr(struct, name) for name in _MEASURED},
+    )
+
+
+def new_report() -> Any:
+    return initialized(tp_teleport_report())

@@ -1,0 +1,258 @@
+"""Training: single steps on arrays, runs over data sets."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+from typing import Any, Callable, ClassVar, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from ._arrays import Samples, address, float_array, samples
+from ._handle import Handle
+from ._interrupt import Interruptible, StopFlag
+from ._library import check, initialized, lib
+from ._structs import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
+from ._values import int32, uint64
+from .dataset import Dataset
+from .enums import EventKind, Loss, OptimizerKind
+from .errors import Status
+from .model import Model
+from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Event:
+    """tp_event. STEP: loss of the last mini-batch; EPOCH: mean loss over its mini-batches, each before its
+    step, and the validation; TELEPORT: the report. Numbers that a kind does not have are NaN."""
+
+    kind: EventKind
+    epoch: int
+    step: int
+    step_in_epoch: int
+    steps_per_epoch: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    valid_loss: float
+    valid_accuracy: float
+    teleport: Optional[TeleportReport]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What a run did: its epoch events, its teleports (one that is undone is there twice, the second time
+    as UNDONE), and whether a callback or the flag stopped it."""
+
+    stopped: bool
+    epochs: Tuple[Event, ...]
+    teleports: Tuple[TeleportReport, ...]
+
+
+OnEvent = Callable[[Event], Optional[bool]]
+
+
+class Trainer(Handle):
+    """Trains one model with one optimizer.
+
+    Keeps the model: it may be closed while the trainer lives. One trainer, one thread at a time.
+    """
+
+    __slots__ = ("_loss", "_samples", "_struct", "_value", "_model")
+    _free: ClassVar[Any] = lib.tp_trainer_free
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        optimizer: Union[str, OptimizerKind] = OptimizerKind.SGD,
+        learning_rate: float = 0.01,
+    ) -> None:
+        self._pointer_or_none = None
+        self._loss = Loss.of(loss)
+        self._samples = Samples()
+        self._struct = self._samples.struct
+        self._value = ctypes.c_double()
+        self._model: Optional[Model] = None
+        config = initialized(tp_optimizer_config())
+        config.optimizer = OptimizerKind.of(optimizer).code
+        config.learning_rate = learning_rate
+        out = ctypes.c_void_p()
+        check(lib.tp_trainer_create(out, model._pointer, self._loss.code, config))
+        self._pointer_or_none = out.value
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<Trainer, closed>"
+        return f"<Trainer at step {self.step_count}, epoch {self.epoch}, rate {self.learning_rate}>"
+
+    @property
+    def loss(self) -> Loss:
+        return self._loss
+
+    @property
+    def model(self) -> Model:
+        """The model that is trained: another handle of the same weights as the one given."""
+        if self._model is None or self._model.closed:
+            out = ctypes.c_void_p()
+            check(lib.tp_trainer_model(out, self._pointer))
+            self._model = Model._adopt(out)
+        return self._model
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed."""
+        return int(lib.tp_trainer_epoch(self._pointer))
+
+    @property
+    def step_count(self) -> int:
+        return int(lib.tp_trainer_step_count(self._pointer))
+
+    @property
+    def learning_rate(self) -> float:
+        return float(lib.tp_trainer_learning_rate(self._pointer))
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        check(lib.tp_trainer_set_learning_rate(self._pointer, rate))
+
+    def step(
+        self, x: npt.ArrayLike, y: npt.ArrayLike, weights: Optional[npt.ArrayLike] = None
+    ) -> float:
+        """One training step on all of x (count x first width); returns the loss before it.
+
+        y holds labels (count, integers) for the cross-entropy and targets (count x last width) for the
+        squared errors; weights (count) weigh the samples. C-contiguous float32 and int32 are not copied.
+        """
+        filled = self._samples
+        filled.fill(self._loss, x, y, weights)
+        try:
+            check(lib.tp_trainer_step(self._pointer, self._struct, self._value))
+        finally:
+            filled.clear()
+        return self._value.value
+
+    def apply_gradient(self, gradient: npt.ArrayLike) -> None:
+        """One step of the optimizer with a gradient in the order of `Model.get_parameters`."""
+        values = float_array(gradient, "gradient")
+        check(lib.tp_trainer_apply_gradient(self._pointer, address(values), values.size))
+
+    def teleport(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        config: TeleportConfig = TeleportConfig(),
+        *,
+        weights: Optional[npt.ArrayLike] = None,
+    ) -> TeleportReport:
+        """Teleports the model as `Model.teleport`, with this trainer's optimizer, rate and loss."""
+        batch = samples(self._loss, x, y, weights)
+        native = NativeConfig(config, self._loss)
+        report = new_report()
+        check(lib.tp_trainer_teleport(self._pointer, batch.struct, native.struct, report))
+        return report_of(report)
+
+    def undo_teleport(self) -> None:
+        """Puts weights and optimizer state back to before the last accepted teleport, to the bit."""
+        check(lib.tp_trainer_undo_teleport(self._pointer))
+
+    def run(
+        self,
+        train: Dataset,
+        valid: Optional[Dataset] = None,
+        *,
+        epochs: int = 1,
+        batch_size: int = 32,
+        seed: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        teleport: Optional[TeleportConfig] = None,
+        teleport_epochs: Sequence[int] = (0,),
+        teleports_per_epoch: int = 1,
+        teleport_samples: int = 2048,
+        watch_steps: int = 200,
+        progress_interval: int = 0,
+        stop: Optional[StopFlag] = None,
+        on_event: Optional[OnEvent] = None,
+    ) -> RunResult:
+        """Trains for `epochs` epochs over `train`; `valid` is evaluated after each.
+
+        teleport            how to teleport; None: never
+        teleport_epochs     epochs of the trainer, from 0, that begin with teleports
+        teleports_per_epoch before the first mini-batches of such an epoch, one each
+        teleport_samples    samples that a teleport draws
+        watch_steps         a loss that stops being finite within so many steps of a teleport undoes it
+        progress_interval   steps between STEP events; 0: about 100 an epoch; -1: none
+        stop                another thread sets it to stop the run
+        on_event            called on this thread; True stops the run after this event
+
+        An exception in `on_event` and Ctrl-C stop the run and are raised here; the trainer is then as after
+        its last step, and another run goes on there. NotFiniteError: the loss stopped being finite with no
+        teleport to undo.
+        """
+        flag = StopFlag() if stop is None else stop
+        config = initialized(tp_run_config())
+        config.epochs = int32(epochs, "epochs")
+        config.batch_size = int32(batch_size, "batch_size")
+        config.seed = uint64(seed, "seed")
+        config.shuffle = int(shuffle)
+        config.drop_last = int(drop_last)
+        config.teleports_per_epoch = int32(teleports_per_epoch, "teleports_per_epoch")
+        config.teleport_samples = int32(teleport_samples, "teleport_samples")
+        config.watch_steps = int32(watch_steps, "watch_steps")
+        config.progress_interval = int32(progress_interval, "progress_interval")
+        config.stop_flag = flag.address
+        begins = np.array([int32(epoch, "a teleport epoch") for epoch in teleport_epochs], np.int32)
+        native = None if teleport is None else NativeConfig(teleport, self._loss)
+        if native is not None and begins.size > 0:  # count 0 would mean epoch 0
+            config.teleport = ctypes.pointer(native.struct)
+            config.teleport_epochs = address(begins)
+            config.teleport_epoch_count = begins.size
+        ended: List[Event] = []
+        reports: List[TeleportReport] = []
+        with Interruptible(flag) as guard:
+
+            def on_native_event(pointer: Any, user_data: Any) -> int:
+                try:
+                    event = pointer.contents
+                    if on_event is None and event.kind == EventKind.STEP.code:
+                        return int(guard.stopping)
+                    told = _event_of(event)
+                    if told.kind is EventKind.EPOCH:
+                        ended.append(told)
+                    if told.teleport is not None:
+                        reports.append(told.teleport)
+                    if on_event is not None and on_event(told):
+                        return 1
+                except BaseException as error:
+                    guard.keep(error)
+                return int(guard.stopping)
+
+            status = lib.tp_trainer_run(
+                self._pointer,
+                train._pointer,
+                None if valid is None else valid._pointer,
+                config,
+                tp_event_callback(on_native_event),
+                None,
+            )
+        check(status)
+        return RunResult(status == Status.STOPPED, tuple(ended), tuple(reports))
+
+
+def _event_of(event: tp_event) -> Event:
+    return Event(
+        kind=EventKind.of_code(event.kind),
+        epoch=event.epoch,
+        step=event.step,
+        step_in_epoch=event.step_in_epoch,
+        steps_per_epoch=event.steps_per_epoch,
+        loss=event.loss,
+        learning_rate=event.learning_rate,
+        seconds=event.seconds,
+        valid_loss=event.valid_loss,
+        valid_accuracy=event.valid_accuracy,
+        teleport=report_of(event.teleport.contents) if event.teleport else None,
+    )
