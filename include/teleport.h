@@ -243,7 +243,7 @@ tp_status tp_model_predict_labels(const tp_model *model, const float *x, int64_t
 typedef struct tp_dataset tp_dataset;
 
 /* From arrays that are copied: x is count x x_width; labels hold 0 .. class_count - 1 (class_count 0: the
- * largest label + 1). Values must be finite. */
+ * largest label + 1; at most 2^24). Values must be finite. */
 tp_status tp_dataset_from_labels(tp_dataset **out, const float *x, int64_t x_width,
                                  const int32_t *labels, int64_t count, int32_t class_count);
 
@@ -265,7 +265,7 @@ typedef struct tp_image_config {
     size_t struct_size;
     int32_t channels;             /* 1 grey, 3 RGB, 4 RGBA; 0 (default): as the first image has */
     int32_t height;               /* both 0 (default): as the first image, and another size is a bad image; */
-    int32_t width;                /*   both set: every image is resampled to it */
+    int32_t width;                /*   both set, at most 65,535: every image is resampled to it */
     int32_t resampling;           /* tp_resampling; default BILINEAR */
     int32_t bad_image;            /* tp_bad_image; default FAIL */
     int32_t allow_empty_classes;  /* 1: a class without images is kept; 0 (default): it is an error */
@@ -277,7 +277,7 @@ typedef struct tp_image_config {
     size_t class_count;             /*   is read with the classes of train/; NULL and 0: the folder's own */
     int32_t max_width;            /* larger images are bad, before memory is taken; default 65,535 */
     int32_t max_height;           /* default 65,535 */
-    int64_t max_pixels;           /* width * height; default 2^26 */
+    int64_t max_pixels;           /* width * height; default 2^26, at most 2^46 */
     int64_t max_chunk_bytes;      /* memory libpng may take for one chunk; default 8 MiB */
 } tp_image_config;
 
@@ -290,7 +290,8 @@ typedef int32_t (*tp_progress_callback)(int64_t done, int64_t total, void *user_
 /* Reads a folder of PNG images as torchvision's ImageFolder does: one sub-directory a class, classes sorted by
  * bytes, files found recursively and sorted by path, `.png` in any case. Names that begin with `.` are skipped;
  * links are followed and a folder is entered once; a FIFO, socket, device or dangling link named .png is a bad
- * image, as is a file that cannot be decoded. Every PNG type is read: 1 to 16 bits, grey, RGB, palette, alpha,
+ * image, as is a file that cannot be decoded. A class folder that class_names does not name is TP_ERROR_NOT_FOUND.
+ * Every PNG type is read: 1 to 16 bits, grey, RGB, palette, alpha,
  * interlaced; tRNS counts as alpha; gAMA, iCCP and sRGB are ignored. On stored values, in integers:
  *   16 to 8 bits    (v * 255 + 32895) >> 16; fewer than 8 bits are scaled to 0 .. 255
  *   over background (a * c + (255 - a) * background + 127) / 255
@@ -305,8 +306,8 @@ tp_status tp_dataset_from_image_files(tp_dataset **out, const char *const *paths
                                       const tp_image_config *config, tp_progress_callback progress,
                                       void *user_data);
 
-/* Images in memory: pixels is count x shape[0] channels x shape[1] height x shape[2] width, copied; labels
- * may be NULL. Of config, mean, std and class_names are used. */
+/* Images in memory: pixels is count x shape[0] channels (1 to 4) x shape[1] height x shape[2] width, copied;
+ * labels may be NULL. Of config, mean, std and class_names are used. */
 tp_status tp_dataset_from_pixels(tp_dataset **out, const uint8_t *pixels, const int32_t *shape,
                                  const int32_t *labels, int64_t count, const tp_image_config *config);
 
@@ -316,7 +317,8 @@ tp_status tp_dataset_from_idx(tp_dataset **out, const char *images_path, const c
                               const tp_image_config *config);
 
 /* Splits a set in two without copying samples: the second gets round(fraction * count) samples, at least one
- * and not all; stratified 1 takes the fraction of every class. Both keep the order of the source. */
+ * and not all; stratified 1 takes the fraction of every class and needs labels. Both keep the order of the source;
+ * its list of skipped files stays with it. */
 tp_status tp_dataset_split(tp_dataset **out_first, tp_dataset **out_second, const tp_dataset *dataset,
                            double fraction, int32_t stratified, uint64_t seed);
 
@@ -744,7 +746,7 @@ typedef struct tp_run_config {
     int32_t drop_last;            /* 1: leave out a last batch that is not full; default 0 */
     const tp_teleport_config *teleport;  /* NULL (default): no teleports */
     const int32_t *teleport_epochs;      /* epochs of the trainer, from 0, that begin with teleports; NULL with */
-    size_t teleport_epoch_count;         /*   count 0: epoch 0 */
+    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none */
     int32_t teleports_per_epoch;  /* before the first mini-batches of such an epoch, one each; default 1 */
     int32_t teleport_samples;     /* samples a teleport draws, at most the set's; default 2,048 */
     int32_t watch_steps;          /* a loss that stops being finite within this many steps of a teleport takes
@@ -783,7 +785,8 @@ typedef struct tp_plane_function {
 /* Without hessian or from_uv_jacobian the ascent takes central differences in theta. */
 tp_status tp_plane_function_init(tp_plane_function *function, size_t struct_size);
 
-/* Fills in 100 (x^2 - y)^2 + (x - 1)^2 with u = 10 (x^2 - y), v = x - 1, minimum at (1, 1). */
+/* The caller sets function->struct_size first (tp_plane_function_init does).
+ * Fills in 100 (x^2 - y)^2 + (x - 1)^2 with u = 10 (x^2 - y), v = x - 1, minimum at (1, 1). */
 tp_status tp_plane_rosenbrock(tp_plane_function *function);
 
 /* Fills in (x + 2 y - 7)^2 + (2 x + y - 5)^2 with u and v the brackets, minimum at (1, 3). */

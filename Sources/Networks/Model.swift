@@ -19,6 +19,8 @@ public final class Model: @unchecked Sendable {
     public let options: ModelOptions
     public let parameters: Buffer<Float>
     public var metadata = Metadata()
+    /// A trainer runs on this model, and whoever calls now is inside its callback.
+    public var isBeingTrained = false
 
     public init(widths: [Int], options: ModelOptions = ModelOptions()) throws {
         architecture = try Architecture(
@@ -45,13 +47,12 @@ public final class Model: @unchecked Sendable {
         return architecture.layers.pointer[layer]
     }
 
-    public func setParameters(
-        _ source: UnsafePointer<Float>, count: Int, at offset: Int, named name: String
-    ) throws {
-        for i in 0..<count where !source[i].isFinite {
-            throw TeleportError(.notFinite, "\(name)[\(i)] is \(source[i])")
+    /// Refuses to change weights that a run is about to change.
+    public func requireIdle() throws {
+        guard !isBeingTrained else {
+            throw TeleportError(
+                .badState, "the model is inside tp_trainer_run; a callback may only read it")
         }
-        (parameters.pointer + offset).update(from: source, count: count)
     }
 }
 

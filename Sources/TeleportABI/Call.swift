@@ -95,6 +95,23 @@ func requireCapacity(_ capacity: Int, _ needed: Int, _ name: StaticString) throw
     }
 }
 
+/// A part that the host does not want: NULL with capacity 0.
+func requireNoCapacity(_ capacity: Int, _ name: StaticString) throws {
+    guard capacity == 0 else {
+        throw TeleportError.invalid(
+            "\(name) is NULL, but its capacity or count is \(UInt(bitPattern: capacity))")
+    }
+}
+
+/// A result's buffer that may be left out.
+func requireOptional(
+    _ buffer: UnsafeMutableRawPointer?, _ capacity: Int, _ needed: @autoclosure () throws -> Int,
+    _ name: StaticString
+) throws {
+    guard buffer != nil else { return try requireNoCapacity(capacity, name) }
+    try requireCapacity(capacity, try needed(), name)
+}
+
 /// A count that must match.
 func requireCount(_ count: Int, _ needed: Int, _ name: StaticString) throws {
     guard count == needed else {

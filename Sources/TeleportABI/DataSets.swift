@@ -251,16 +251,12 @@ public func tp_dataset_get(
     call {
         let dataset = try dataset.object(Dataset.self, "dataset")
         try checkRange(dataset, first, count)
-        if x != nil {
-            try requireCapacity(
-                x_capacity, try Memory.product(Int(count), dataset.sampleWidth), "x")
+        try requireOptional(
+            x, x_capacity, try Memory.product(Int(count), dataset.sampleWidth), "x")
+        guard labels == nil || dataset.hasLabels else {
+            throw TeleportError.invalid("labels are asked for, but the data set has none")
         }
-        if labels != nil {
-            guard dataset.hasLabels else {
-                throw TeleportError.invalid("labels are asked for, but the data set has none")
-            }
-            try requireCapacity(labels_capacity, Int(count), "labels")
-        }
+        try requireOptional(labels, labels_capacity, Int(count), "labels")
         dataset.copy(first: Int(first), count: Int(count), x: x, labels: labels, targets: nil)
     }
 }

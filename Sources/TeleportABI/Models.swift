@@ -134,11 +134,9 @@ public func tp_model_get_layer(
     call {
         let model = try model.object(Model.self, "model")
         let shape = try model.shape(ofLayer: Int(layer))
-        if weights != nil { try requireCapacity(weights_capacity, shape.weightCount, "weights") }
-        if bias != nil {
-            try requireBias(shape)
-            try requireCapacity(bias_capacity, shape.outputs, "bias")
-        }
+        try requireOptional(weights, weights_capacity, shape.weightCount, "weights")
+        if bias != nil { try requireBias(shape) }
+        try requireOptional(bias, bias_capacity, shape.outputs, "bias")
         let parameters = model.parameters.pointer
         weights?.update(from: parameters + shape.weightOffset, count: shape.weightCount)
         bias?.update(from: parameters + shape.biasOffset, count: shape.outputs)
@@ -153,9 +151,18 @@ public func tp_model_set_layer(
     call {
         let model = try model.object(Model.self, "model")
         let shape = try model.shape(ofLayer: Int(layer))
-        try requireCount(weights_count, weights == nil ? 0 : shape.weightCount, "weights")
-        if bias != nil { try requireBias(shape) }
-        try requireCount(bias_count, bias == nil ? 0 : shape.outputs, "bias")
+        try model.requireIdle()
+        if weights == nil {
+            try requireNoCapacity(weights_count, "weights")
+        } else {
+            try requireCount(weights_count, shape.weightCount, "weights")
+        }
+        if bias == nil {
+            try requireNoCapacity(bias_count, "bias")
+        } else {
+            try requireBias(shape)
+            try requireCount(bias_count, shape.outputs, "bias")
+        }
         // Both are checked before either is written.
         if let bias { try requireFinite(bias, shape.outputs, "bias") }
         if let weights {
@@ -198,7 +205,9 @@ public func tp_model_set_parameters(
     _ model: OpaquePointer?, _ parameters: UnsafePointer<Float>?, _ count: Int
 ) -> tp_status {
     call {
-        let target = try model.object(Model.self, "model").parameters
+        let model = try model.object(Model.self, "model")
+        let target = model.parameters
+        try model.requireIdle()
         let parameters = try parameters.required("parameters")
         try requireCount(count, target.count, "parameters")
         try requireFinite(parameters, count, "parameters")

@@ -229,8 +229,8 @@ public func tp_plane_descend(
         let options = try PlaneOptions(config)
         let start = try point(start, "start")
         let points = options.steps + 1
-        if trajectory != nil { try requireCapacity(trajectory_capacity, 2 * points, "trajectory") }
-        if values != nil { try requireCapacity(values_capacity, points, "values") }
+        try requireOptional(trajectory, trajectory_capacity, 2 * points, "trajectory")
+        try requireOptional(values, values_capacity, points, "values")
         function.descend(from: start, options) { step, point, value in
             point.store(to: trajectory.map { $0 + 2 * step })
             values?[step] = value

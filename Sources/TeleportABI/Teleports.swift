@@ -156,6 +156,7 @@ public func tp_model_teleport(
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
+        try model.requireIdle()
         try checkOutput(report_out, "report_out")
         let teleport = try Teleport(
             model, try Batch(batch), try lossMember(loss), try TeleportOptions(config))
@@ -170,6 +171,7 @@ public func tp_model_apply_scaling(
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
+        try model.requireIdle()
         try model.applyScaling(
             hiddenLayer: Int(layer), factors: try scale.required("scale"), count: count)
     }
@@ -183,6 +185,7 @@ public func tp_model_apply_linear(
     call {
         let model = try model.object(Model.self, "model")
         let samples = try batch.map { try Batch(inputsOf: $0, for: model.architecture) }
+        try model.requireIdle()
         try model.applyLinear(
             hiddenLayer: Int(layer), g: try g.required("g"), count: count, batch: samples)
     }
@@ -222,7 +225,7 @@ public func tp_model_scaling_gradient_norm(
         try Scaling.requireHomogeneous(model.architecture)
         let units = model.architecture.hiddenUnitCount
         try requireCount(count, units, "log_scale")
-        if gradient != nil { try requireCapacity(capacity, units, "gradient") }
+        try requireOptional(gradient, capacity, units, "gradient")
         for i in 0..<units where !log_scale[i].isFinite {
             throw TeleportError(.notFinite, "log_scale[\(i)] is \(log_scale[i])")
         }

@@ -201,7 +201,11 @@ extension Trainer {
             self, train: train, validation: validation, options: options, shouldStop: shouldStop,
             notify: notify)
         isRunning = true
-        defer { isRunning = false }
+        model.isBeingTrained = true
+        defer {
+            isRunning = false
+            model.isBeingTrained = false
+        }
         return try run.run() == .done
     }
 }

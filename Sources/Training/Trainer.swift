@@ -67,6 +67,7 @@ public final class Trainer {
             throw TeleportError(
                 .badState, "the trainer is inside tp_trainer_run; a callback may only read it")
         }
+        try model.requireIdle()
     }
 
     /// Room for batches of `count` samples.

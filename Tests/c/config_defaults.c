@@ -44,8 +44,8 @@ int main(void) {
     CHECK_EQUAL(teleport.search, TP_SEARCH_LOOKAHEAD);
     CHECK_EQUAL(teleport.objective, TP_OBJECTIVE_GRADIENT_NORM_MAXIMIZE);
     CHECK_EQUAL(teleport.state, TP_STATE_KEEP);
-    CHECK(teleport.radius == 1);
-    CHECK_EQUAL(teleport.steps, 50);
+    CHECK(teleport.radius == 0);
+    CHECK_EQUAL(teleport.steps, 0);
     CHECK_EQUAL(teleport.candidates, 1000);
     CHECK_EQUAL(teleport.layer, -1);
     CHECK_EQUAL(teleport.rollout_steps, 30);
@@ -56,6 +56,13 @@ int main(void) {
     CHECK(teleport.held_out_tolerance == 0.05);
     CHECK(teleport.held_out == NULL);
     CHECK(teleport.seed == 0);
+    CHECK_EQUAL(teleport.sampler, TP_SAMPLER_EXPONENTIAL);
+    CHECK_EQUAL(teleport.perturbations, 4);
+    CHECK(teleport.perturbation_norms == NULL);
+    CHECK_EQUAL(teleport.perturbation_norm_count, 0);
+    CHECK_EQUAL(teleport.curves, 8);
+    CHECK_EQUAL(teleport.reserved, 0);
+    CHECK(teleport.null_tolerance == 1e-6);
 
     INIT(tp_teleport_report, report);
     CHECK_EQUAL(report.accepted, 0);
@@ -66,6 +73,28 @@ int main(void) {
     CHECK_EQUAL(optimizer.optimizer, TP_OPTIMIZER_SGD);
     CHECK_EQUAL(optimizer.reserved, 0);
     CHECK(optimizer.learning_rate == 0.01);
+    CHECK(optimizer.momentum == 0.9);
+    CHECK(optimizer.beta1 == 0.9 && optimizer.beta2 == 0.999);
+    CHECK(optimizer.alpha == 0.99);
+    CHECK(optimizer.epsilon == -1 && optimizer.weight_decay == -1);
+    CHECK(optimizer.clip_norm == 0);
+
+    INIT(tp_schedule_config, schedule);
+    CHECK_EQUAL(schedule.schedule, TP_SCHEDULE_CONSTANT);
+    CHECK_EQUAL(schedule.reserved, 0);
+    CHECK_EQUAL(schedule.warmup_steps, 0);
+    CHECK_EQUAL(schedule.interval, 1000);
+    CHECK(schedule.factor == 0.1 && schedule.floor == 0);
+    CHECK(schedule.rate == NULL && schedule.user_data == NULL);
+
+    INIT(tp_plane_config, plane);
+    CHECK_EQUAL(plane.steps, 1000);
+    CHECK_EQUAL(plane.theta_steps, 10);
+    CHECK(plane.learning_rate == 1e-3 && plane.theta_learning_rate == 0.1);
+    CHECK(plane.loss_tolerance == 1e-9);
+    CHECK(plane.teleport_steps == NULL && plane.teleport_step_count == 0);
+    CHECK(plane.theta_starts == NULL && plane.theta_start_count == 0);
+    CHECK(plane.seed == 0);
 
     INIT(tp_run_config, run);
     CHECK_EQUAL(run.epochs, 1);

@@ -331,7 +331,7 @@ static void check_teleport_config(void) {
     }
     WRONG(layer, 2); /* hidden layers are 0 and 1 */
     for (int i = 0; i < 4; i++) {
-        WRONG(steps, wrong_counts_32[i]);
+        if (wrong_counts_32[i] != 0) WRONG(steps, wrong_counts_32[i]);
         WRONG(candidates, wrong_counts_32[i]);
         WRONG(rollout_steps, wrong_counts_32[i]);
         if (wrong_counts_32[i] <= 0) WRONG(rollout_batch, wrong_counts_32[i]);
@@ -341,7 +341,7 @@ static void check_teleport_config(void) {
         WRONG(learning_rate, wrong_doubles[i]);
         WRONG(loss_tolerance, wrong_doubles[i]);
     }
-    WRONG(radius, 0);
+    WRONG(radius, -0.5);
     WRONG(radius, 16.5);
     WRONG(held_out_tolerance, NAN);
 
