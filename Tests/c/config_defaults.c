@@ -47,7 +47,7 @@ int main(void) {
     CHECK(teleport.radius == 0);
     CHECK_EQUAL(teleport.steps, 0);
     CHECK_EQUAL(teleport.candidates, 1000);
-    CHECK_EQUAL(teleport.layer, -1);
+    CHECK_EQUAL(teleport.layer, TP_LAYER_ALL);
     CHECK_EQUAL(teleport.rollout_steps, 30);
     CHECK_EQUAL(teleport.rollout_batch, 32);
     CHECK_EQUAL(teleport.exact, 0);
@@ -73,11 +73,9 @@ int main(void) {
     CHECK_EQUAL(optimizer.optimizer, TP_OPTIMIZER_SGD);
     CHECK_EQUAL(optimizer.reserved, 0);
     CHECK(optimizer.learning_rate == 0.01);
-    CHECK(optimizer.momentum == 0.9);
-    CHECK(optimizer.beta1 == 0.9 && optimizer.beta2 == 0.999);
+    CHECK(optimizer.momentum == 0.9 && optimizer.beta1 == 0.9 && optimizer.beta2 == 0.999);
     CHECK(optimizer.alpha == 0.99);
-    CHECK(optimizer.epsilon == -1 && optimizer.weight_decay == -1);
-    CHECK(optimizer.clip_norm == 0);
+    CHECK(optimizer.epsilon == -1 && optimizer.weight_decay == -1 && optimizer.clip_norm == 0);
 
     INIT(tp_schedule_config, schedule);
     CHECK_EQUAL(schedule.schedule, TP_SCHEDULE_CONSTANT);
@@ -86,15 +84,6 @@ int main(void) {
     CHECK_EQUAL(schedule.interval, 1000);
     CHECK(schedule.factor == 0.1 && schedule.floor == 0);
     CHECK(schedule.rate == NULL && schedule.user_data == NULL);
-
-    INIT(tp_plane_config, plane);
-    CHECK_EQUAL(plane.steps, 1000);
-    CHECK_EQUAL(plane.theta_steps, 10);
-    CHECK(plane.learning_rate == 1e-3 && plane.theta_learning_rate == 0.1);
-    CHECK(plane.loss_tolerance == 1e-9);
-    CHECK(plane.teleport_steps == NULL && plane.teleport_step_count == 0);
-    CHECK(plane.theta_starts == NULL && plane.theta_start_count == 0);
-    CHECK(plane.seed == 0);
 
     INIT(tp_run_config, run);
     CHECK_EQUAL(run.epochs, 1);
@@ -108,6 +97,21 @@ int main(void) {
     CHECK_EQUAL(run.teleport_samples, 2048);
     CHECK_EQUAL(run.watch_steps, 200);
     CHECK_EQUAL(run.progress_interval, 0);
+
+    INIT(tp_plane_function, function);
+    CHECK(!function.value && !function.gradient && !function.to_uv && !function.from_uv && !function.hessian &&
+          !function.from_uv_jacobian && !function.user_data);
+
+    INIT(tp_plane_config, plane);
+    CHECK_EQUAL(plane.steps, 1000);
+    CHECK_EQUAL(plane.theta_steps, 10);
+    CHECK(plane.learning_rate == 1e-3 && plane.theta_learning_rate == 0.1 && plane.loss_tolerance == 1e-9);
+    CHECK(plane.teleport_steps == NULL && plane.theta_starts == NULL && plane.seed == 0);
+    CHECK_EQUAL(plane.teleport_step_count + plane.theta_start_count, 0);
+
+    INIT(tp_plane_report, plane_report);
+    CHECK_EQUAL(plane_report.accepted, 0);
+    CHECK_EQUAL(plane_report.outcome, TP_TELEPORT_NONE);
 
     return check_finish();
 }

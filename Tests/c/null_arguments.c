@@ -32,6 +32,10 @@ static void check_inits(void) {
     REFUSED(tp_teleport_report_init(NULL, sizeof(tp_teleport_report)));
     REFUSED(tp_optimizer_config_init(NULL, sizeof(tp_optimizer_config)));
     REFUSED(tp_run_config_init(NULL, sizeof(tp_run_config)));
+    REFUSED(tp_schedule_config_init(NULL, sizeof(tp_schedule_config)));
+    REFUSED(tp_plane_function_init(NULL, sizeof(tp_plane_function)));
+    REFUSED(tp_plane_config_init(NULL, sizeof(tp_plane_config)));
+    REFUSED(tp_plane_report_init(NULL, sizeof(tp_plane_report)));
 }
 
 static void check_models(void) {
@@ -169,7 +173,7 @@ static void check_datasets(void) {
 static void check_measuring(void) {
     tp_metrics metrics;
     double loss = 77;
-    float gradient[256];
+    float gradient[256], direction[119] = {0};
     int64_t counts[9];
 
     MUST(tp_metrics_init(&metrics, sizeof metrics));
@@ -181,6 +185,10 @@ static void check_measuring(void) {
     REFUSED(tp_model_gradient(model, &batch, TP_LOSS_CROSS_ENTROPY, NULL, 256, &loss));
     CHECK(loss == 77);
     TAKEN(tp_model_gradient(model, &batch, TP_LOSS_CROSS_ENTROPY, gradient, 256, NULL));
+    REFUSED(tp_model_hessian_vector_product(NULL, &batch, TP_LOSS_CROSS_ENTROPY, direction, 119, gradient, 256));
+    REFUSED(tp_model_hessian_vector_product(model, NULL, TP_LOSS_CROSS_ENTROPY, direction, 119, gradient, 256));
+    REFUSED(tp_model_hessian_vector_product(model, &batch, TP_LOSS_CROSS_ENTROPY, NULL, 119, gradient, 256));
+    REFUSED(tp_model_hessian_vector_product(model, &batch, TP_LOSS_CROSS_ENTROPY, direction, 119, NULL, 256));
     REFUSED(tp_model_evaluate(NULL, dataset, TP_LOSS_CROSS_ENTROPY, &metrics));
     REFUSED(tp_model_evaluate(model, NULL, TP_LOSS_CROSS_ENTROPY, &metrics));
     REFUSED(tp_model_evaluate(model, dataset, TP_LOSS_CROSS_ENTROPY, NULL));
@@ -225,6 +233,19 @@ static void check_teleports(void) {
     REFUSED(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s, 13, &phi, NULL, 13));
     CHECK(phi == 77);
     TAKEN(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s, 13, &phi, NULL, 0));
+
+    float g[64] = {0};
+    double slopes[64 + 25];
+    for (int i = 0; i < 8; i++) g[9 * i] = 1;
+    REFUSED(tp_model_apply_linear(NULL, 0, g, 64, &batch));
+    REFUSED(tp_model_apply_linear(model, 0, NULL, 64, &batch));
+    REFUSED(tp_model_apply_linear(model, 0, g, 64, NULL)); /* IDENTITY alone needs no batch */
+    REFUSED(tp_model_linear_gradient_norm(NULL, &batch, TP_LOSS_CROSS_ENTROPY, &phi, slopes, 89));
+    REFUSED(tp_model_linear_gradient_norm(model, NULL, TP_LOSS_CROSS_ENTROPY, &phi, slopes, 89));
+    REFUSED(tp_model_linear_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, &phi, NULL, 89));
+    TAKEN(tp_model_linear_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, NULL, slopes, 89));
+    config.perturbation_norm_count = 1;
+    REFUSED(tp_model_can_teleport(model, &config));
 }
 
 static void check_training(void) {
@@ -263,6 +284,54 @@ static void check_training(void) {
     REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
 }
 
+static void check_plane(void) {
+    tp_plane_function function, empty;
+    tp_plane_config config;
+    double xy[2] = {-1, -1};
+
+    MUST(tp_plane_function_init(&function, sizeof function));
+    MUST(tp_plane_function_init(&empty, sizeof empty));
+    MUST(tp_plane_config_init(&config, sizeof config));
+    REFUSED(tp_plane_rosenbrock(NULL));
+    REFUSED(tp_plane_booth(NULL));
+    MUST(tp_plane_rosenbrock(&function));
+    REFUSED(tp_plane_teleport(NULL, xy, 0.5, NULL, NULL));
+    REFUSED(tp_plane_teleport(&empty, xy, 0.5, NULL, NULL));
+    REFUSED(tp_plane_teleport(&function, NULL, 0.5, NULL, NULL));
+    CHECK(xy[0] == -1 && xy[1] == -1);
+    TAKEN(tp_plane_teleport(&function, xy, 0.5, NULL, NULL));
+    REFUSED(tp_plane_descend(NULL, xy, NULL, NULL, 0, NULL, 0));
+    REFUSED(tp_plane_descend(&empty, xy, NULL, NULL, 0, NULL, 0));
+    REFUSED(tp_plane_descend(&function, NULL, NULL, NULL, 0, NULL, 0));
+    TAKEN(tp_plane_descend(&function, xy, NULL, NULL, 0, NULL, 0));
+    REFUSED(tp_plane_descend(&function, xy, NULL, NULL, 2002, NULL, 0));
+    REFUSED(tp_plane_descend(&function, xy, NULL, NULL, 0, NULL, 1001));
+    config.teleport_step_count = 1;
+    REFUSED(tp_plane_descend(&function, xy, &config, NULL, 0, NULL, 0));
+    MUST(tp_plane_config_init(&config, sizeof config));
+    config.theta_start_count = 1;
+    REFUSED(tp_plane_descend(&function, xy, &config, NULL, 0, NULL, 0));
+    /* Each required callback in turn. */
+    for (int i = 0; i < 4; i++) {
+        tp_plane_function lacking = function;
+        if (i == 0) lacking.value = NULL;
+        if (i == 1) lacking.gradient = NULL;
+        if (i == 2) lacking.to_uv = NULL;
+        if (i == 3) lacking.from_uv = NULL;
+        REFUSED(tp_plane_teleport(&lacking, xy, 0.5, NULL, NULL));
+    }
+    function.hessian = NULL;
+    function.from_uv_jacobian = NULL;
+    TAKEN(tp_plane_teleport(&function, xy, 0.5, NULL, NULL));
+
+    tp_schedule_config schedule;
+    MUST(tp_schedule_config_init(&schedule, sizeof schedule));
+    REFUSED(tp_trainer_set_schedule(NULL, &schedule));
+    TAKEN(tp_trainer_set_schedule(trainer, NULL));
+    schedule.schedule = TP_SCHEDULE_CALLBACK;
+    REFUSED(tp_trainer_set_schedule(trainer, &schedule));
+}
+
 int main(void) {
     fixture_fill();
     batch = fixture_batch();
@@ -279,6 +348,7 @@ int main(void) {
     check_measuring();
     check_teleports();
     check_training();
+    check_plane();
 
     tp_trainer_free(trainer);
     tp_model_free(trained);

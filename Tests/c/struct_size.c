@@ -67,6 +67,31 @@ static tp_status use_run_config(void *config) {
     return status;
 }
 
+static tp_status use_schedule_config(void *config) {
+    tp_trainer *trainer = fixture_trainer(moved);
+    tp_status status = tp_trainer_set_schedule(trainer, config);
+    tp_trainer_free(trainer);
+    return status;
+}
+
+static tp_status use_plane_function(void *function) { return tp_plane_rosenbrock(function); }
+
+static tp_status use_plane_config(void *config) {
+    const double start[2] = {-1, -1};
+    tp_plane_function function;
+    MUST(tp_plane_function_init(&function, sizeof function));
+    MUST(tp_plane_booth(&function));
+    return tp_plane_descend(&function, start, config, NULL, 0, NULL, 0);
+}
+
+static tp_status use_plane_report(void *report) {
+    double xy[2] = {-1, -1};
+    tp_plane_function function;
+    MUST(tp_plane_function_init(&function, sizeof function));
+    MUST(tp_plane_booth(&function));
+    return tp_plane_teleport(&function, xy, 0.5, NULL, report);
+}
+
 #define INIT_OF(type) \
     static tp_status init_##type(void *config, size_t size) { return type##_init(config, size); }
 INIT_OF(tp_model_config)
@@ -76,6 +101,10 @@ INIT_OF(tp_teleport_config)
 INIT_OF(tp_teleport_report)
 INIT_OF(tp_optimizer_config)
 INIT_OF(tp_run_config)
+INIT_OF(tp_schedule_config)
+INIT_OF(tp_plane_function)
+INIT_OF(tp_plane_config)
+INIT_OF(tp_plane_report)
 
 typedef struct {
     const char *name;
@@ -95,6 +124,10 @@ static const subject subjects[] = {
     SUBJECT(tp_teleport_report, 1, use_teleport_report),
     SUBJECT(tp_optimizer_config, 0, use_optimizer_config),
     SUBJECT(tp_run_config, 0, use_run_config),
+    SUBJECT(tp_schedule_config, 0, use_schedule_config),
+    SUBJECT(tp_plane_function, 1, use_plane_function),
+    SUBJECT(tp_plane_config, 0, use_plane_config),
+    SUBJECT(tp_plane_report, 1, use_plane_report),
 };
 
 static int all(const block *b, size_t from, size_t to, int value) {

@@ -327,11 +327,11 @@ static void check_teleport_config(void) {
         WRONG(objective, wrong_enums[i]);
         WRONG(state, wrong_enums[i]);
         WRONG(exact, wrong_enums[i]);
-        if (wrong_enums[i] != -1) WRONG(layer, wrong_enums[i]);
+        if (wrong_enums[i] != TP_LAYER_ALL) WRONG(layer, wrong_enums[i]);
     }
     WRONG(layer, 2); /* hidden layers are 0 and 1 */
     for (int i = 0; i < 4; i++) {
-        if (wrong_counts_32[i] != 0) WRONG(steps, wrong_counts_32[i]);
+        if (wrong_counts_32[i]) WRONG(steps, wrong_counts_32[i]); /* 0: the group's own */
         WRONG(candidates, wrong_counts_32[i]);
         WRONG(rollout_steps, wrong_counts_32[i]);
         if (wrong_counts_32[i] <= 0) WRONG(rollout_batch, wrong_counts_32[i]);
@@ -341,8 +341,28 @@ static void check_teleport_config(void) {
         WRONG(learning_rate, wrong_doubles[i]);
         WRONG(loss_tolerance, wrong_doubles[i]);
     }
-    WRONG(radius, -0.5);
     WRONG(radius, 16.5);
+    static const double zero_norm[] = {0.1, 0}, nan_norm[] = {NAN};
+    for (int i = 0; i < wrong_enum_count; i++) {
+        WRONG(sampler, wrong_enums[i]);
+        WRONG(reserved, wrong_enums[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        WRONG(perturbations, wrong_counts_32[i]);
+        WRONG(curves, wrong_counts_32[i]);
+    }
+    for (int i = 0; i < wrong_double_count; i++) WRONG(null_tolerance, wrong_doubles[i]);
+    WRONG(null_tolerance, 0);
+    WRONG(null_tolerance, 1);
+    for (int i = 0; i < 2; i++) {
+        MUST(tp_teleport_config_init(&config, sizeof config));
+        config.learning_rate = 0.01;
+        config.search = TP_SEARCH_RANDOM;
+        config.objective = TP_OBJECTIVE_SHARPNESS_MINIMIZE;
+        config.perturbation_norms = i ? nan_norm : zero_norm;
+        config.perturbation_norm_count = i ? 1 : 2;
+        INVALID(teleport(&config));
+    }
     WRONG(held_out_tolerance, NAN);
 
     double s[13] = {0}, phi = 77, slope[13];
@@ -421,6 +441,42 @@ static void check_training(void) {
     MISMATCH(tp_trainer_apply_gradient(trainer, gradient, 120));
     gradient[118] = NAN;
     NOT_FINITE(tp_trainer_apply_gradient(trainer, gradient, 119));
+    for (int i = 0; i < wrong_double_count; i++) {
+#define WRONG_OPTIMIZER(field)                                                                  \
+    do {                                                                                        \
+        MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));                           \
+        optimizer.field = i == 3 ? -2 : wrong_doubles[i];                                       \
+        INVALID(tp_trainer_create(&made, model, TP_LOSS_CROSS_ENTROPY, &optimizer));            \
+    } while (0)
+        tp_schedule_config schedule;
+        WRONG_OPTIMIZER(momentum);
+        WRONG_OPTIMIZER(beta1);
+        WRONG_OPTIMIZER(beta2);
+        WRONG_OPTIMIZER(alpha);
+        WRONG_OPTIMIZER(epsilon);
+        WRONG_OPTIMIZER(weight_decay);
+        WRONG_OPTIMIZER(clip_norm);
+        MUST(tp_schedule_config_init(&schedule, sizeof schedule));
+        schedule.schedule = TP_SCHEDULE_STEP;
+        schedule.factor = wrong_doubles[i];
+        INVALID(tp_trainer_set_schedule(trainer, &schedule));
+        MUST(tp_schedule_config_init(&schedule, sizeof schedule));
+        schedule.schedule = TP_SCHEDULE_COSINE;
+        schedule.floor = wrong_doubles[i];
+        INVALID(tp_trainer_set_schedule(trainer, &schedule));
+        MUST(tp_schedule_config_init(&schedule, sizeof schedule));
+        schedule.schedule = wrong_enums[i];
+        INVALID(tp_trainer_set_schedule(trainer, &schedule));
+        MUST(tp_schedule_config_init(&schedule, sizeof schedule));
+        schedule.interval = -i;
+        INVALID(tp_trainer_set_schedule(trainer, &schedule));
+        MUST(tp_schedule_config_init(&schedule, sizeof schedule));
+        schedule.warmup_steps = -1 - i;
+        INVALID(tp_trainer_set_schedule(trainer, &schedule));
+        MUST(tp_schedule_config_init(&schedule, sizeof schedule));
+        schedule.reserved = 1;
+        INVALID(tp_trainer_set_schedule(trainer, &schedule));
+    }
     EXPECT(TP_ERROR_BAD_STATE, tp_trainer_undo_teleport(trainer));
 
 #define WRONG_RUN(field, value)                                                    \
@@ -453,6 +509,56 @@ static void check_training(void) {
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     CHECK_EQUAL(tp_trainer_step_count(trainer), 0);
     CHECK_EQUAL(tp_trainer_epoch(trainer), 0);
+}
+
+static void check_linear_and_plane(void) {
+    float g[65] = {0}, product[120], v[120] = {0};
+    double slopes[89], phi = 77, xy[2] = {-1, -1}, trajectory[8];
+    tp_plane_function function;
+    tp_plane_config config;
+
+    for (int i = 0; i < 8; i++) g[9 * i] = 1;
+    MISMATCH(tp_model_apply_linear(model, 0, g, 63, &batch));
+    MISMATCH(tp_model_apply_linear(model, 0, g, 65, &batch));
+    INVALID(tp_model_apply_linear(model, -1, g, 64, &batch));
+    INVALID(tp_model_apply_linear(model, 2, g, 9, &batch));
+    g[9] = NAN;
+    REFUSED(tp_model_apply_linear(model, 0, g, 64, &batch));
+    g[9] = 0; /* no inverse */
+    EXPECT(TP_ERROR_LINEAR_ALGEBRA, tp_model_apply_linear(model, 0, g, 64, &batch));
+    TOO_SMALL(tp_model_linear_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, &phi, slopes, 88));
+    MISMATCH(tp_model_hessian_vector_product(model, &batch, TP_LOSS_CROSS_ENTROPY, v, 118, product, 120));
+    MISMATCH(tp_model_hessian_vector_product(model, &batch, TP_LOSS_CROSS_ENTROPY, v, 120, product, 120));
+    TOO_SMALL(tp_model_hessian_vector_product(model, &batch, TP_LOSS_CROSS_ENTROPY, v, 119, product, 118));
+    CHECK(phi == 77);
+
+    MUST(tp_plane_function_init(&function, sizeof function));
+    MUST(tp_plane_rosenbrock(&function));
+#define WRONG_PLANE(field, value)                                                       \
+    do {                                                                                \
+        MUST(tp_plane_config_init(&config, sizeof config));                             \
+        config.field = (value);                                                         \
+        INVALID(tp_plane_descend(&function, xy, &config, NULL, 0, NULL, 0));            \
+    } while (0)
+    WRONG_PLANE(steps, 0);
+    WRONG_PLANE(steps, INT32_MIN);
+    WRONG_PLANE(theta_steps, -1);
+    for (int i = 0; i < wrong_double_count; i++) {
+        WRONG_PLANE(learning_rate, wrong_doubles[i]);
+        WRONG_PLANE(loss_tolerance, wrong_doubles[i]);
+        if (i < 3) WRONG_PLANE(theta_learning_rate, wrong_doubles[i]);
+    }
+    MUST(tp_plane_config_init(&config, sizeof config));
+    config.steps = 4;
+    TOO_SMALL(tp_plane_descend(&function, xy, &config, trajectory, 8, NULL, 0));
+    TOO_SMALL(tp_plane_descend(&function, xy, &config, NULL, 0, trajectory, 4));
+    for (int i = 0; i < 3; i++) {
+        double wrong[2] = {0, wrong_doubles[i]};
+        REFUSED(tp_plane_descend(&function, wrong, &config, NULL, 0, NULL, 0));
+        REFUSED(tp_plane_teleport(&function, wrong, 0, NULL, NULL));
+        REFUSED(tp_plane_teleport(&function, xy, wrong_doubles[i], NULL, NULL));
+    }
+    CHECK(xy[0] == -1 && xy[1] == -1);
 }
 
 /* ---- data sets ------------------------------------------------------------------------------------------- */
@@ -612,6 +718,7 @@ int main(void) {
     check_measuring();
     check_teleport_config();
     check_training();
+    check_linear_and_plane();
     check_datasets();
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
