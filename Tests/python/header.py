@@ -25,11 +25,17 @@ def enums():
 
 
 def structs():
-    """{tp_batch: [("x", "const float*"), ...]}, arrays as "int32_t[3]"."""
+    """{tp_batch: [("x", "const float*"), ...]}, arrays as "int32_t[3]" and
+    function pointers as "void(const double*xy, void*user_data)"."""
     found = {}
     for body, name in re.findall(r"typedef struct \w+ \{(.*?)\} (\w+);", _source, re.S):
         fields = []
         for line in filter(None, map(_squeeze, body.split(";"))):
+            pointer = re.fullmatch(r"(\w+) ?\(\*(\w+)\)(\(.*\))", line)
+            if pointer:
+                result, field, arguments = pointer.groups()
+                fields.append((field, result + arguments))
+                continue
             kind, field, extent = re.fullmatch(r"(.+?[ *])(\w+)(\[\d+\])?", line).groups()
             fields.append((field, kind.strip() + (extent or "")))
         found[name] = fields
@@ -40,8 +46,8 @@ def callbacks():
     """{tp_event_callback: ("int32_t", ["const tp_event*", "void*"])}"""
     pattern = r"typedef (\w+) \(\*(\w+)\)\((.*?)\);"
     return {
-        name: (result, _arguments(arguments))
-        for result, name, arguments in re.findall(pattern, _source, re.S)
+        name: (result, arguments(given))
+        for result, name, given in re.findall(pattern, _source, re.S)
     }
 
 
@@ -49,12 +55,12 @@ def functions():
     """{tp_model_clone: ("tp_status", ["tp_model**", "const tp_model*"])}"""
     pattern = r"^((?:const )?\w+[ *]+)(tp_\w+)\(([^;]*?)\);"
     return {
-        name: (_squeeze(result), _arguments(arguments))
-        for result, name, arguments in re.findall(pattern, _source, re.S | re.M)
+        name: (_squeeze(result), arguments(given))
+        for result, name, given in re.findall(pattern, _source, re.S | re.M)
     }
 
 
-def _arguments(text):
+def arguments(text):
     text = _squeeze(text)
     if text == "void":
         return []

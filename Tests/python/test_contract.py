@@ -46,6 +46,10 @@ def ctype_of(kind):
     if base.endswith("]"):
         element, extent = base[:-1].split("[")
         return SCALARS[element] * int(extent)
+    if kind.endswith(")"):
+        result, given = kind[:-1].split("(")
+        values = [ctype_of(argument) for argument in header.arguments(given)]
+        return ctypes.CFUNCTYPE(None if result == "void" else ctype_of(result), *values)
     assert base.endswith("*"), f"this test does not know the type {kind}"
     return ctypes.c_void_p
 
@@ -165,6 +169,8 @@ MIRRORED_ENUMS = {
     "tp_teleport_outcome": enums.TeleportOutcome,
     "tp_optimizer": enums.OptimizerKind,
     "tp_event_kind": enums.EventKind,
+    "tp_sampler": enums.Sampler,
+    "tp_schedule": enums.ScheduleKind,
 }
 PREFIXES = {
     "tp_state_policy": "TP_STATE_",
@@ -245,7 +251,7 @@ def native_defaults(struct):
 def same(python, native):
     if isinstance(python, enums.HeaderEnum):
         return python.code == native
-    if python is None:
+    if python is None or python == ():
         return not native
     return python == pytest.approx(native, rel=1e-7)
 
@@ -253,8 +259,33 @@ def same(python, native):
 def test_teleport_config_has_the_defaults_of_the_library():
     native = native_defaults(_structs.tp_teleport_config)
     python = {field.name: field.default for field in dataclasses.fields(teleport.TeleportConfig)}
-    assert set(python) == set(native) - {"struct_size"}
+    assert set(python) == set(native) - {"struct_size", "reserved", "perturbation_norm_count"}
     for name, value in python.items():
+        assert same(value, native[name]), name
+
+
+def test_layers_have_the_numbers_of_the_header():
+    text = header.HEADER.read_text()
+    for name in ("LAYER_ALL", "LAYER_RANDOM"):
+        assert f"    TP_{name} = {getattr(teleport, name)}" in text
+
+
+@pytest.mark.parametrize(
+    "python, struct, elsewhere",
+    [
+        (teleport.Schedule, _structs.tp_schedule_config, {"user_data"}),
+        (
+            teleport.plane.PlaneConfig,
+            _structs.tp_plane_config,
+            {"teleport_step_count", "theta_start_count"},
+        ),
+    ],
+)
+def test_further_configs_have_the_defaults_of_the_library(python, struct, elsewhere):
+    native = native_defaults(struct)
+    fields = {field.name: field.default for field in dataclasses.fields(python)}
+    assert set(fields) == set(native) - {"struct_size", "reserved"} - elsewhere
+    for name, value in fields.items():
         assert same(value, native[name]), name
 
 
@@ -290,6 +321,7 @@ def test_report_and_event_name_every_field():
         (teleport.TeleportReport, "tp_teleport_report"),
         (teleport.Event, "tp_event"),
         (teleport.Metrics, "tp_metrics"),
+        (teleport.plane.PlaneReport, "tp_plane_report"),
     ):
         fields = {field for field, _ in header.structs()[struct]} - {"struct_size", "reserved"}
         assert {field.name for field in dataclasses.fields(python)} == fields

@@ -17,6 +17,7 @@ Threads: one object, one thread at a time, except that methods that only read a 
 on many threads at once. Every call lets other Python threads run.
 """
 
+from . import plane
 from ._interrupt import StopFlag
 from ._library import lib as _lib
 from ._library import check as _check
@@ -33,6 +34,8 @@ from .enums import (
     OptimizerKind,
     Output,
     Resampling,
+    Sampler,
+    ScheduleKind,
     Search,
     StatePolicy,
     TeleportOutcome,
@@ -55,7 +58,8 @@ from .errors import (
     VersionError,
 )
 from .model import Layer, Metadata, Metrics, Model
-from .teleports import TeleportConfig, TeleportReport
+from .schedule import Schedule
+from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
 from .trainer import Event, RunResult, Trainer
 
 __version__ = "0.1.0"
@@ -95,6 +99,8 @@ __all__ = [
     "ImageOptions",
     "Initialization",
     "InvalidArgumentError",
+    "LAYER_ALL",
+    "LAYER_RANDOM",
     "Layer",
     "LinearAlgebraError",
     "Loss",
@@ -109,6 +115,9 @@ __all__ = [
     "Output",
     "Resampling",
     "RunResult",
+    "Sampler",
+    "Schedule",
+    "ScheduleKind",
     "Search",
     "ShapeMismatchError",
     "SkippedFile",
@@ -126,6 +135,7 @@ __all__ = [
     "build_info",
     "library_version",
     "load_image",
+    "plane",
     "set_thread_count",
     "thread_count",
 ]

@@ -14,6 +14,7 @@ from .errors import InvalidArgumentError, ShapeMismatchError
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
+DoubleArray = npt.NDArray[np.float64]
 
 _float32 = np.dtype(np.float32)
 _int32 = np.dtype(np.int32)
@@ -90,6 +91,20 @@ def result(out: Optional[npt.NDArray[Any]], shape: Tuple[int, ...], dtype: Any) 
     if not out.flags.carray:
         raise InvalidArgumentError("out must be C-contiguous, aligned and writable")
     return out
+
+
+def doubles(values: npt.ArrayLike, name: str) -> DoubleArray:
+    """`values` as C-contiguous float64: itself when it is that already, otherwise a copy."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub" and array.size:
+        raise InvalidArgumentError(f"{name} has dtype {array.dtype}, which is not a real number")
+    return np.require(array, np.float64, ["C", "A"])
+
+
+def inputs(x: npt.ArrayLike) -> Tuple[tp_batch, FloatArray]:
+    """A batch of inputs alone, and the array that it points to."""
+    rows = matrix(x, "x")
+    return tp_batch(x=address(rows), x_width=rows.shape[1], count=rows.shape[0]), rows
 
 
 class Samples:

@@ -118,6 +118,18 @@ PROTOTYPES = {
         _status,
         [c_void_p, POINTER(s.tp_batch), c_int32, c_void_p, c_size_t, POINTER(c_double)],
     ),
+    "tp_model_hessian_vector_product": (
+        _status,
+        [
+            c_void_p,
+            POINTER(s.tp_batch),
+            c_int32,
+            c_void_p,
+            c_size_t,
+            c_void_p,
+            c_size_t,
+        ],
+    ),
     "tp_metrics_init": (_status, [POINTER(s.tp_metrics), c_size_t]),
     "tp_model_evaluate": (_status, [c_void_p, c_void_p, c_int32, POINTER(s.tp_metrics)]),
     "tp_model_confusion_matrix": (_status, [c_void_p, c_void_p, c_void_p, c_size_t]),
@@ -137,6 +149,14 @@ PROTOTYPES = {
         ],
     ),
     "tp_model_apply_scaling": (_status, [c_void_p, c_int32, c_void_p, c_size_t]),
+    "tp_model_apply_linear": (
+        _status,
+        [c_void_p, c_int32, c_void_p, c_size_t, POINTER(s.tp_batch)],
+    ),
+    "tp_model_linear_gradient_norm": (
+        _status,
+        [c_void_p, POINTER(s.tp_batch), c_int32, POINTER(c_double), c_void_p, c_size_t],
+    ),
     "tp_model_scaling_gradient_norm": (
         _status,
         [
@@ -173,6 +193,8 @@ PROTOTYPES = {
     "tp_trainer_step_count": (c_int64, [c_void_p]),
     "tp_trainer_learning_rate": (c_double, [c_void_p]),
     "tp_trainer_set_learning_rate": (_status, [c_void_p, c_double]),
+    "tp_schedule_config_init": (_status, [POINTER(s.tp_schedule_config), c_size_t]),
+    "tp_trainer_set_schedule": (_status, [c_void_p, POINTER(s.tp_schedule_config)]),
     "tp_trainer_model": (_status, [_handle_out, c_void_p]),
     "tp_run_config_init": (_status, [POINTER(s.tp_run_config), c_size_t]),
     "tp_trainer_run": (
@@ -184,6 +206,34 @@ PROTOTYPES = {
             POINTER(s.tp_run_config),
             s.tp_event_callback,
             c_void_p,
+        ],
+    ),
+    # 9 Test functions
+    "tp_plane_function_init": (_status, [POINTER(s.tp_plane_function), c_size_t]),
+    "tp_plane_rosenbrock": (_status, [POINTER(s.tp_plane_function)]),
+    "tp_plane_booth": (_status, [POINTER(s.tp_plane_function)]),
+    "tp_plane_config_init": (_status, [POINTER(s.tp_plane_config), c_size_t]),
+    "tp_plane_report_init": (_status, [POINTER(s.tp_plane_report), c_size_t]),
+    "tp_plane_teleport": (
+        _status,
+        [
+            POINTER(s.tp_plane_function),
+            c_void_p,
+            c_double,
+            POINTER(s.tp_plane_config),
+            POINTER(s.tp_plane_report),
+        ],
+    ),
+    "tp_plane_descend": (
+        _status,
+        [
+            POINTER(s.tp_plane_function),
+            c_void_p,
+            POINTER(s.tp_plane_config),
+            c_void_p,
+            c_size_t,
+            c_void_p,
+            c_size_t,
         ],
     ),
 }

@@ -83,6 +83,13 @@ class tp_teleport_config(ctypes.Structure):
         ("held_out_tolerance", c_double),
         ("held_out", ctypes.POINTER(tp_batch)),
         ("seed", c_uint64),
+        ("sampler", c_int32),
+        ("perturbations", c_int32),
+        ("perturbation_norms", c_void_p),
+        ("perturbation_norm_count", c_size_t),
+        ("curves", c_int32),
+        ("reserved", c_int32),
+        ("null_tolerance", c_double),
     ]
 
 
@@ -114,6 +121,9 @@ class tp_teleport_report(ctypes.Structure):
         ("score_before", c_double),
         ("score_after", c_double),
         ("seconds", c_double),
+        ("objective_before", c_double),
+        ("objective_after", c_double),
+        ("input_condition", c_double),
     ]
 
 
@@ -123,6 +133,32 @@ class tp_optimizer_config(ctypes.Structure):
         ("optimizer", c_int32),
         ("reserved", c_int32),
         ("learning_rate", c_double),
+        ("momentum", c_double),
+        ("beta1", c_double),
+        ("beta2", c_double),
+        ("alpha", c_double),
+        ("epsilon", c_double),
+        ("weight_decay", c_double),
+        ("clip_norm", c_double),
+    ]
+
+
+# Callbacks run on the thread of the call. ctypes prints and drops an exception that leaves them, so the
+# functions wrapped in these types never raise.
+tp_rate_callback = ctypes.CFUNCTYPE(c_double, c_int64, c_double, c_void_p)
+
+
+class tp_schedule_config(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("schedule", c_int32),
+        ("reserved", c_int32),
+        ("warmup_steps", c_int64),
+        ("interval", c_int64),
+        ("factor", c_double),
+        ("floor", c_double),
+        ("rate", tp_rate_callback),
+        ("user_data", c_void_p),
     ]
 
 
@@ -163,7 +199,51 @@ class tp_run_config(ctypes.Structure):
     ]
 
 
-# Both run on the thread of the call. ctypes prints and drops an exception that leaves them, so the
-# functions wrapped here never raise.
 tp_event_callback = ctypes.CFUNCTYPE(c_int32, ctypes.POINTER(tp_event), c_void_p)
 tp_progress_callback = ctypes.CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)
+
+# The function pointers of tp_plane_function, which have no name in the header.
+plane_value = ctypes.CFUNCTYPE(c_double, c_void_p, c_void_p)
+plane_map = ctypes.CFUNCTYPE(None, c_void_p, c_void_p, c_void_p)
+
+
+class tp_plane_function(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("value", plane_value),
+        ("gradient", plane_map),
+        ("to_uv", plane_map),
+        ("from_uv", plane_map),
+        ("hessian", plane_map),
+        ("from_uv_jacobian", plane_map),
+        ("user_data", c_void_p),
+    ]
+
+
+class tp_plane_config(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("steps", c_int32),
+        ("theta_steps", c_int32),
+        ("learning_rate", c_double),
+        ("theta_learning_rate", c_double),
+        ("loss_tolerance", c_double),
+        ("teleport_steps", c_void_p),
+        ("teleport_step_count", c_size_t),
+        ("theta_starts", c_void_p),
+        ("theta_start_count", c_size_t),
+        ("seed", c_uint64),
+    ]
+
+
+class tp_plane_report(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("accepted", c_int32),
+        ("outcome", c_int32),
+        ("theta", c_double),
+        ("value_before", c_double),
+        ("value_after", c_double),
+        ("gradient_norm2_before", c_double),
+        ("gradient_norm2_after", c_double),
+    ]

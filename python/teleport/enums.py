@@ -97,6 +97,9 @@ class Group(HeaderEnum):
     """Which symmetry moves the weights."""
 
     SCALING = "scaling", 0
+    LINEAR = "linear", 1
+    NULL_SPACE = "null_space", 2
+    LEVEL_SET = "level_set", 3
 
 
 class Search(HeaderEnum):
@@ -107,17 +110,31 @@ class Search(HeaderEnum):
     RANDOM = "random", 2
 
 
+class Sampler(HeaderEnum):
+    """How the random search draws elements of the linear group."""
+
+    EXPONENTIAL = "exponential", 0
+    DIAGONALLY_DOMINANT = "diagonally_dominant", 1
+
+
 class Objective(HeaderEnum):
     """What the element is chosen for."""
 
     GRADIENT_NORM_MAXIMIZE = "gradient_norm_maximize", 0
     GRADIENT_NORM_MINIMIZE = "gradient_norm_minimize", 1
+    SHARPNESS_MAXIMIZE = "sharpness_maximize", 2
+    SHARPNESS_MINIMIZE = "sharpness_minimize", 3
+    CURVATURE_MAXIMIZE = "curvature_maximize", 4
+    CURVATURE_MINIMIZE = "curvature_minimize", 5
+    LOOKAHEAD = "lookahead", 6
 
 
 class StatePolicy(HeaderEnum):
     """What becomes of the optimizer's state across a teleport."""
 
     KEEP = "keep", 0
+    RESET = "reset", 1
+    TRANSFORM = "transform", 2
 
 
 class TeleportOutcome(HeaderEnum):
@@ -137,6 +154,21 @@ class OptimizerKind(HeaderEnum):
     """How a trainer changes weights with a gradient."""
 
     SGD = "sgd", 0
+    MOMENTUM = "momentum", 1
+    NESTEROV = "nesterov", 2
+    ADAGRAD = "adagrad", 3
+    RMSPROP = "rmsprop", 4
+    ADAM = "adam", 5
+    ADAMW = "adamw", 6
+
+
+class ScheduleKind(HeaderEnum):
+    """How the learning rate goes over a trainer's steps."""
+
+    CONSTANT = "constant", 0
+    STEP = "step", 1
+    COSINE = "cosine", 2
+    CALLBACK = "callback", 3
 
 
 class EventKind(HeaderEnum):

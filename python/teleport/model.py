@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-from typing import Any, ClassVar, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, ClassVar, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import FloatArray, IntArray, address, float_array, matrix, result, samples
+from ._arrays import (
+    DoubleArray,
+    FloatArray,
+    IntArray,
+    address,
+    doubles,
+    float_array,
+    inputs,
+    matrix,
+    result,
+    samples,
+)
 from ._handle import Handle
 from ._library import check, initialized, lib
 from ._structs import tp_metrics, tp_model_config
@@ -306,6 +317,34 @@ class Model(Handle):
         )
         return gradient, value.value
 
+    def hessian_vector_product(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        v: npt.ArrayLike,
+        *,
+        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        weights: Optional[npt.ArrayLike] = None,
+        out: Optional[FloatArray] = None,
+    ) -> FloatArray:
+        """The Hessian of the loss times v, both in the order of `get_parameters`; `out` may not be `v`."""
+        kind = Loss.of(loss)
+        batch = samples(kind, x, y, weights)
+        vector = float_array(v, "v")
+        product = result(out, (self.parameter_count,), np.float32)
+        check(
+            lib.tp_model_hessian_vector_product(
+                self._pointer,
+                batch.struct,
+                kind.code,
+                address(vector),
+                vector.size,
+                address(product),
+                product.size,
+            )
+        )
+        return product
+
     def evaluate(self, dataset: Dataset, *, loss: Union[str, Loss] = Loss.CROSS_ENTROPY) -> Metrics:
         """Loss and accuracy over a data set."""
         metrics = initialized(tp_metrics())
@@ -368,6 +407,49 @@ class Model(Handle):
             )
         )
 
+    def apply_linear(
+        self, layer: int, g: npt.ArrayLike, x: Optional[npt.ArrayLike] = None
+    ) -> None:
+        """Acts with g (k x k, invertible) on the k units of hidden layer `layer`, through the inputs x.
+
+        Outputs on x stay where x has no more samples than the layer has inputs, and elsewhere nearly; nothing
+        is checked. Identity activations need no x: outputs then stay for every input.
+        """
+        element = float_array(g, "g")
+        batch, kept = (None, None) if x is None else inputs(x)
+        check(
+            lib.tp_model_apply_linear(
+                self._pointer, int32(layer, "layer"), address(element), element.size, batch
+            )
+        )
+        del kept
+
+    def linear_gradient_norm(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        weights: Optional[npt.ArrayLike] = None,
+    ) -> Tuple[float, List[DoubleArray]]:
+        """phi, the squared gradient norm, and d phi / d T of every hidden layer at T = 0, k x k each.
+
+        T is in the Lie algebra of the linear group: `apply_linear` with g = exp(T).
+        """
+        kind = Loss.of(loss)
+        batch = samples(kind, x, y, weights)
+        hidden = self.widths[1:-1]
+        gradient = np.empty(sum(k * k for k in hidden), np.float64)
+        phi = ctypes.c_double()
+        check(
+            lib.tp_model_linear_gradient_norm(
+                self._pointer, batch.struct, kind.code, phi, address(gradient), gradient.size
+            )
+        )
+        ends = np.cumsum([k * k for k in hidden])
+        parts = np.split(gradient, ends[:-1]) if hidden else []
+        return phi.value, [part.reshape(k, k) for part, k in zip(parts, hidden)]
+
     def scaling_gradient_norm(
         self,
         x: npt.ArrayLike,
@@ -376,14 +458,14 @@ class Model(Handle):
         *,
         loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
-    ) -> Tuple[float, npt.NDArray[np.float64]]:
+    ) -> Tuple[float, DoubleArray]:
         """phi(s), the squared gradient norm after scaling by exp(s), and d phi / d s.
 
         log_scale holds s for every hidden unit, layer after layer.
         """
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
-        scale = np.require(np.asarray(log_scale, np.float64), None, ["C", "A"])
+        scale = doubles(log_scale, "log_scale")
         gradient = np.empty(scale.size, np.float64)
         phi = ctypes.c_double()
         check(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Optional, Sequence, Tuple, Union
 
 import numpy.typing as npt
 
-from ._arrays import Samples, samples
+from ._arrays import Samples, address, doubles, samples
 from ._library import initialized, lib
 from ._structs import tp_teleport_config, tp_teleport_report
 from ._values import int32, uint64
-from .enums import Group, Loss, Objective, Search, StatePolicy, TeleportOutcome
+from .enums import Group, Loss, Objective, Sampler, Search, StatePolicy, TeleportOutcome
 from .errors import InvalidArgumentError
 
 HeldOut = Union[
@@ -20,22 +20,28 @@ HeldOut = Union[
 ]
 
 
+LAYER_ALL = -1
+"""TeleportConfig.layer: every hidden layer moves."""
+LAYER_RANDOM = -2
+"""TeleportConfig.layer: another hidden layer for each candidate of the random search."""
+
+
 @dataclasses.dataclass(frozen=True)
 class TeleportConfig:
     """tp_teleport_config with the library's defaults. teleport.h describes each field.
 
     `held_out` is (x, y) or (x, y, weights): samples that take no part in the search, as arrays like those
-    of `Trainer.step`.
+    of `Trainer.step`. `radius` 0, `steps` 0 and no `perturbation_norms` mean the library's own.
     """
 
     group: Union[str, Group] = Group.SCALING
     search: Union[str, Search] = Search.LOOKAHEAD
     objective: Union[str, Objective] = Objective.GRADIENT_NORM_MAXIMIZE
     state: Union[str, StatePolicy] = StatePolicy.KEEP
-    radius: float = 1.0
-    steps: int = 50
+    radius: float = 0.0
+    steps: int = 0
     candidates: int = 1000
-    layer: int = -1
+    layer: int = LAYER_ALL
     rollout_steps: int = 30
     rollout_batch: int = 32
     exact: bool = False
@@ -44,6 +50,11 @@ class TeleportConfig:
     held_out_tolerance: float = 0.05
     held_out: Optional[HeldOut] = None
     seed: int = 0
+    sampler: Union[str, Sampler] = Sampler.EXPONENTIAL
+    perturbations: int = 4
+    perturbation_norms: Sequence[float] = ()
+    curves: int = 8
+    null_tolerance: float = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +85,9 @@ class TeleportReport:
     score_before: float
     score_after: float
     seconds: float
+    objective_before: float
+    objective_after: float
+    input_condition: float
 
     def explain(self) -> str:
         """The outcome as a sentence."""
@@ -88,7 +102,7 @@ _MEASURED = [
 
 
 class NativeConfig:
-    """A tp_teleport_config and the arrays of its held-out batch."""
+    """A tp_teleport_config and the arrays that it points to."""
 
     def __init__(self, config: TeleportConfig, loss: Loss) -> None:
         struct = initialized(tp_teleport_config())
@@ -107,6 +121,14 @@ class NativeConfig:
         struct.loss_tolerance = config.loss_tolerance
         struct.held_out_tolerance = config.held_out_tolerance
         struct.seed = uint64(config.seed, "seed")
+        struct.sampler = Sampler.of(config.sampler).code
+        struct.perturbations = int32(config.perturbations, "perturbations")
+        struct.curves = int32(config.curves, "curves")
+        struct.null_tolerance = config.null_tolerance
+        self._norms = doubles(config.perturbation_norms, "perturbation_norms").ravel()
+        if self._norms.size > 0:
+            struct.perturbation_norms = address(self._norms)
+            struct.perturbation_norm_count = self._norms.size
         self._held_out: Optional[Samples] = None
         if config.held_out is not None:
             if len(config.held_out) not in (2, 3):

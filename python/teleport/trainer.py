@@ -19,6 +19,7 @@ from .dataset import Dataset
 from .enums import EventKind, Loss, OptimizerKind
 from .errors import Status
 from .model import Model
+from .schedule import NativeSchedule, Schedule
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
 
 
@@ -54,12 +55,16 @@ OnEvent = Callable[[Event], Optional[bool]]
 
 
 class Trainer(Handle):
-    """Trains one model with one optimizer.
+    """Trains one model with one optimizer. teleport.h describes the optimizers and their numbers.
+
+    epsilon       -1: 1e-10 for "adagrad", 1e-8 for the others
+    weight_decay  -1: 0.01 for "adamw", 0 for the others
+    clip_norm     gradients longer than this are shortened to it; 0: off
 
     Keeps the model: it may be closed while the trainer lives. One trainer, one thread at a time.
     """
 
-    __slots__ = ("_loss", "_samples", "_struct", "_value", "_model")
+    __slots__ = ("_loss", "_samples", "_struct", "_value", "_model", "_schedule")
     _free: ClassVar[Any] = lib.tp_trainer_free
 
     def __init__(
@@ -69,6 +74,13 @@ class Trainer(Handle):
         loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
         optimizer: Union[str, OptimizerKind] = OptimizerKind.SGD,
         learning_rate: float = 0.01,
+        momentum: float = 0.9,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        alpha: float = 0.99,
+        epsilon: float = -1.0,
+        weight_decay: float = -1.0,
+        clip_norm: float = 0.0,
     ) -> None:
         self._pointer_or_none = None
         self._loss = Loss.of(loss)
@@ -76,9 +88,17 @@ class Trainer(Handle):
         self._struct = self._samples.struct
         self._value = ctypes.c_double()
         self._model: Optional[Model] = None
+        self._schedule: Optional[NativeSchedule] = None
         config = initialized(tp_optimizer_config())
         config.optimizer = OptimizerKind.of(optimizer).code
         config.learning_rate = learning_rate
+        config.momentum = momentum
+        config.beta1 = beta1
+        config.beta2 = beta2
+        config.alpha = alpha
+        config.epsilon = epsilon
+        config.weight_decay = weight_decay
+        config.clip_norm = clip_norm
         out = ctypes.c_void_p()
         check(lib.tp_trainer_create(out, model._pointer, self._loss.code, config))
         self._pointer_or_none = out.value
@@ -112,11 +132,30 @@ class Trainer(Handle):
 
     @property
     def learning_rate(self) -> float:
-        return float(lib.tp_trainer_learning_rate(self._pointer))
+        """The rate of the next step, after the schedule. Setting it sets what the schedule starts from."""
+        rate = float(lib.tp_trainer_learning_rate(self._pointer))
+        self._raise_kept()
+        return rate
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         check(lib.tp_trainer_set_learning_rate(self._pointer, rate))
+
+    def set_schedule(self, schedule: Schedule = Schedule()) -> None:
+        """How the rate goes from here on, counted from the trainer's first step; by default constant."""
+        native = NativeSchedule(schedule)
+        check(lib.tp_trainer_set_schedule(self._pointer, native.struct))
+        self._schedule = native  # the library may call it until the next one is set
+
+    def _check(self, status: int) -> None:
+        """Raises what the schedule's callback raised, or else the exception of the status."""
+        self._raise_kept()
+        check(status)
+
+    def _raise_kept(self) -> None:
+        error = None if self._schedule is None else self._schedule.take_error()
+        if error is not None:
+            raise error
 
     def step(
         self, x: npt.ArrayLike, y: npt.ArrayLike, weights: Optional[npt.ArrayLike] = None
@@ -129,15 +168,17 @@ class Trainer(Handle):
         filled = self._samples
         filled.fill(self._loss, x, y, weights)
         try:
-            check(lib.tp_trainer_step(self._pointer, self._struct, self._value))
+            status = lib.tp_trainer_step(self._pointer, self._struct, self._value)
         finally:
             filled.clear()
+        if status < 0:
+            self._check(status)
         return self._value.value
 
     def apply_gradient(self, gradient: npt.ArrayLike) -> None:
         """One step of the optimizer with a gradient in the order of `Model.get_parameters`."""
         values = float_array(gradient, "gradient")
-        check(lib.tp_trainer_apply_gradient(self._pointer, address(values), values.size))
+        self._check(lib.tp_trainer_apply_gradient(self._pointer, address(values), values.size))
 
     def teleport(
         self,
@@ -151,7 +192,7 @@ class Trainer(Handle):
         batch = samples(self._loss, x, y, weights)
         native = NativeConfig(config, self._loss)
         report = new_report()
-        check(lib.tp_trainer_teleport(self._pointer, batch.struct, native.struct, report))
+        self._check(lib.tp_trainer_teleport(self._pointer, batch.struct, native.struct, report))
         return report_of(report)
 
     def undo_teleport(self) -> None:
@@ -188,7 +229,7 @@ class Trainer(Handle):
         stop                another thread sets it to stop the run
         on_event            called on this thread; True stops the run after this event
 
-        An exception in `on_event` and Ctrl-C stop the run and are raised here; the trainer is then as after
+        An exception in `on_event` or in the schedule's callback and Ctrl-C stop the run and are raised here; the trainer is then as after
         its last step, and another run goes on there. NotFiniteError: the loss stopped being finite with no
         teleport to undo.
         """
@@ -238,6 +279,9 @@ class Trainer(Handle):
                 tp_event_callback(on_native_event),
                 None,
             )
+            error = None if self._schedule is None else self._schedule.take_error()
+            if error is not None:
+                guard.keep(error)
         check(status)
         return RunResult(status == Status.STOPPED, tuple(ended), tuple(reports))
 
