@@ -39,14 +39,23 @@ let package = Package(
             // A module map's link line reaches Swift importers only.
             linkerSettings: [.linkedLibrary("png16")]),
 
+        // A module names every module below it: SwiftPM compiles it again only when one that it names has changed,
+        // and an allocation inlined from two modules down would keep the old size.
         module("Runtime", ["CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
-        module("Networks", ["LinearAlgebra"]),
-        module("Optimization", ["Networks"]),
-        module("Symmetry", ["Optimization"]),
+        module("Networks", ["Runtime", "LinearAlgebra"]),
+        module("Optimization", ["Runtime", "LinearAlgebra", "Networks"]),
+        module("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization"]),
         module("Datasets", ["Runtime", "CPNG", "CZlib", "CShims"]),
-        module("Training", ["Symmetry", "Datasets"]),
-        module("TeleportABI", ["CTeleport", "Training"]),
+        module(
+            "Training",
+            ["Runtime", "LinearAlgebra", "Networks", "Optimization", "Symmetry", "Datasets"]),
+        module(
+            "TeleportABI",
+            [
+                "CTeleport", "CShims", "Runtime", "LinearAlgebra", "Networks", "Optimization",
+                "Symmetry", "Datasets", "Training",
+            ]),
         .target(
             name: "Teleport", dependencies: ["TeleportABI"], exclude: ["exports.map"],
             linkerSettings: [
