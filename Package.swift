@@ -35,7 +35,7 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS"),
         .target(
             name: "CShims", dependencies: ["CPNG"],
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fno-math-errno"])],
             // A module map's link line reaches Swift importers only.
             linkerSettings: [.linkedLibrary("png16")]),
 
@@ -43,8 +43,8 @@ let package = Package(
         // and an allocation inlined from two modules down would keep the old size.
         module("Runtime", ["CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
-        module("Networks", ["Runtime", "LinearAlgebra"]),
-        module("Optimization", ["Runtime", "LinearAlgebra", "Networks"]),
+        module("Networks", ["CShims", "Runtime", "LinearAlgebra"]),
+        module("Optimization", ["CShims", "Runtime", "LinearAlgebra", "Networks"]),
         module("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization"]),
         module("Datasets", ["Runtime", "CPNG", "CZlib", "CShims"]),
         module(

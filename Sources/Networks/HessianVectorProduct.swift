@@ -1,3 +1,4 @@
+import CShims
 import LinearAlgebra
 import Runtime
 
@@ -65,8 +66,7 @@ public final class HessianVectorProduct {
                     beta: 1)
             }
             if layer.hasBias {
-                addBias(
-                    output, rows: batch.count, width: layer.outputs, bias: v + layer.biasOffset)
+                shim_add_bias(output, batch.count, layer.outputs, v + layer.biasOffset)
             }
             if m < pass.layerCount - 1 {
                 pass.activation.multiplyByDerivative(
@@ -83,7 +83,7 @@ public final class HessianVectorProduct {
         let width = pass.layers[last].outputs
         let tangent = pass.place(of: last, in: tangents.pointer)
         let result = pass.place(of: last, in: errorTangents.pointer)
-        if loss == .crossEntropy { softmaxRows(pass.outputs, rows: batch.count, width: width) }
+        if loss == .crossEntropy { shim_softmax(pass.outputs, batch.count, width) }
         for row in 0..<batch.count {
             let weight = batch.weights.map { Double($0[row]) } ?? 1
             let rz = tangent + row * width

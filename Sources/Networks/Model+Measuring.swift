@@ -1,3 +1,4 @@
+import CShims
 import LinearAlgebra
 import Runtime
 
@@ -54,26 +55,18 @@ extension Model {
         return sum
     }
 
-    /// Outputs of `count` samples into `out` (count x output width).
+    /// Outputs of `count` samples into `out` (count x output width); as probabilities, the softmax of each row.
     public func outputs(
-        _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>,
-        workspace: Workspace
+        _ x: UnsafePointer<Float>, count: Int, asProbabilities: Bool = false,
+        into out: UnsafeMutablePointer<Float>, workspace: Workspace
     ) {
         let width = architecture.outputWidth
         Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
                 parameters.pointer, x: x + first * architecture.inputWidth, count: count)
+            if asProbabilities { shim_softmax(workspace.outputs, count, width) }
             (out + first * width).update(from: workspace.outputs, count: count * width)
         }
-    }
-
-    /// The same as probabilities: the softmax of each row.
-    public func probabilities(
-        _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>,
-        workspace: Workspace
-    ) {
-        outputs(x, count: count, into: out, workspace: workspace)
-        softmaxRows(out, rows: count, width: architecture.outputWidth)
     }
 
     /// The class with the largest output of each sample.

@@ -289,11 +289,9 @@ public func tp_model_predict(
         try requireCapacity(
             capacity, try Memory.product(Int(count), model.architecture.outputWidth), "out")
         let workspace = try model.measuringWorkspace(count: Int(count))
-        if kind == TP_OUTPUT_RAW {
-            model.outputs(x, count: Int(count), into: out, workspace: workspace)
-        } else {
-            model.probabilities(x, count: Int(count), into: out, workspace: workspace)
-        }
+        model.outputs(
+            x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES, into: out,
+            workspace: workspace)
     }
 }
 
