@@ -39,11 +39,13 @@ extension PlaneFunction {
         _ callback: @escaping Callback, _ user: UnsafeMutableRawPointer?
     ) -> (Pair) -> Pair {
         { point in
-            var result = (0.0, 0.0)
+            var result = Pair.zero
             withPair(point) { point in
-                withUnsafeMutablePointer(to: &result.0) { callback(point, $0, user) }
+                withUnsafeMutableBytes(of: &result) {
+                    callback(point, $0.baseAddress?.assumingMemoryBound(to: Double.self), user)
+                }
             }
-            return Pair(result.0, result.1)
+            return result
         }
     }
 
