@@ -103,6 +103,7 @@ final class Curvature: ObjectiveFunction {
         let t = try LinearGroup.randomAlgebra(architecture, layers: [m], norm: 1, &generator)
         guard let direction = t[m] else { return }
         let group = try LinearGroup(architecture, batch, layers: [m])
+        try group.leaveOutSaturated(of: direction, layer: m, of: model)
         let squared = try Matrix.product(direction, .no, direction)
         let next = architecture.layers.pointer[m + 1]
         let above = try Matrix(

@@ -48,8 +48,14 @@ enum LinearAction {
         let wanted = try z.copy()
         activation.apply(wanted)
         let moved = try Matrix.product(wanted, .no, g, .yes)
-        guard activation.invert(moved) else { return false }
-        moved.add(z, scaledBy: -1)
+        // f^-1(f(z)) is not z where f is flat, so a unit that g leaves alone is left alone here too.
+        let still = (0..<g.rows).map { i in (0..<g.columns).allSatisfy { g[i, $0] == ($0 == i ? 1 : 0) } }
+        guard activation.invert(moved, leaving: still) else { return false }
+        for sample in 0..<moved.rows {
+            for i in 0..<moved.columns {
+                moved[sample, i] = still[i] ? 0 : moved[sample, i] - z[sample, i]
+            }
+        }
         let change = try pseudoInverse.solve(moved)  // inputs x k
         let reached = try Matrix.product(input, .no, change)
         let wantedNorm = moved.squaredNorm
@@ -128,9 +134,9 @@ extension Activation {
         }
     }
 
-    /// y <- f^-1(y); false when a value lies outside the range of f.
-    func invert(_ y: Matrix) -> Bool {
-        for i in 0..<y.count {
+    /// y <- f^-1(y) but for the columns of `still`; false when a value lies outside the range of f.
+    func invert(_ y: Matrix, leaving still: [Bool]) -> Bool {
+        for i in 0..<y.count where !still[i % y.columns] {
             let value = y.pointer[i]
             switch kind {
             case .identity, .reLU: break

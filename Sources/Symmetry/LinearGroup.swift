@@ -73,7 +73,16 @@ public final class LinearGroup {
 
     private func leaveOut(_ units: [Double], of t: Matrix) {
         for i in 0..<t.rows {
-            for j in 0..<t.columns { t[i, j] *= units[i] * units[j] }
+            // Not a product: 1 / f'(z) of a saturated unit may be infinite.
+            for j in 0..<t.columns where units[i] * units[j] == 0 { t[i, j] = 0 }
+        }
+    }
+
+    /// Takes the units of layer m that are saturated on these samples out of an algebra element of it.
+    func leaveOutSaturated(of direction: Matrix, layer m: Int, of model: Model) throws {
+        _ = try forEachLayer(of: model) { index, _, z in
+            if index == m { leaveOut(activeUnits(z), of: direction) }
+            return true
         }
     }
 
@@ -144,14 +153,26 @@ public final class LinearGroup {
         _ model: Model, along t: Algebra, by length: Double, fit: inout LinearAction.Fit
     ) throws -> Bool {
         try act(on: model, fit: &fit) { m, z in
-            guard let direction = t[m] else { return nil }
-            let scaled = try direction.copy()
-            scaled.scale(by: length)
-            leaveOut(activeUnits(z), of: scaled)
-            let g = try scaled.exponential()
-            scaled.scale(by: -1)
-            return (g, try scaled.exponential())
+            try t[m].map { try element($0, length, z) }
         }
+    }
+
+    /// exp(length T) and its inverse, to the bit the identity on units that are saturated.
+    func element(
+        _ direction: Matrix, _ length: Double, _ z: Matrix
+    ) throws -> (g: Matrix, inverse: Matrix) {
+        let units = activeUnits(z)
+        let scaled = try direction.copy()
+        scaled.scale(by: length)
+        leaveOut(units, of: scaled)
+        let g = try scaled.exponential()
+        scaled.scale(by: -1)
+        let inverse = try scaled.exponential()
+        for matrix in [g, inverse] {
+            leaveOut(units, of: matrix)
+            for i in 0..<units.count where units[i] == 0 { matrix[i, i] = 1 }
+        }
+        return (g, inverse)
     }
 
     /// Acts with the elements that `element(m, z)` gives, nil for none.
@@ -218,6 +239,7 @@ extension LinearGroup {
             let second = try Matrix.product(h, .no, squared, .yes)
             for i in 0..<z.count {
                 let slope = activation.derivative(z.pointer[i])
+                guard slope > 0 else { continue }  // saturated: both rows are zero already
                 let speed = first.pointer[i] / slope
                 first.pointer[i] = speed
                 second.pointer[i] =
