@@ -68,7 +68,9 @@ struct Pass {
 
     /// Where layer `layer` keeps its rows.
     @inline(__always)
-    func place(of layer: Int, in storage: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+    func place(of layer: Int, in storage: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<
+        Float
+    > {
         var columns = 0
         for m in 0..<layer { columns &+= layers[m].outputs }
         return storage + columns * capacity
@@ -131,15 +133,33 @@ struct Pass {
             into: target + layer.weightOffset + first * layer.inputs, stride: layer.inputs,
             m: count, n: layer.inputs, k: rows, alpha: alpha, beta: beta)
         guard layer.hasBias else { return }
-        let bias = target + layer.biasOffset
-        if beta == 0 {
-            (bias + first).update(repeating: 0, count: count)
-        } else if beta != 1 {
-            for i in first..<first + count { bias[i] *= beta }
+        let bias = target + layer.biasOffset + first
+        forEachVector(count) { i in
+            let sum = columnSums(rows, SIMD16<Float>.zero, +) {
+                load(delta + $0 * layer.outputs + first + i)
+            }
+            let kept = beta == 0 ? .zero : beta * load(bias + i)
+            store(kept + alpha * sum, bias + i)
+        } tail: { i in
+            let sum = columnSums(rows, Float(0), +) { delta[$0 * layer.outputs + first + i] }
+            bias[i] = (beta == 0 ? 0 : beta * bias[i]) + alpha * sum
         }
-        for row in 0..<rows {
-            addScaled(
-                delta + row * layer.outputs + first, by: alpha, to: bias + first, count: count)
+    }
+
+    /// The sum over all rows, before it meets a bias that would swallow the share of a single sample; in blocks,
+    /// so that rounding grows with the root of the rows and no further.
+    @inline(__always)
+    private func columnSums<Sum>(
+        _ rows: Int, _ zero: Sum, _ add: (Sum, Sum) -> Sum, _ share: (Int) -> Sum
+    ) -> Sum {
+        var total = zero
+        var row = 0
+        while row < rows {
+            var sum = zero
+            for next in row..<min(row + 128, rows) { sum = add(sum, share(next)) }
+            total = add(total, sum)
+            row += 128
         }
+        return total
     }
 }
