@@ -69,7 +69,14 @@ let package = Package(
                 ])
             ]),
 
+        // Golden vectors, samples and a reference network in double: no part of any product.
+        .target(name: "TestSupport", dependencies: ["Networks"], path: "Tests/Support", swiftSettings: strict),
         tests("Runtime", []),
+        tests("LinearAlgebra", ["Runtime"]),
+        tests("Networks", ["TestSupport"]),
+        tests("Optimization", ["TestSupport"]),
+        //tests("Symmetry", ["TestSupport"]),
+        //tests("Training", ["TestSupport"]),
         tests("Datasets", ["Runtime"]),
     ],
     swiftLanguageModes: [.v6]

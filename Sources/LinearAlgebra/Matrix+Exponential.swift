@@ -9,9 +9,12 @@ extension Matrix {
     public func exponential() throws -> Matrix {
         let norm = oneNorm
         guard norm.isFinite, norm < 1e3 else {
-            throw TeleportError(.notFinite, "the exponential of a matrix of norm \(norm) is out of range")
+            throw TeleportError(
+                .notFinite, "the exponential of a matrix of norm \(norm) is out of range")
         }
-        let squarings = max(0, Int(ceil(log2(max(norm, .leastNormalMagnitude) / 5.371920351148152))))
+        // The quotient of two equal numbers below may be an ulp off 1.
+        guard norm > 0 else { return try Matrix(identity: rows) }
+        let squarings = max(0, Int(ceil(log2(norm / 5.371920351148152))))
         let a = try copy()
         a.scale(by: exp2(Double(-squarings)))
 
@@ -23,7 +26,9 @@ extension Matrix {
         let a2 = try Matrix.product(a, .no, a)
         let a4 = try Matrix.product(a2, .no, a2)
         let a6 = try Matrix.product(a4, .no, a2)
-        func polynomial(_ sixth: Double, _ fourth: Double, _ second: Double, _ zeroth: Double) throws -> Matrix {
+        func polynomial(_ sixth: Double, _ fourth: Double, _ second: Double, _ zeroth: Double)
+            throws -> Matrix
+        {
             let sum = try Matrix(identity: rows)
             sum.scale(by: zeroth)
             sum.add(a2, scaledBy: second)
@@ -61,7 +66,9 @@ extension Matrix {
         var info: Int32 = 0
         let pivots = try Buffer<Int32>(count: rows)
         dgesv_(&n, &columns, a.pointer, &n, pivots.pointer, pointer, &n, &info)
-        guard info == 0 else { throw TeleportError(.linearAlgebra, "a \(n) x \(n) matrix is singular") }
+        guard info == 0 else {
+            throw TeleportError(.linearAlgebra, "a \(n) x \(n) matrix is singular")
+        }
         return self
     }
 

@@ -22,7 +22,7 @@ public final class HessianVectorProduct {
         errorTangents = try Buffer(count: elements)
     }
 
-    /// Gradient and H v of the loss of a valid batch, each parameterCount long, and the loss. `gradient` may be v.
+    /// H v of the loss of a valid batch into `result` (parameterCount, other memory than v); returns the loss.
     @discardableResult
     public func product(
         _ batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
@@ -33,9 +33,10 @@ public final class HessianVectorProduct {
         var sum = 0.0
         Model.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
-            sum += workspace.lossAndErrors(
-                model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
-            ).loss
+            sum +=
+                workspace.lossAndErrors(
+                    model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
+                ).loss
             forward(piece, v)
             outputTangent(piece, loss, normalization: normalization)
             backward(piece, v)
@@ -52,7 +53,8 @@ public final class HessianVectorProduct {
         let weights = model.parameters.pointer
         for m in 0..<pass.layerCount {
             let layer = pass.layers[m]
-            let input = m == 0 ? batch.x : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
+            let input =
+                m == 0 ? batch.x : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
             let output = pass.place(of: m, in: tangents.pointer)
             BLAS.multiply(
                 input, stride: layer.inputs, v + layer.weightOffset, .yes, stride: layer.inputs,

@@ -69,7 +69,9 @@ struct Pass {
 
     /// Where layer `layer` keeps its rows.
     @inline(__always)
-    func place(of layer: Int, in storage: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+    func place(of layer: Int, in storage: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<
+        Float
+    > {
         var columns = 0
         for m in 0..<layer { columns &+= layers[m].outputs }
         return storage + columns * capacity
