@@ -98,6 +98,7 @@ final class LinearMoves: DirectedGroup {
     private var products: [Int: Matrix] = [:]
     private var fit = LinearAction.Fit()
     private var lastFit = LinearAction.Fit()
+    private var lastElements: [Int: Matrix] = [:]
 
     init(_ group: LinearGroup) {
         self.group = group
@@ -111,18 +112,16 @@ final class LinearMoves: DirectedGroup {
         return t
     }
 
-    /// Halves a step that leaves the activation's range at most 30 times.
     func move(_ model: Model, along t: LinearGroup.Algebra, by length: Double) throws -> Bool {
         lastFit = LinearAction.Fit()
-        return try group.move(model, along: t, by: length, fit: &lastFit)
+        lastElements = [:]
+        return try group.move(
+            model, along: t, by: length, fit: &lastFit, elements: &lastElements)
     }
 
     func accept(_ t: LinearGroup.Algebra, _ length: Double) throws {
         fit.include(lastFit)
-        for (m, direction) in t {
-            let scaled = try direction.copy()
-            scaled.scale(by: length)
-            let g = try scaled.exponential()
+        for (m, g) in lastElements {
             products[m] = try products[m].map { try Matrix.product(g, .no, $0) } ?? g
         }
     }

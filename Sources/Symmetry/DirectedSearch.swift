@@ -36,9 +36,10 @@ struct DirectedSearch<Moves: DirectedGroup> {
             for _ in 0...Self.mostBacktracks {
                 isMoved = try attempt(from: here, to: trial, direction, sign * radius) {
                     check.measureAfter()
-                    let after = try objective.value(trial)
-                    return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
-                        && sign * (after - value) > 0
+                    guard check.isFinite, check.keepsLoss(tolerance: options.lossTolerance) else {
+                        return false
+                    }
+                    return sign * (try objective.value(trial) - value) > 0
                 }
                 if isMoved { break }
                 radius /= 2

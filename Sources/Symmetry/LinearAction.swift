@@ -35,16 +35,13 @@ enum LinearAction {
     }
 
     /// Moves layer m of `model` by g. z: n x k and the pseudo-inverse of the layer's input h: n x inputs belong to
-    /// the present weights. False, and nothing moved, when g f(z) leaves the activation's range.
+    /// the present weights; z becomes that of the moved ones. False, and nothing moved, when g f(z) leaves the
+    /// activation's range.
     static func apply(
-        g: Matrix, inverse: Matrix, toLayer m: Int, of model: Model, z: Matrix, input: Matrix,
+        g: Matrix, inverse: Matrix, toLayer m: Int, of model: Model, z: Matrix,
         pseudoInverse: PseudoInverse, fit: inout Fit
     ) throws -> Bool {
         let activation = model.architecture.activation
-        guard activation.kind != .identity else {
-            try applyExactly(g: g, inverse: inverse, toLayer: m, of: model)
-            return true
-        }
         let wanted = try z.copy()
         activation.apply(wanted)
         let moved = try Matrix.product(wanted, .no, g, .yes)
@@ -56,8 +53,8 @@ enum LinearAction {
                 moved[sample, i] = still[i] ? 0 : moved[sample, i] - z[sample, i]
             }
         }
-        let change = try pseudoInverse.solve(moved)  // inputs x k
-        let reached = try Matrix.product(input, .no, change)
+        let (change, reached) = try pseudoInverse.solve(moved)  // inputs x k, n x k
+        z.add(reached)
         let wantedNorm = moved.squaredNorm
         moved.add(reached, scaledBy: -1)
         fit.include(

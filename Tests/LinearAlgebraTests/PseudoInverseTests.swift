@@ -12,7 +12,7 @@ final class PseudoInverseTests: XCTestCase {
     ) throws {
         let inverse = try PseudoInverse(h)
         XCTAssertEqual(inverse.rank, rank, line: line)
-        let solved = try inverse.solve(try Matrix(identity: h.rows))
+        let solved = try inverse.solve(try Matrix(identity: h.rows)).solution
         let multiplied = try inverse.multiply(try Matrix(identity: h.columns))
         for x in [solved, multiplied] {
             let hx = try h.times(x)
@@ -52,7 +52,7 @@ final class PseudoInverseTests: XCTestCase {
         let inverse = try PseudoInverse(try Matrix(zeros: 3, 4))
         XCTAssertEqual(inverse.rank, 0)
         XCTAssertEqual(inverse.condition, .infinity)
-        XCTAssertEqual(try inverse.solve(try Matrix(identity: 3)).squaredNorm, 0)
+        XCTAssertEqual(try inverse.solve(try Matrix(identity: 3)).solution.squaredNorm, 0)
         XCTAssertEqual(try inverse.multiply(try Matrix(identity: 4)).squaredNorm, 0)
         try checkPenrose(try Matrix(zeros: 3, 4), rank: 0)
     }
@@ -67,7 +67,7 @@ final class PseudoInverseTests: XCTestCase {
                 h[2, 2] = small
                 let inverse = try PseudoInverse(h)
                 XCTAssertEqual(inverse.rank, rank, "\(small)")
-                let x = try inverse.solve(try Matrix(identity: 3))
+                let x = try inverse.solve(try Matrix(identity: 3)).solution
                 XCTAssertEqual(x[2, 2], rank == 3 ? 1 / small : 0, accuracy: 1e-7 / small)
                 XCTAssertEqual(x[1, 1], 2, accuracy: 1e-12)
                 // After Cholesky an estimate in the 1-norm: within the size.
