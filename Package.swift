@@ -15,7 +15,9 @@ let openBLASLink: [LinkerSetting] = [
 
 let strict: [SwiftSetting] = [.unsafeFlags(["-warnings-as-errors"])]
 
-func module(_ name: String, _ dependencies: [Target.Dependency], link: [LinkerSetting] = []) -> Target {
+func module(_ name: String, _ dependencies: [Target.Dependency], link: [LinkerSetting] = [])
+    -> Target
+{
     .target(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: link)
 }
 
@@ -64,19 +66,28 @@ let package = Package(
                     // gold leaves two of Swift's protected symbols among the dynamic ones; lld comes with Swift.
                     "-use-ld=lld",
                     "-Xlinker", "-soname", "-Xlinker", "libteleport.so.0",
-                    "-Xlinker", "--version-script=" + Context.packageDirectory + "/Sources/Teleport/exports.map",
+                    "-Xlinker",
+                    "--version-script=" + Context.packageDirectory
+                        + "/Sources/Teleport/exports.map",
                     "-Xlinker", "-z", "-Xlinker", "nodelete",
                 ])
             ]),
 
         // Golden vectors, samples and a reference network in double: no part of any product.
-        .target(name: "TestSupport", dependencies: ["Networks"], path: "Tests/Support", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["Runtime", "LinearAlgebra", "Networks"],
+            path: "Tests/Support", swiftSettings: strict),
         tests("Runtime", []),
         tests("LinearAlgebra", ["Runtime"]),
-        tests("Networks", ["TestSupport"]),
-        tests("Optimization", ["TestSupport"]),
-        //tests("Symmetry", ["TestSupport"]),
-        //tests("Training", ["TestSupport"]),
+        tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
+        tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
+        tests("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization", "TestSupport"]),
+        tests(
+            "Training",
+            [
+                "Runtime", "LinearAlgebra", "Networks", "Optimization", "Symmetry", "Datasets",
+                "TestSupport",
+            ]),
         tests("Datasets", ["Runtime"]),
     ],
     swiftLanguageModes: [.v6]

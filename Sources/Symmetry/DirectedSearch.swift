@@ -64,6 +64,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
         _ objective: any ObjectiveFunction, rollout: Rollout, optimizer: any Optimizer,
         _ report: inout TeleportReport
     ) throws -> (any Move)? {
+        report.candidates = 1
         let covector = try Buffer<Float>(count: model.parameters.count)
         let value = try objective.derivative(model, into: covector.pointer)
         guard value.isFinite, allFinite(covector.pointer, count: covector.count),
@@ -90,6 +91,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
         }
         let chosen = try Ladder.choose(
             candidates, model, rollout: rollout, optimizer: optimizer, state: options.state, &report)
+        report.candidates = Ladder.factors.count + 1
         guard let chosen else { return nil }
         report.radius = lengths[chosen]
         // Once more, so that the group knows what it did.
@@ -106,7 +108,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
     ) throws -> Bool {
         trial.parameters.pointer.update(
             from: start.parameters.pointer, count: start.parameters.count)
-        guard try moves.move(trial, along: direction, by: length),
+        guard try ifInRange({ try moves.move(trial, along: direction, by: length) }) ?? false,
             allFinite(trial.parameters.pointer, count: trial.parameters.count)
         else { return false }
         return try isGood()

@@ -333,9 +333,9 @@ extension LinearGroup {
         }
     }
 
-    /// The norm over all layers.
+    /// The norm over all layers, summed in their order: a dictionary's own differs from process to process.
     static func norm(_ t: Algebra) -> Double {
-        t.values.reduce(0) { $0 + $1.squaredNorm }.squareRoot()
+        t.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value.squaredNorm }.squareRoot()
     }
 
     /// T_m with independent normal entries, of the given joint norm.

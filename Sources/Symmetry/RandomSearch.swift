@@ -28,7 +28,7 @@ struct RandomSearch {
         var kept: [Drawn] = []
         for _ in 0..<options.candidates {
             trial.parameters.pointer.update(from: start.pointer, count: start.count)
-            guard var drawn = try draw(trial, &generator),
+            guard var drawn = try ifInRange({ try draw(trial, &generator) }),
                 allFinite(trial.parameters.pointer, count: start.count)
             else {
                 report.refused += 1

@@ -22,7 +22,7 @@ public final class ScalingObjective {
     private let constantInto: Buffer<Double>
     /// Column sums of the squares of the last G.
     private let constantFrom: Buffer<Double>
-    /// Squares of the last bias, which no scaling moves.
+    /// Squares of the last bias and of whatever else no scaling moves.
     private let constant: Double
     private let into: Buffer<Double>
     private let from: Buffer<Double>
@@ -66,8 +66,9 @@ public final class ScalingObjective {
             let row = gradient + last.weightOffset + i * last.inputs
             for j in 0..<last.inputs { constantFrom.pointer[j] += square(row[j]) }
         }
-        constant =
-            last.hasBias ? squaredNorm(gradient + last.biasOffset, count: last.outputs) : 0
+        let bias = last.hasBias ? squaredNorm(gradient + last.biasOffset, count: last.outputs) : 0
+        // Without a hidden layer nothing moves at all.
+        constant = hidden == 0 ? constantFrom.elements.reduce(bias, +) : bias
     }
 
     /// phi(s), and d phi / d s into `gradient` if given. s: hidden units, layer after layer.
@@ -146,7 +147,7 @@ extension ScalingObjective {
         }
         forEachUnit(s, layer: layer) { i in
             guard abs(s[i]) < radius else { return }
-            s[i] = from.pointer[i] > into.pointer[i] ? radius : from.pointer[i] < into.pointer[i] ? -radius : 0
+            s[i] = from.pointer[i] > into.pointer[i] ? radius : from.pointer[i] < into.pointer[i] ? -radius : s[i]
         }
         return steps
     }

@@ -77,6 +77,7 @@ struct ScalingSearch {
             {
                 bestValue = value
                 best.factors.pointer.update(from: candidate.factors.pointer, count: s.count)
+                if layers.count == 1 { report.layer = layers[0] }
             }
         }
         report.candidates = options.candidates + 1

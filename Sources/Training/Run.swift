@@ -27,10 +27,7 @@ final class Run {
     private let drawn: Buffer<Int>?
     private let evaluation: Evaluation?
     private let epochStart: Snapshot
-
-    /// Steps that a loss that is not finite still counts against the last teleport.
-    private var watched = 0
-    private var watchedReport: TeleportReport?
+    private var placeOfStart = (step: 0, loss: (sum: 0.0, samples: 0))
 
     /// `shouldStop` is asked before every step; `notify` says whether to stop after an event.
     init(
@@ -79,10 +76,10 @@ final class Run {
 
     private func epoch() throws -> End {
         shuffle()
+        // Past the end: another data set or batch size than before. At the end: stopped by the last step's event.
+        if trainer.stepInEpoch > stepsPerEpoch { trainer.beginEpoch() }
         epochStart.take(trainer.model, trainer.optimizer)
-        if trainer.stepInEpoch >= stepsPerEpoch { trainer.stepInEpoch = 0 }
-        var lossSum = 0.0
-        var sampleCount = 0
+        placeOfStart = (trainer.stepInEpoch, trainer.epochLoss)
         while trainer.stepInEpoch < stepsPerEpoch {
             if shouldStop() { return .stopped }
             if try teleportIfScheduled() == .stopped { return .stopped }
@@ -95,17 +92,17 @@ final class Run {
                 continue
             }
             trainer.stepInEpoch += 1
-            watched = max(watched - 1, 0)
-            lossSum += loss * Double(count)
-            sampleCount += count
+            trainer.epochLoss.sum += loss * Double(count)
+            trainer.epochLoss.samples += count
             if isStepEvent, notify(event(.step, loss: loss)) { return .stopped }
         }
         if !allFinite(trainer.model.parameters.pointer, count: trainer.model.parameters.count) {
             if try recover() == .stopped { return .stopped }
         }
-        trainer.stepInEpoch = 0
+        let loss = trainer.epochLoss.sum / Double(trainer.epochLoss.samples)
+        trainer.beginEpoch()
         trainer.epoch += 1
-        var event = event(.epoch, loss: lossSum / Double(max(sampleCount, 1)))
+        var event = event(.epoch, loss: loss)
         event.epoch -= 1
         event.stepInEpoch = stepsPerEpoch
         event.validation = validation.flatMap { evaluation?.metrics($0, trainer.loss) }
@@ -152,7 +149,6 @@ extension Run {
             options.teleports(inEpoch: trainer.epoch, beforeStep: trainer.stepInEpoch),
             trainer.lastScheduledTeleport != trainer.stepCount
         else { return .done }
-        trainer.lastScheduledTeleport = trainer.stepCount
         // A generator of its own, so that a schedule does not change the shuffles.
         let index = trainer.epoch * RunOptions.mostTeleportsPerEpoch + trainer.stepInEpoch
         var generator = RandomGenerator(
@@ -160,10 +156,10 @@ extension Run {
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
         generator.permutation(into: drawn.pointer, count: drawn.count)
         let batch = samples.gather(train, drawn.pointer, count: samples.capacity)
-        let report = try trainer.teleport(batch, teleport, keepingFirst: watched > 0)
+        let report = try trainer.teleport(batch, teleport, keepingFirst: trainer.isWatching)
+        trainer.lastScheduledTeleport = trainer.stepCount
         if report.accepted {
-            watched = options.watchSteps
-            watchedReport = report
+            trainer.watch = (report, trainer.stepCount + options.watchSteps)
         }
         return notify(report)
     }
@@ -171,21 +167,21 @@ extension Run {
     /// The loss or the weights stopped being finite: back to before the teleport if one is watched; otherwise the
     /// run fails, and weights that are not finite themselves go back to where the epoch began.
     private func recover() throws -> End {
-        if watched > 0, var report = watchedReport, trainer.goBackBeforeTeleport() {
-            watched = 0
-            watchedReport = nil
+        if trainer.isWatching, var report = trainer.watch?.report, trainer.goBackBeforeTeleport() {
             report.outcome = .undone
             return notify(report)
         }
+        let (step, epoch) = (trainer.stepInEpoch, trainer.epoch)
         var place = "the weights are those of the step before"
         let parameters = trainer.model.parameters
         if !allFinite(parameters.pointer, count: parameters.count) {
             epochStart.restore(trainer.model, trainer.optimizer)
+            (trainer.stepInEpoch, trainer.epochLoss) = placeOfStart
             place = "the weights had left the finite numbers too and are those the epoch began with"
         }
         throw TeleportError(
             .notFinite,
-            "the loss stopped being finite in step \(trainer.stepInEpoch) of epoch \(trainer.epoch) at learning rate \(trainer.learningRate); \(place)"
+            "the loss stopped being finite in step \(step) of epoch \(epoch) at learning rate \(trainer.learningRate); \(place)"
         )
     }
 }

@@ -21,10 +21,17 @@ public final class Trainer {
     public internal(set) var stepCount = 0
     /// Steps of the epoch at hand that an earlier run has taken.
     var stepInEpoch = 0
+    /// Losses of these steps times their samples, and the samples.
+    var epochLoss = (sum: 0.0, samples: 0)
     /// A run is under way: whoever calls now is inside its callback.
     var isRunning = false
     /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
     var lastScheduledTeleport = -1
+
+    /// The last scheduled teleport, and the step from which on a loss that is not finite is no longer laid to it.
+    /// Kept here, so that a run that was stopped and goes on watches as one that was not.
+    var watch: (report: TeleportReport, end: Int)?
+    var isWatching: Bool { watch.map { stepCount < $0.end } ?? false }
 
     /// Where an accepted teleport began, and the memory for the next one.
     private var beforeTeleport: Snapshot?
@@ -70,6 +77,11 @@ public final class Trainer {
         try model.requireIdle()
     }
 
+    func beginEpoch() {
+        stepInEpoch = 0
+        epochLoss = (0, 0)
+    }
+
     /// Room for batches of `count` samples.
     func reserve(_ count: Int) throws {
         try step.workspace.reserve(count)
@@ -89,6 +101,7 @@ public final class Trainer {
         try requireIdle()
         try BLAS.reserve()
         try batch.validate(for: model.architecture, loss: loss)
+        try requireFinite(batch)
         try reserve(batch.count)
         guard let value = try advance(batch) else {
             throw TeleportError(
@@ -97,6 +110,18 @@ public final class Trainer {
             )
         }
         return value
+    }
+
+    /// A bounded activation and a weight of 0 hide an input that is not finite from the loss and the output error,
+    /// not from the gradient; elsewhere it reaches the outputs.
+    private func requireFinite(_ batch: Batch) throws {
+        let isUnbounded = model.architecture.activation.isPositivelyHomogeneous
+        guard batch.weights != nil || !isUnbounded else { return }
+        let count = batch.count * batch.inputWidth
+        guard !allFinite(batch.x, count: count) else { return }
+        for i in 0..<count where !batch.x[i].isFinite {
+            throw TeleportError(.notFinite, "x[\(i)] is \(batch.x[i]); the weights are those of the step before")
+        }
     }
 
     /// One step of the optimizer with a gradient from elsewhere.
@@ -118,7 +143,9 @@ public final class Trainer {
     /// Teleports the model; where it is accepted, `undoTeleport` leads back.
     public func teleport(_ batch: Batch, _ options: TeleportOptions) throws -> TeleportReport {
         try requireIdle()
-        return try teleport(batch, options, keepingFirst: false)
+        let report = try teleport(batch, options, keepingFirst: false)
+        if report.accepted { watch = nil }
+        return report
     }
 
     /// With `keepingFirst` an earlier teleport that may still be undone stays the one that is gone back to.
@@ -152,6 +179,7 @@ public final class Trainer {
         snapshot.restore(model, optimizer)
         spare = snapshot
         beforeTeleport = nil
+        watch = nil
         return true
     }
 }
