@@ -73,7 +73,8 @@ class Curve:
     test_loss: list = dataclasses.field(default_factory=list)
     accuracy: list = dataclasses.field(default_factory=list)  # on the test set
     seconds: list = dataclasses.field(default_factory=list)  # training and teleports alone
-    moves: list = dataclasses.field(default_factory=list)  # (report, loss on the training set after)
+    moves: list = dataclasses.field(default_factory=list)  # reports
+    measured: list = dataclasses.field(default_factory=list)  # what `measure` gave
 
     def add(self, model, sets, seconds):
         on_train, on_test = (model.evaluate(part) for part in sets)
@@ -84,13 +85,13 @@ class Curve:
 
     @property
     def accepted(self):
-        return sum(report.accepted for report, _ in self.moves)
+        return sum(report.accepted for report in self.moves)
 
 
-def train(start, sets, epochs, *, optimizer="sgd", rate=0.01, config=None, measure=False, **run):
+def train(start, sets, epochs, *, optimizer="sgd", rate=0.01, config=None, measure=None, **run):
     """Trains a copy of `start`. The clock stands still while it is evaluated.
 
-    `measure` evaluates the training set after each teleport as well. Equal seeds in `run` give equal
+    `measure(event, model)` may measure more after epochs and teleports. Equal seeds in `run` give equal
     mini-batches with and without teleports.
     """
     trainer = teleport.Trainer(start.clone(), optimizer=optimizer, learning_rate=rate)
@@ -106,8 +107,10 @@ def train(start, sets, epochs, *, optimizer="sgd", rate=0.01, config=None, measu
         if event.kind == "epoch":
             curve.add(model, sets, spent)
         else:
-            after = model.evaluate(sets[0]).loss if measure else math.nan
-            curve.moves.append((event.teleport, after))
+            curve.moves.append(event.teleport)
+        more = measure(event, model) if measure else None
+        if more is not None:
+            curve.measured.append(more)
         since = time.perf_counter()
 
     try:

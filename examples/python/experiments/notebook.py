@@ -14,7 +14,7 @@ import numpy as np
 import common
 import teleport
 
-RATE, RATES, EPOCH = 1e-3, (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 2e-1), 5
+RATE, RATES, EPOCH = 1e-3, (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 2e-1, 4e-1), 5
 CANDIDATES = dict(
     group="linear",
     search="random",
@@ -44,7 +44,9 @@ def run(sets, options, config, samples, rate):
             options.epochs,
             rate=rate,
             config=config,
-            measure=True,
+            measure=lambda event, model: (
+                model.evaluate(sets[0]).loss if event.kind == "teleport" else None
+            ),
             batch_size=32,
             seed=seed,
             teleport_epochs=[EPOCH],
@@ -57,7 +59,7 @@ def run(sets, options, config, samples, rate):
 def print_moves(label, curves):
     rows = []
     for seed, curve in enumerate(curves):
-        for report, after in curve.moves:
+        for report, after in zip(curve.moves, curve.measured):
             moved_to = report.loss_after / report.loss_before - 1
             rows.append(
                 [
