@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "python"))
 import teleport  # noqa: E402
 
 COLOURS = ["tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown"]
+COLOURS += ["tab:pink", "tab:gray"]
 
 
 def parse(document, data=False, seeds=3, epochs=None, **choices):

@@ -2,11 +2,12 @@
 
     python examples/python/experiments/sharpness_curvature.py --data FOLDER [--quick] [--out DIR]
 
-784-16-10-10, LeakyReLU 0.1, SGD with mini-batches of 20; one teleport of the scaling group at half the
-epochs. Sharpness (mean loss over random perturbations of the weights) goes up or down by ascent, curvature
-(of the group's curves through the weights) up or down by random search; the gradient norm stands beside
-them. The loss stays, so what differs afterwards is what the new place does to training and to the
-validation loss (on test/, which takes no part in training).
+784-16-10-10, LeakyReLU 0.1, SGD with mini-batches of 20; one teleport at half the epochs. Sharpness (mean
+loss over random perturbations of the weights) goes up or down by ascent over the scaling group, curvature
+(of a group's curves through the weights) by random search, over the scaling group on 1,000 samples and over
+the linear group on the first layer on 200; the gradient norm stands beside them. The loss on the teleport's
+samples stays, so what differs afterwards is what the new place does to training and to the validation loss
+(on test/, which takes no part in training).
 """
 
 import dataclasses
@@ -17,43 +18,50 @@ import common
 import teleport
 
 RATE, RATES = 1e-2, (3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
-ASCENT = teleport.TeleportConfig(search="ascent", radius=0.2, steps=10)
+ASCENT = teleport.TeleportConfig(search="ascent", radius=0.2, steps=10, perturbations=16)
 RANDOM = teleport.TeleportConfig(search="random", radius=0.5, candidates=1000)
-ARMS = {
-    "plain": None,
-    "gradient norm up": dataclasses.replace(ASCENT, radius=0.5, steps=50),
-    "sharpness up": dataclasses.replace(ASCENT, objective="sharpness_maximize"),
-    "sharpness down": dataclasses.replace(ASCENT, objective="sharpness_minimize"),
-    "curvature up": dataclasses.replace(RANDOM, objective="curvature_maximize"),
-    "curvature down": dataclasses.replace(RANDOM, objective="curvature_minimize"),
+LINEAR = teleport.TeleportConfig(group="linear", search="random", layer=0, candidates=100)
+
+
+def aim(config, objective):
+    return dataclasses.replace(config, objective=objective)
+
+
+ARMS = {  # and the samples of the teleport
+    "none": (None, 1000),
+    "gradient norm up": (teleport.TeleportConfig(search="ascent", radius=0.5), 1000),
+    "sharpness up": (aim(ASCENT, "sharpness_maximize"), 1000),
+    "sharpness down": (aim(ASCENT, "sharpness_minimize"), 1000),
+    "curvature up, scaling": (aim(RANDOM, "curvature_maximize"), 1000),
+    "curvature down, scaling": (aim(RANDOM, "curvature_minimize"), 1000),
+    "curvature up, linear": (aim(LINEAR, "curvature_maximize"), 200),
+    "curvature down, linear": (aim(LINEAR, "curvature_minimize"), 200),
 }
 
 
 class Place:
-    """Sharpness, curvature and gradient norm of a model, from the reports of searches on copies."""
+    """Gradient norm and sharpness of a model on 1,000 samples; the perturbations are not the search's."""
+
+    PROBE = teleport.TeleportConfig(
+        search="random",
+        candidates=1,
+        radius=1e-3,
+        objective="sharpness_minimize",
+        perturbations=32,
+        seed=1,
+    )
 
     def __init__(self, train):
-        self.x, self.labels = train.get(0, 1000), train.labels(0, 1000)
+        count = min(len(train), 1000)
+        self.x, self.labels = train.get(0, count), train.labels(0, count)
 
     def __call__(self, model):
         gradient, _ = model.gradient(self.x, self.labels)
-        found = [float(np.linalg.norm(gradient.astype(float)))]
-        for name in ("sharpness", "curvature"):
-            probe = teleport.TeleportConfig(
-                search="random",
-                candidates=1,
-                radius=1e-3,
-                objective=f"{name}_minimize",
-                curves=64,
-                perturbations=16,
-                seed=1,
-            )
-            report = model.clone().teleport(self.x, self.labels, probe)
-            found.append(report.objective_before)
-        return found
+        report = model.clone().teleport(self.x, self.labels, self.PROBE)
+        return float(np.linalg.norm(gradient.astype(float))), report.objective_before
 
 
-def run(sets, options, place, config, rate):
+def run(sets, options, place, config, samples, rate):
     half = options.epochs // 2
     widths = [sets[0].width, 16, 10, sets[0].class_count]
 
@@ -74,6 +82,7 @@ def run(sets, options, place, config, rate):
             batch_size=20,
             seed=seed,
             teleport_epochs=[half],
+            teleport_samples=samples,
         )
         for seed in range(options.seeds)
     ]
@@ -94,11 +103,11 @@ def main():
     place, half = Place(sets[0]), options.epochs // 2
     chart, axes = common.figure(3)
     rows, best_rows = [], []
-    for index, (label, config) in enumerate(ARMS.items()):
+    for index, (label, (config, samples)) in enumerate(ARMS.items()):
         rates = (RATE,) if options.quick else RATES
         if options.quick and config is not None:
-            config = dataclasses.replace(config, candidates=100)
-        tried = {rate: run(sets, options, place, config, rate) for rate in rates}
+            config = dataclasses.replace(config, candidates=20, perturbations=4)
+        tried = {rate: run(sets, options, place, config, samples, rate) for rate in rates}
         final = {rate: [curve.test_loss[-1] for curve in curves] for rate, curves in tried.items()}
         curves, best = tried[RATE], common.best_rate(final)
         places = np.array([curve.measured[0] for curve in curves])
@@ -107,7 +116,9 @@ def main():
         # Seed by seed to where the plain run is then: the teleport's own share, not the seeds' spread.
         shares = (places / plain).T
         accepted = f"{sum(curve.accepted for curve in curves)}/{options.seeds}" if config else ""
-        rows.append([label, accepted, *map(common.spread, shares), *ends(curves)])
+        aims = [r.objective_after / r.objective_before for c in curves for r in c.moves if r.accepted]
+        own = common.spread(aims) if aims else ""
+        rows.append([label, accepted, own, *map(common.spread, shares), *ends(curves)])
         best_rows.append([label, f"{best:g}{common.at_edge(best, rates)}", *ends(tried[best])])
         colour = common.COLOURS[index]
         epochs = [range(options.epochs + 1)] * len(curves)
@@ -120,9 +131,9 @@ def main():
     after = f"after {options.epochs}"
     losses = [f"training loss {after}", f"validation loss {after}", "least", "accuracy"]
     common.print_table(
-        f"SGD at {RATE:g}; gradient norm, sharpness and curvature right after the teleport at epoch "
-        f"{half}, as shares of those before it",
-        ["teleport", "accepted", "gradient norm", "sharpness", "curvature", *losses],
+        f"SGD at {RATE:g}, teleport at epoch {half}; its objective, the gradient norm and the sharpness "
+        "right after it, as shares of those before",
+        ["teleport", "accepted", "its objective", "gradient norm", "sharpness", *losses],
         rows,
     )
     common.print_table(
