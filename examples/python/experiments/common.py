@@ -187,9 +187,9 @@ def draw(axis, xs, ys, label, colour):
     """The mean over seeds and, around it, the range."""
     xs, ys = np.asarray(xs, float), np.asarray(ys, float)
     ys = np.where(np.isfinite(ys), ys, np.nan)
-    middle = ys.mean(axis=0)
-    axis.plot(xs.mean(axis=0), middle, label=label, color=colour)
-    axis.fill_between(xs.mean(axis=0), ys.min(axis=0), ys.max(axis=0), color=colour, alpha=0.15)
+    x = np.median(xs, axis=0)
+    axis.plot(x, ys.mean(axis=0), label=label, color=colour)
+    axis.fill_between(x, ys.min(axis=0), ys.max(axis=0), color=colour, alpha=0.15)
 
 
 def draw_curves(axes, curves, label, colour):
