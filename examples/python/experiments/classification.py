@@ -1,12 +1,13 @@
 """Image classification with five optimizers, with and without teleports, as in arXiv 2205.10637.
 
-    python examples/python/experiments/classification.py --data FOLDER [--quick] [--out DIR] [--epochs 10]
+    python examples/python/experiments/classification.py --data FOLDER [--quick] [--epochs 10]
 
-784-16-10-10, no biases, LeakyReLU 0.1, weights uniform in +-1/sqrt(inputs), mini-batches of 20; SGD,
-momentum, AdaGrad, RMSProp and Adam at the rates of the paper. Teleports before the first 8 mini-batches of
-epoch 0, on 200 samples each: the scaling group with the library's default config, and the linear group on
-the first layer (the one with more inputs than samples), by lookahead and by ascent on the gradient norm as
-in the paper. Every arm is shown at its own best rate as well; the clock includes the teleports.
+784-16-10-10, no biases, LeakyReLU 0.1, weights uniform in +-1/sqrt(inputs), mini-batches of 20;
+SGD, momentum, AdaGrad, RMSProp and Adam at the rates of the paper. Teleports before the first 8
+mini-batches of epoch 0, on 200 samples each: the scaling group with the library's default config,
+and the linear group on the first layer (the one with more inputs than samples), by lookahead and by
+ascent on the gradient norm as in the paper. Every arm is shown at its own best rate as well; the
+clock includes the teleports.
 """
 
 import common

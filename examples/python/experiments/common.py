@@ -92,8 +92,8 @@ class Curve:
 def train(start, sets, epochs, *, optimizer="sgd", rate=0.01, config=None, measure=None, **run):
     """Trains a copy of `start`. The clock stands still while it is evaluated.
 
-    `measure(event, model)` may measure more after epochs and teleports. Equal seeds in `run` give equal
-    mini-batches with and without teleports.
+    `measure(event, model)` may measure more after epochs and teleports. Equal seeds in `run` give
+    equal mini-batches with and without teleports.
     """
     trainer = teleport.Trainer(start.clone(), optimizer=optimizer, learning_rate=rate)
     curve, model = Curve(), trainer.model

@@ -1,12 +1,13 @@
-"""The run of the notebook baubels/gradient_teleportation on Fashion-MNIST, with and without its teleport.
+"""The run of the notebook baubels/gradient_teleportation, with and without its teleport.
 
     python examples/python/experiments/notebook.py --data FOLDER [--quick] [--out DIR] [--epochs 15]
 
-784-64-64-10 with biases, LeakyReLU 0.01, Glorot's initialization, SGD at 1e-3 with mini-batches of 32, one
-teleport before epoch 5: by the scaling group (the library's default config), and by the notebook's own
-candidates of the linear group, 1,000 diagonally dominant matrices each on a random layer, scored on 32
-samples. The notebook looks at its batch alone; the library's guard also looks at samples held out, which
-these candidates often fail, so both are shown. Every arm is shown at its own best rate as well.
+Fashion-MNIST, 784-64-64-10 with biases, LeakyReLU 0.01, Glorot's initialization, SGD at 1e-3 with
+mini-batches of 32, one teleport before epoch 5: by the scaling group (the library's default config), and by the
+notebook's own candidates of the linear group, 1,000 diagonally dominant matrices each on a random
+layer, scored on 32 samples. The notebook looks at its batch alone; the library's guard also looks
+at samples held out, which these candidates often fail, so both are shown. Every arm is shown at its
+own best rate as well.
 """
 
 import numpy as np
@@ -126,7 +127,14 @@ def main():
         print_moves(label, curves)
     common.print_table(
         f"Each at its own best rate of {', '.join(f'{rate:g}' for rate in rates)}",
-        ["run", "rate", f"training loss after {options.epochs}", "test accuracy", "best", "accepted"],
+        [
+            "run",
+            "rate",
+            f"training loss after {options.epochs}",
+            "test accuracy",
+            "best",
+            "accepted",
+        ],
         best_rows,
     )
     print("* at an end of the grid.\n")

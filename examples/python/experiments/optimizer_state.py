@@ -2,10 +2,10 @@
 
     python examples/python/experiments/optimizer_state.py --data FOLDER [--quick] [--out DIR]
 
-784-64-64-10 with biases, LeakyReLU 0.01, mini-batches of 32; one teleport of the scaling group at half the
-epochs, for momentum, AdaGrad, RMSProp and Adam at several rates. The policies are compared after the very
-same move (ascent on the gradient norm, |s| at most 0.5), and as the library's default search would have it,
-which looks ahead with the policy's own averages and may stay.
+784-64-64-10 with biases, LeakyReLU 0.01, mini-batches of 32; one teleport of the scaling group at
+half the epochs, for momentum, AdaGrad, RMSProp and Adam at several rates. The policies are compared
+after the very same move (ascent on the gradient norm, |s| at most 0.5), and as the library's
+default search would have it, which looks ahead with the policy's own averages and may stay.
 """
 
 import dataclasses
@@ -68,19 +68,21 @@ def main():
                 for policy in POLICIES:
                     ratios[policy].append(np.log(means[policy] / means["keep"]))
                 cells = [common.spread(ends[name]) for name in arms]
-                next_losses = [f"{np.mean([c.loss[half + 1] for c in arms[p]]):.3g}" for p in POLICIES]
+                next_losses = [
+                    f"{np.mean([c.loss[half + 1] for c in arms[p]]):.3g}" for p in POLICIES
+                ]
                 rows.append([optimizer, f"{rate:g}", *cells, winner, " / ".join(next_losses)])
                 if rate == rates[len(rates) // 2]:
                     for index, (name, curves) in enumerate(arms.items()):
                         epochs = [range(options.epochs + 1)] * len(curves)
                         losses = [curve.loss for curve in curves]
-                        common.draw(
-                            axes[line, column], epochs, losses, name, common.COLOURS[index]
-                        )
+                        common.draw(axes[line, column], epochs, losses, name, common.COLOURS[index])
                     axes[line, column].set(
                         title=f"{optimizer} {rate:g}, {search}", xlabel="epoch", yscale="log"
                     )
-        rows.append(["least mean", "", "", *(f"{wins[policy]} times" for policy in POLICIES), "", ""])
+        rows.append(
+            ["least mean", "", "", *(f"{wins[policy]} times" for policy in POLICIES), "", ""]
+        )
         geometric = [f"{np.exp(np.mean(ratios[policy])):.3f}" for policy in POLICIES]
         rows.append(["geometric mean, to keep", "", "", *geometric, "", ""])
         header = ["optimizer", "rate", "plain", *POLICIES, "least", "one epoch after the teleport"]

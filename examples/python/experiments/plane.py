@@ -3,8 +3,9 @@
     python examples/python/experiments/plane.py [--quick] [--out DIR] [--seeds 100]
 
 Gradient descent with and without teleports along the level set: SO(2) turns (u, v), theta ascends
-|grad|^2 from a random angle. On Rosenbrock theta's ascent is chaotic, hence many seeds. A figure for each
-function shows trajectories over level sets, the value, the gradient's norm, and one against the other.
+|grad|^2 from a random angle. On Rosenbrock theta's ascent is chaotic, hence many seeds. A figure
+for each function shows trajectories over level sets, the value, the gradient's norm, and one
+against the other.
 """
 
 import dataclasses

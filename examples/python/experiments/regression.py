@@ -2,12 +2,12 @@
 
     python examples/python/experiments/regression.py [--quick] [--out DIR]
 
-X 5x4, W 6x5, 7x6, 8x7, Y 8x4, LeakyReLU 0.1, half the squared error, no biases, everything uniform in
-[0, 1); 300 epochs of one step on all samples; gradient descent at 1e-4 and AdaGrad at 1e-1. The five starts
-stand in regression_starts.json. One teleport before epoch 5, with the library's default config but for one
-thing that four samples force: there are none to hold out, so the held-out guard is off
-(held_out_tolerance = -1). The scaling group needs no such guard; for the linear group beside it, the four
-samples are all there is to keep.
+X 5x4, W 6x5, 7x6, 8x7, Y 8x4, LeakyReLU 0.1, half the squared error, no biases, everything uniform
+in [0, 1); 300 epochs of one step on all samples; gradient descent at 1e-4 and AdaGrad at 1e-1. The
+five starts stand in regression_starts.json. One teleport before epoch 5, with the library's default
+config but for one thing that four samples force: there are none to hold out, so the held-out guard
+is off (held_out_tolerance = -1). The scaling group needs no such guard; for the linear group beside
+it, the four samples are all there is to keep.
 """
 
 import json
@@ -113,14 +113,25 @@ def main():
         axes[row, 1].set(xlabel="seconds, teleport included", ylabel="loss", yscale="log")
         axes[row, 0].legend()
     common.print_table(
-        f"Loss after {EPOCHS} epochs, mean and deviation over the starts; the held-out guard is off",
+        f"Loss after {EPOCHS} epochs, mean ± deviation over the starts; the held-out guard is off",
         ["optimizer", "run", "rate", "", "final loss", "to plain", "accepted", "ms"],
         rows,
     )
-    print("To plain: the mean over that of the plain run of the same kind. * at an end of the grid.\n")
+    print(
+        "To plain: the mean over that of the plain run of the same kind. * at an end of the grid.\n"
+    )
     common.print_table(
         "The teleports at the published rates",
-        ["optimizer", "group", "start", "outcome", "radius", "loss", "its change", "gradient norm, squared: times"],
+        [
+            "optimizer",
+            "group",
+            "start",
+            "outcome",
+            "radius",
+            "loss",
+            "its change",
+            "gradient norm, squared: times",
+        ],
         moves,
     )
     common.save(chart, options, "regression.png")

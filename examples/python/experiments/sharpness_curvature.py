@@ -1,13 +1,13 @@
-"""Teleports to sharper, flatter, more and less curved points, then training, as in arXiv 2305.13404.
+"""Teleports to sharper, flatter, more and less curved points, then training (arXiv 2305.13404).
 
     python examples/python/experiments/sharpness_curvature.py --data FOLDER [--quick] [--out DIR]
 
-784-16-10-10, LeakyReLU 0.1, SGD with mini-batches of 20; one teleport at half the epochs. Sharpness (mean
-loss over random perturbations of the weights) goes up or down by ascent over the scaling group, curvature
-(of a group's curves through the weights) by random search, over the scaling group on 1,000 samples and over
-the linear group on the first layer on 200; the gradient norm stands beside them. The loss on the teleport's
-samples stays, so what differs afterwards is what the new place does to training and to the validation loss
-(on test/, which takes no part in training).
+784-16-10-10, LeakyReLU 0.1, SGD with mini-batches of 20; one teleport at half the epochs. Sharpness
+(mean loss over random perturbations of the weights) goes up or down by ascent over the scaling
+group, curvature (of a group's curves through the weights) by random search, over the scaling group
+on 1,000 samples and over the linear group on the first layer on 200; the gradient norm stands
+beside them. The loss on the teleport's samples stays, so what differs afterwards is what the new
+place does to training and to the validation loss (on test/, which takes no part in training).
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ ARMS = {  # and the samples of the teleport
 
 
 class Place:
-    """Gradient norm and sharpness of a model on 1,000 samples; the perturbations are not the search's."""
+    """Gradient norm and sharpness on 1,000 samples; the perturbations are not the search's."""
 
     PROBE = teleport.TeleportConfig(
         search="random",
@@ -113,10 +113,13 @@ def main():
         places = np.array([curve.measured[0] for curve in curves])
         if config is None:
             plain = places
-        # Seed by seed to where the plain run is then: the teleport's own share, not the seeds' spread.
+        # Seed by seed to where the plain run is then: the teleport's own share, not the seeds'
+        # spread.
         shares = (places / plain).T
         accepted = f"{sum(curve.accepted for curve in curves)}/{options.seeds}" if config else ""
-        aims = [r.objective_after / r.objective_before for c in curves for r in c.moves if r.accepted]
+        aims = [
+            r.objective_after / r.objective_before for c in curves for r in c.moves if r.accepted
+        ]
         own = common.spread(aims) if aims else ""
         rows.append([label, accepted, own, *map(common.spread, shares), *ends(curves)])
         best_rows.append([label, f"{best:g}{common.at_edge(best, rates)}", *ends(tried[best])])
@@ -131,8 +134,8 @@ def main():
     after = f"after {options.epochs}"
     losses = [f"training loss {after}", f"validation loss {after}", "least", "accuracy"]
     common.print_table(
-        f"SGD at {RATE:g}, teleport at epoch {half}; its objective, the gradient norm and the sharpness "
-        "right after it, as shares of those before",
+        f"SGD at {RATE:g}, teleport at epoch {half}; its objective, the gradient norm and the "
+        "sharpness right after it, as shares of those before",
         ["teleport", "accepted", "its objective", "gradient norm", "sharpness", *losses],
         rows,
     )
