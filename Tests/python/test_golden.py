@@ -12,7 +12,8 @@ SCALING = load("scaling.json")["cases"]
 LINEAR = load("gl_action.json")
 ASCENT = load("ascent_gradient.json")["cases"]
 
-# Weights, inputs and sums are rounded to float32 (6e-8) a few dozen times; observed errors are under 1e-6.
+# Weights, inputs and sums are rounded to float32 (6e-8) a few dozen times; observed errors are
+# under 1e-6.
 TOLERANCE = 1e-5
 
 
@@ -100,8 +101,8 @@ def test_apply_linear(case):
     model = model_of(case)
     before = model.predict(x)
     model.apply_linear(case["hidden_layer"], case["g"], x)
-    # Computed in double from weights, inputs and g that are rounded to float32: errors are under 2e-7, but 5e-6
-    # for tanh, whose inverse near 1 magnifies the rounding of g.
+    # Computed in double from weights, inputs and g that are rounded to float32: errors are under
+    # 2e-7, but 5e-6 for tanh, whose inverse near 1 magnifies the rounding of g.
     assert reference.relative(model.get_parameters(), expected_after(case)) < TOLERANCE
     # The outputs on these samples stay, up to float32 sums over the moved weights.
     assert np.abs(model.predict(x) - before).max() / np.ptp(before) < TOLERANCE
@@ -123,15 +124,15 @@ def test_linear_gradient_norm(case):
     phi, gradient = model_of(case).linear_gradient_norm(x, y, loss=case["loss"])
     assert phi == pytest.approx(case["phi"], rel=2 * TOLERANCE)
     assert len(gradient) == len(case["dphi_dT"])
-    # A float32 Hessian-vector product through h^+ in double; d phi / d T is a difference of two terms that are
-    # larger than it, so a few digits more are lost than in the product itself.
+    # A float32 Hessian-vector product through h^+ in double; d phi / d T is a difference of two
+    # terms that are larger than it, so a few digits more are lost than in the product itself.
     for got, expected in zip(gradient, case["dphi_dT"]):
         assert reference.relative(got, expected) < 1e-4
 
 
 @pytest.mark.parametrize("case", ASCENT, ids=name)
 def test_linear_gradient_norm_is_the_slope_along_the_action(case):
-    """phi of the net moved by exp(t T), all in the float64 reference, against the library's d phi / d T."""
+    """phi of the net moved by exp(t T) in the float64 reference, against d phi / d T."""
     x, y = batch_of(case)
     _, gradient = model_of(case).linear_gradient_norm(x, y, loss=case["loss"])
     options = dict(activation=case["activation"], slope=case["negative_slope"] or 0.0)

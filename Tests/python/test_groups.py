@@ -1,4 +1,4 @@
-"""Moves that depend on data: the linear group, null-space and level-set moves, and what is refused."""
+"""Moves that depend on data: linear group, null space, level set; and what is refused."""
 
 import dataclasses
 
@@ -43,8 +43,8 @@ def ascent_direction(model, x, y, activation):
 
 
 def test_a_linear_move_keeps_the_loss_where_samples_are_few():
-    """100 nets: |T| = 0.3, samples at most half of the layer's inputs. Few inputs to a deep layer are the
-    ill-conditioned ones; 95 must keep their batch to 1e-5."""
+    """100 nets: |T| = 0.3, samples at most half of the layer's inputs. Few inputs to a deep layer
+    are the ill-conditioned ones; 95 must keep their batch to 1e-5."""
     kept, unseen_changes = 0, []
     for seed in range(100):
         rng = np.random.default_rng(seed)
@@ -188,7 +188,8 @@ def test_null_space_move_is_the_projected_derivative(rng, activation):
     report = model.teleport(x, labels, config)
     assert report.accepted and report.steps == 1
     move = model.get_parameters() - start
-    # The Hessian-vector product is float32, and so are the weights: steps of 1 % of them keep 5 digits.
+    # The Hessian-vector product is float32, and so are the weights: steps of 1 % of them keep 5
+    # digits.
     assert cosine(move, reference.flat(expected)) > 1 - 1e-6
     assert np.linalg.norm(move) == pytest.approx(report.radius * np.linalg.norm(start), rel=1e-4)
     # No sample of the batch sees it.
@@ -222,7 +223,8 @@ def test_level_set_move_is_orthogonal_to_the_gradient_and_keeps_the_loss(rng, ac
     report = model.teleport(x, labels, config)
     assert report.accepted and report.steps == 1
     move = model.get_parameters() - start
-    # A step of 1e-3 of the weights: the correction back is of second order, float32 keeps 4 digits of it.
+    # A step of 1e-3 of the weights: the correction back is of second order, float32 keeps 4 digits
+    # of it.
     assert cosine(move, expected) > 1 - 1e-4
     assert model.loss(x, labels) == pytest.approx(loss, rel=1e-5)
     assert report.gradient_norm2_after > report.gradient_norm2_before

@@ -34,7 +34,9 @@ def test_sharpness_is_the_mean_loss_over_perturbations(problem, rng, norms):
             v = rng.normal(size=start.size)
             moved = reference.unflat(start + norm * v / np.linalg.norm(v), layers)
             losses.append(
-                reference.loss_and_error(reference.outputs(moved, x, slope=0.2), y, "cross_entropy")[0]
+                reference.loss_and_error(
+                    reference.outputs(moved, x, slope=0.2), y, "cross_entropy"
+                )[0]
             )
     got = objective(
         model, x, y, objective="sharpness_minimize", perturbations=10000, perturbation_norms=norms
@@ -61,9 +63,11 @@ def moved_logarithms(before, after):
 
 
 def test_sharpness_derivative_agrees_with_differences(problem):
-    """One step of ascent moves along the derivative, which differences of the objective give as well."""
+    """One step of ascent moves along the derivative, which differences give as well."""
     _, x, y = problem
-    model = teleport.Model([6, 5, 4, 3], activation="identity", initialization="torch_linear", seed=8)
+    model = teleport.Model(
+        [6, 5, 4, 3], activation="identity", initialization="torch_linear", seed=8
+    )
     given = dict(objective="sharpness_maximize", perturbation_norms=[0.5], perturbations=8)
     step, slope = 0.02, []
     for layer, width in enumerate((5, 4)):
@@ -82,7 +86,8 @@ def test_sharpness_derivative_agrees_with_differences(problem):
     report = model.teleport(x, y, config)
     assert report.accepted and report.objective_after > report.objective_before
     s = moved_logarithms(before, reference.layers_of(model))
-    # Central differences of a smooth function whose forward passes are in float32: step^2 and 1e-7 / step.
+    # Central differences of a smooth function whose forward passes are in float32: step^2 and 1e-7
+    # / step.
     assert np.allclose(s / np.abs(s).max(), slope, atol=2e-3)
 
 
@@ -138,15 +143,17 @@ def linear_curve(rng, layers, x, activation):
 )
 def test_curvature_is_the_mean_over_the_groups_curves(rng, group, activation):
     model = teleport.Model(
-        [6, 5, 4, 3], activation=activation, negative_slope=0.2, initialization="torch_linear", seed=8
+        [6, 5, 4, 3],
+        activation=activation,
+        negative_slope=0.2,
+        initialization="torch_linear",
+        seed=8,
     )
     x = rng.normal(size=(3, 6)).astype(np.float32)
     layers = reference.layers_of(model)
     make = scaling_curve if group == "scaling" else linear_curve
     # Curves have no kink at 0 but LeakyReLU's may have one close by: hence small steps.
-    values = [
-        curvature(*derivatives(make(rng, layers, x, activation), 1e-4)) for _ in range(1500)
-    ]
+    values = [curvature(*derivatives(make(rng, layers, x, activation), 1e-4)) for _ in range(1500)]
     got = objective(
         model, x, rng.integers(0, 3, 3), group=group, objective="curvature_maximize", curves=10000
     )

@@ -1,4 +1,4 @@
-"""Optimizers against PyTorch's steps, and their state across a teleport against a float64 reference."""
+"""Optimizers against PyTorch's steps; their state across a teleport against a reference."""
 
 import numpy as np
 import pytest
@@ -136,7 +136,9 @@ def test_state_across_a_teleport(blobs, kind, policy):
     def both_step(layers):
         trainer.step(x, labels)
         _, gradient = reference.loss_and_gradient(layers, x, labels)
-        return reference.unflat(state.step(reference.flat(layers), reference.flat(gradient)), layers)
+        return reference.unflat(
+            state.step(reference.flat(layers), reference.flat(gradient)), layers
+        )
 
     for _ in range(5):
         layers = both_step(layers)
@@ -153,7 +155,8 @@ def test_state_across_a_teleport(blobs, kind, policy):
     if policy == "reset":
         state = Reference(kind, model.parameter_count)
     if policy == "transform":
-        # How G_m[i,j] moves: exp(s_in[j] - s_out[i]); biases exp(-s_out[i]). Scaling ones by -s gives it.
+        # How G_m[i,j] moves: exp(s_in[j] - s_out[i]); biases exp(-s_out[i]). Scaling ones by -s
+        # gives it.
         ones = [(np.ones_like(w), np.ones_like(b)) for w, b in layers]
         factors = reference.flat(reference.scaled(ones, [-part for part in s]))
         state.first = state.first * factors

@@ -1,4 +1,4 @@
-"""Test functions of the plane: golden runs, teleports that keep the value, functions of the host."""
+"""Test functions of the plane: golden runs, teleports, functions of the host."""
 
 import numpy as np
 import pytest
@@ -28,9 +28,7 @@ def close(got, expected, tolerance):
     return np.allclose(got, expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize(
-    "name, moved", [("rosenbrock", False), ("booth", False), ("booth", True)]
-)
+@pytest.mark.parametrize("name, moved", [("rosenbrock", False), ("booth", False), ("booth", True)])
 def test_golden_descent(name, moved):
     run = RUNS[name, moved]
     points, values = plane.descend(BUILT_IN[name](), run["start"], config_of(run))
@@ -60,8 +58,8 @@ def test_golden_teleport_of_booth():
 
 @pytest.mark.parametrize("steps, tolerance", [(1, 1e-12), (2, 1e-9), (3, 1e-6)])
 def test_first_angles_of_rosenbrocks_ascent(steps, tolerance):
-    # The slope at the start is 138 a rad and its own slope larger: an ulp grows by two to three digits a step,
-    # which is why the later angles do not compare.
+    # The slope at the start is 138 a rad and its own slope larger: an ulp grows by two to three
+    # digits a step, which is why the later angles do not compare.
     run = RUNS["rosenbrock", True]
     start = plane.descend(plane.rosenbrock(), run["start"], config_of(RUNS["rosenbrock", False]))
     config = PlaneConfig(theta_steps=steps, theta_learning_rate=run["theta_learning_rate"])
@@ -71,7 +69,7 @@ def test_first_angles_of_rosenbrocks_ascent(steps, tolerance):
 
 
 def test_rosenbrock_over_a_hundred_seeds():
-    """Chaotic, so compared as a distribution: each teleport keeps the value, and the median end is as known."""
+    """Chaotic, so compared as a distribution; but each teleport keeps the value."""
     run = RUNS["rosenbrock", True]
     function, ends = plane.rosenbrock(), []
     places = [teleport["epoch"] for teleport in run["teleports"]]
@@ -81,8 +79,9 @@ def test_rosenbrock_over_a_hundred_seeds():
         moved = 0
         for step in places:
             before = points[step - 1] - 1e-3 * function.gradient(points[step - 1])
-            # Near the minimum, u = 10 (x^2 - y) is a difference of numbers of size 1, known to 1e-15: the
-            # value u^2 + v^2 is then known to 2e-15 sqrt(value). Relative 1e-12 above that floor.
+            # Near the minimum, u = 10 (x^2 - y) is a difference of numbers of size 1, known to
+            # 1e-15: the value u^2 + v^2 is then known to 2e-15 sqrt(value). Relative 1e-12 above
+            # that floor.
             value = function.value(before)
             assert abs(values[step] - value) <= 1e-12 * value + 4e-15 * np.sqrt(value)
             moved += not np.array_equal(points[step], before)
@@ -139,7 +138,9 @@ def test_built_ins_agree_with_the_same_functions_in_python():
         )
 
     for point in ((-1, -1), (0.3, 2.0)):
-        assert rosenbrock().value(point) == pytest.approx(plane.rosenbrock().value(point), rel=1e-14)
+        assert rosenbrock().value(point) == pytest.approx(
+            plane.rosenbrock().value(point), rel=1e-14
+        )
         assert np.allclose(
             rosenbrock().gradient(point), plane.rosenbrock().gradient(point), rtol=1e-13
         )

@@ -327,7 +327,7 @@ class Model(Handle):
         weights: Optional[npt.ArrayLike] = None,
         out: Optional[FloatArray] = None,
     ) -> FloatArray:
-        """The Hessian of the loss times v, both in the order of `get_parameters`; `out` may not be `v`."""
+        """The Hessian of the loss times v, in the order of `get_parameters`; `out` may not be `v`."""
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
         vector = float_array(v, "v")
@@ -407,13 +407,12 @@ class Model(Handle):
             )
         )
 
-    def apply_linear(
-        self, layer: int, g: npt.ArrayLike, x: Optional[npt.ArrayLike] = None
-    ) -> None:
-        """Acts with g (k x k, invertible) on the k units of hidden layer `layer`, through the inputs x.
+    def apply_linear(self, layer: int, g: npt.ArrayLike, x: Optional[npt.ArrayLike] = None) -> None:
+        """Acts with g (k x k, invertible) on the units of hidden layer `layer` through inputs x.
 
-        Outputs on x stay where x has no more samples than the layer has inputs, and elsewhere nearly; nothing
-        is checked. Identity activations need no x: outputs then stay for every input.
+        Outputs on x stay where x has no more samples than the layer has inputs, and elsewhere
+        nearly; nothing is checked. Identity activations need no x: outputs then stay for every
+        input.
         """
         element = float_array(g, "g")
         batch, kept = (None, None) if x is None else inputs(x)
@@ -432,9 +431,9 @@ class Model(Handle):
         loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
     ) -> Tuple[float, List[DoubleArray]]:
-        """phi, the squared gradient norm, and d phi / d T of every hidden layer at T = 0, k x k each.
+        """phi, the squared gradient norm, and d phi / d T of every hidden layer at T = 0.
 
-        T is in the Lie algebra of the linear group: `apply_linear` with g = exp(T).
+        T (k x k) is in the Lie algebra of the linear group: `apply_linear` with g = exp(T).
         """
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
