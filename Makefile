@@ -3,11 +3,13 @@
 #   make              build/lib/libteleport.so and build/include/teleport.h
 #   make demo         trains on a folder of PNG digits, with and without a teleport
 #   make test         every test; the last line is "N passed, N failed"
+#   make bench        every benchmark beside its peers, in .venv-bench; QUICK=1 without them; DATA=folder of MNIST PNGs;
+#                     ONLY=steps,decode; the tables land in build/bench (see bench/README.md)
 #   make install      PREFIX=/usr/local DESTDIR=
 #   make uninstall
 #   make format       rewrites the Swift sources in the project's format
 #   make lint         checks format and warnings
-#   make clean        removes build/ and .build*/; `make distclean` also removes .venv/
+#   make clean        removes build/ and .build*/; `make distclean` also removes .venv/ and .venv-bench/
 #
 # Missing system packages are installed with apt where that is allowed; otherwise make stops with the command to run.
 #
@@ -26,7 +28,7 @@ CFLAGS ?= -O2
 
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
-.PHONY: lib demo test test-programs install uninstall clean distclean format lint
+.PHONY: lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -134,6 +136,41 @@ test-programs: lib $(C_TESTS) $(BLAS_TESTS) $(EXAMPLES)
 test: build/stamps/system-test .venv/stamp $(ARCHIVE)
 	@$(PYTHON) Tests/run
 
+# ---- benchmarks --------------------------------------------------------------------------------------------------
+
+BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls folder teleports libpng-loop malloc_count.so)
+BENCH_C := $(CC) -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) -Ibuild/include
+BENCH_LINK := -Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../lib' -lpthread -ldl -lm
+
+build/bench/%: bench/%.c bench/bench.h build/include/teleport.h $(LIBRARY)
+	@mkdir -p $(@D)
+	@$(BENCH_C) $< -o $@ $(BENCH_LINK)
+
+# The bare products run on the same archive that the library contains.
+build/bench/steps: bench/steps.c bench/bench.h build/include/teleport.h $(LIBRARY) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(BENCH_C) $< -o $@ $(ARCHIVE) $(BENCH_LINK)
+
+build/bench/libpng-loop: bench/libpng-loop.c
+	@mkdir -p $(@D)
+	@$(CC) -Wall -Wextra -Werror $(CFLAGS) $< -o $@ -lpng
+
+build/bench/malloc_count.so: bench/malloc_count.c
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -Wall -Wextra -Werror $(CFLAGS) -shared -fPIC $< -o $@
+
+.venv-bench/stamp: bench/requirements.txt bench/environment.py
+	@$(PYTHON) bench/environment.py .venv-bench
+	@touch $@
+
+bench-programs: lib $(BENCH_PROGRAMS)
+
+BENCH_ENVIRONMENT := $(if $(QUICK),,.venv-bench/stamp)
+
+bench: bench-programs $(BENCH_ENVIRONMENT)
+	@$(PYTHON) bench/run.py $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)") $(if $(ONLY),--only $(ONLY)) \
+		$(if $(wildcard .venv-bench/bin/python),--python .venv-bench/bin/python) --flags "swift build -c release; $(CC) $(CFLAGS)"
+
 # ---- install -----------------------------------------------------------------------------------------------------
 
 PC_DIR = $(DESTDIR)$(LIBDIR)/pkgconfig
@@ -184,4 +221,4 @@ clean:
 	@rm -rf build .build .build-*
 
 distclean: clean
-	@rm -rf .venv
+	@rm -rf .venv .venv-bench
