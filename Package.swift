@@ -40,12 +40,13 @@ let package = Package(
             linkerSettings: [.linkedLibrary("png16")]),
 
         module("Runtime", ["CShims"]),
+        module("Files", ["Runtime", "CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
         module("Networks", ["LinearAlgebra"]),
         module("Optimization", ["Networks"]),
         module("Symmetry", ["Optimization"]),
-        module("Datasets", ["Runtime", "CPNG", "CZlib", "CShims"]),
-        module("Training", ["Symmetry", "Datasets"]),
+        module("Datasets", ["Files", "CPNG", "CZlib", "CShims"]),
+        module("Training", ["Symmetry", "Datasets", "Files"]),
         module("TeleportABI", ["CTeleport", "Training"]),
         .target(
             name: "Teleport", dependencies: ["TeleportABI"], exclude: ["exports.map"],
@@ -61,6 +62,7 @@ let package = Package(
             ]),
 
         tests("Runtime", []),
+        tests("Files", ["Runtime"]),
         tests("Datasets", ["Runtime"]),
     ],
     swiftLanguageModes: [.v6]
