@@ -44,19 +44,23 @@ let package = Package(
         // A module names every module below it: SwiftPM compiles it again only when one that it names has changed,
         // and an allocation inlined from two modules down would keep the old size.
         module("Runtime", ["CShims"]),
+        module("Files", ["Runtime", "CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
         module("Networks", ["CShims", "Runtime", "LinearAlgebra"]),
         module("Optimization", ["CShims", "Runtime", "LinearAlgebra", "Networks"]),
         module("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization"]),
-        module("Datasets", ["Runtime", "CPNG", "CZlib", "CShims"]),
+        module("Datasets", ["Runtime", "Files", "CPNG", "CZlib", "CShims"]),
         module(
             "Training",
-            ["Runtime", "LinearAlgebra", "Networks", "Optimization", "Symmetry", "Datasets"]),
+            [
+                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
+                "Datasets",
+            ]),
         module(
             "TeleportABI",
             [
-                "CTeleport", "CShims", "Runtime", "LinearAlgebra", "Networks", "Optimization",
-                "Symmetry", "Datasets", "Training",
+                "CTeleport", "CShims", "Runtime", "Files", "LinearAlgebra", "Networks",
+                "Optimization", "Symmetry", "Datasets", "Training",
             ]),
         .target(
             name: "Teleport", dependencies: ["TeleportABI"], exclude: ["exports.map"],
@@ -78,6 +82,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["Runtime", "LinearAlgebra", "Networks"],
             path: "Tests/Support", swiftSettings: strict),
         tests("Runtime", []),
+        tests("Files", ["Runtime"]),
         tests("LinearAlgebra", ["Runtime"]),
         tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
@@ -85,10 +90,10 @@ let package = Package(
         tests(
             "Training",
             [
-                "Runtime", "LinearAlgebra", "Networks", "Optimization", "Symmetry", "Datasets",
-                "TestSupport",
+                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
+                "Datasets", "TestSupport",
             ]),
-        tests("Datasets", ["Runtime"]),
+        tests("Datasets", ["Runtime", "Files"]),
     ],
     swiftLanguageModes: [.v6]
 )

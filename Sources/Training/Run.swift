@@ -28,6 +28,7 @@ final class Run {
     private let evaluation: Evaluation?
     private let epochStart: Snapshot
     private var placeOfStart = (step: 0, loss: (sum: 0.0, samples: 0))
+    private var checkpoints: CheckpointSchedule?
 
     /// `shouldStop` is asked before every step; `notify` says whether to stop after an event.
     init(
@@ -61,15 +62,24 @@ final class Run {
         let teleports = options.teleport != nil
         teleportSamples =
             teleports
-            ? try SampleBuffer(for: train, capacity: min(options.teleportSamples, train.count)) : nil
+            ? try SampleBuffer(for: train, capacity: min(options.teleportSamples, train.count))
+            : nil
         drawn = teleports ? try Buffer(count: train.count) : nil
         evaluation = try validation.map { try Evaluation(trainer.model, on: $0) }
         epochStart = try Snapshot(trainer.model, trainer.optimizer)
+        checkpoints = options.checkpoints.map { CheckpointSchedule($0, trainer) }
     }
 
     func run() throws -> End {
+        let end = try epochs()
+        try checkpoints?.writeLast()
+        return end
+    }
+
+    private func epochs() throws -> End {
         for _ in 0..<options.epochs {
             if try epoch() == .stopped { return .stopped }
+            try checkpoints?.endEpoch()
         }
         return .done
     }
@@ -95,10 +105,12 @@ final class Run {
             trainer.epochLoss.sum += loss * Double(count)
             trainer.epochLoss.samples += count
             if isStepEvent, notify(event(.step, loss: loss)) { return .stopped }
+            if let checkpoints, checkpoints.isDue {
+                if try recoverWeights() == .stopped { return .stopped }
+                try checkpoints.write()
+            }
         }
-        if !allFinite(trainer.model.parameters.pointer, count: trainer.model.parameters.count) {
-            if try recover() == .stopped { return .stopped }
-        }
+        if try recoverWeights() == .stopped { return .stopped }
         let loss = trainer.epochLoss.sum / Double(trainer.epochLoss.samples)
         trainer.beginEpoch()
         trainer.epoch += 1
@@ -156,18 +168,25 @@ extension Run {
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
         generator.permutation(into: drawn.pointer, count: drawn.count)
         let batch = samples.gather(train, drawn.pointer, count: samples.capacity)
-        let report = try trainer.teleport(batch, teleport, keepingFirst: trainer.isWatching)
+        let report = try trainer.teleport(batch, teleport, keepingFirst: trainer.watch != nil)
         trainer.lastScheduledTeleport = trainer.stepCount
         if report.accepted {
-            trainer.watch = (report, trainer.stepCount + options.watchSteps)
+            trainer.watch = Trainer.Watch(
+                end: trainer.stepCount + options.watchSteps, report: report)
         }
         return notify(report)
+    }
+
+    /// Goes on if the weights are finite, or are so again without the watched teleport.
+    private func recoverWeights() throws -> End {
+        let parameters = trainer.model.parameters
+        return allFinite(parameters.pointer, count: parameters.count) ? .done : try recover()
     }
 
     /// The loss or the weights stopped being finite: back to before the teleport if one is watched; otherwise the
     /// run fails, and weights that are not finite themselves go back to where the epoch began.
     private func recover() throws -> End {
-        if trainer.isWatching, var report = trainer.watch?.report, trainer.goBackBeforeTeleport() {
+        if var report = trainer.watch?.report, trainer.goBackBeforeTeleport() {
             report.outcome = .undone
             return notify(report)
         }

@@ -10,10 +10,11 @@ public final class Trainer {
     public let loss: Loss
     let optimizer: any Optimizer
     private let step: TrainingStep
-    private let clipNorm: Double
+    public let options: OptimizerOptions
     /// The rate that the schedule starts from.
-    private var baseRate: Double
-    private var schedule = LearningRateSchedule()
+    public internal(set) var baseRate: Double
+    /// Of a checkpoint, it may be a host's whose callback is still to be set again.
+    var schedule = LearningRateSchedule()
 
     /// Epochs completed.
     public internal(set) var epoch = 0
@@ -28,23 +29,31 @@ public final class Trainer {
     /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
     var lastScheduledTeleport = -1
 
-    /// The last scheduled teleport, and the step from which on a loss that is not finite is no longer laid to it.
-    /// Kept here, so that a run that was stopped and goes on watches as one that was not.
-    var watch: (report: TeleportReport, end: Int)?
-    var isWatching: Bool { watch.map { stepCount < $0.end } ?? false }
+    /// The last teleport of a run's schedule, for as long as a loss that is not finite undoes it.
+    struct Watch {
+        /// The first step that does not count against it.
+        var end: Int
+        var report: TeleportReport
+    }
+    private var lastWatch: Watch?
+    var watch: Watch? {
+        get { lastWatch.flatMap { stepCount < $0.end ? $0 : nil } }
+        set { lastWatch = newValue }
+    }
 
     /// Where an accepted teleport began, and the memory for the next one.
-    private var beforeTeleport: Snapshot?
+    var beforeTeleport: Snapshot?
     private var spare: Snapshot?
 
     public init(_ model: Model, loss: Loss, options: OptimizerOptions) throws {
         self.model = model
         self.loss = loss
         optimizer = try options.makeOptimizer(parameterCount: model.parameters.count)
-        clipNorm = options.clipNorm
+        self.options = options
         baseRate = options.learningRate
         step = try TrainingStep(
-            model: model, loss: loss, optimizer: optimizer, clipNorm: options.clipNorm, batchSize: 1)
+            model: model, loss: loss, optimizer: optimizer, clipNorm: options.clipNorm, batchSize: 1
+        )
     }
 
     /// The rate of the next step; a schedule of the host is asked for it.
@@ -64,6 +73,12 @@ public final class Trainer {
 
     /// Gives the optimizer the rate of the next step.
     private func updateRate() throws {
+        guard schedule.kind != .callback || schedule.callback != nil else {
+            throw TeleportError(
+                .badState,
+                "the schedule of this checkpoint was a callback; set it again with tp_trainer_set_schedule"
+            )
+        }
         let rate = learningRate
         try OptimizerOptions.validate(learningRate: rate)
         optimizer.learningRate = rate
@@ -130,7 +145,8 @@ public final class Trainer {
         guard count == model.parameters.count else {
             throw TeleportError(
                 .shapeMismatch,
-                "the gradient has \(count) elements but the model has \(model.parameters.count) parameters")
+                "the gradient has \(count) elements but the model has \(model.parameters.count) parameters"
+            )
         }
         for i in 0..<count where !gradient[i].isFinite {
             throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
@@ -154,7 +170,7 @@ public final class Trainer {
     ) throws -> TeleportReport {
         try updateRate()
         let teleport = try Teleport(
-            model, batch, loss, options, optimizer: optimizer, clipNorm: clipNorm)
+            model, batch, loss, options, optimizer: optimizer, clipNorm: self.options.clipNorm)
         let snapshot = try spare ?? Snapshot(model, optimizer)
         spare = snapshot
         snapshot.take(model, optimizer)
