@@ -39,9 +39,11 @@ final class KernelTests: XCTestCase {
             let delta = try Rows(rows * width, &generator)
             let labels = (0..<rows).map { _ in Int32(generator.nextIndex(below: width)) }
             for weights in [nil, (0..<rows).map { Float($0) }] {
-                let loss = weights.map {
-                    shim_cross_entropy(z.pointer, rows, width, labels, $0, 0.25, delta.pointer)
-                } ?? shim_cross_entropy(z.pointer, rows, width, labels, nil, 0.25, delta.pointer)
+                let loss =
+                    weights.map {
+                        shim_cross_entropy(z.pointer, rows, width, labels, $0, 0.25, delta.pointer)
+                    }
+                    ?? shim_cross_entropy(z.pointer, rows, width, labels, nil, 0.25, delta.pointer)
                 var expected = 0.0
                 for row in 0..<rows {
                     let weight = Double(weights?[row] ?? 1)
@@ -99,7 +101,8 @@ final class KernelTests: XCTestCase {
                 let own = values[row * width..<(row + 1) * width].map { exp($0) }
                 for j in 0..<width {
                     XCTAssertEqual(
-                        Double(x.pointer[row * width + j]), own[j] / own.reduce(0, +), accuracy: 1e-7)
+                        Double(x.pointer[row * width + j]), own[j] / own.reduce(0, +),
+                        accuracy: 1e-7)
                 }
             }
             XCTAssertTrue(x.guardsStand && sums.guardsStand)

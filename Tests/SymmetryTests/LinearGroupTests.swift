@@ -168,6 +168,51 @@ final class LinearGroupTests: XCTestCase {
         }
     }
 
+    /// What a group keeps of a layer must not outlive the weights that it was computed from: after any change of weights
+    /// it moves as one that has seen no others, to the bit.
+    func testAGroupThatHasSeenOtherWeightsMovesAsAFreshOne() throws {
+        for kind in [ActivationKind.leakyReLU, .tanh, .identity] {
+            let samples = try Samples.random(5, width: 14, outputs: 3, seed: 4)
+            let start = try Model.random([14, 9, 8, 7, 3], kind, seed: 3)
+            for i in 0..<start.parameters.count { start.parameters.pointer[i] *= 0.3 }
+            let architecture = start.architecture
+            let layers = [0, 1, 2]
+            let covector = try Samples.random(1, width: start.parameters.count, outputs: 1, seed: 5)
+                .x
+            let seasoned = try LinearGroup(architecture, samples.batch, layers: layers)
+            var generator = RandomGenerator(seed: 6)
+            // In turn: nothing, one weight or bias of each layer, all weights, and the first ones again.
+            let places = [0, 1, 2].flatMap { m in
+                let layer = architecture.layers.pointer[m]
+                return [layer.weightOffset + 3, layer.biasOffset + 1]
+            }
+            for change in 0..<places.count + 4 {
+                let model = try Model(copying: start)
+                if (1...places.count).contains(change) {
+                    model.parameters.pointer[places[change - 1]] += 0.1
+                } else if change == places.count + 1 {
+                    for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 0.9 }
+                }
+                let fresh = try LinearGroup(architecture, samples.batch, layers: layers)
+                let slope = try fresh.derivative(at: model, covector.pointer)
+                let again = try seasoned.derivative(at: model, covector.pointer)
+                for m in layers {
+                    XCTAssertEqual(
+                        slope[m].map { Array($0.storage.elements) },
+                        again[m].map { Array($0.storage.elements) }, "\(kind) \(change)")
+                }
+                let t = try LinearGroup.randomAlgebra(
+                    architecture, layers: layers, norm: 0.1, &generator)
+                let copy = try Model(copying: model)
+                var fit = LinearAction.Fit()
+                let another = try LinearGroup(architecture, samples.batch, layers: layers)
+                XCTAssertTrue(try another.move(model, along: t, by: 1, fit: &fit))
+                XCTAssertTrue(try seasoned.move(copy, along: t, by: 1, fit: &fit))
+                XCTAssertEqual(copy.bits, model.bits, "\(kind) \(change)")
+            }
+        }
+    }
+
     func testElementsThatCannotActLeaveTheModelAlone() throws {
         let samples = try Samples.random(4, width: 9, outputs: 3, seed: 4)
         let identity = (0..<25).map { $0 % 6 == 0 ? 1.0 : 0 }

@@ -43,3 +43,13 @@ func outputChange(_ before: [Float], _ after: [Float]) -> Double {
     let range = Double((before.max() ?? 0) - (before.min() ?? 0))
     return zip(before, after).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) } / range
 }
+
+extension LinearGroup {
+    /// A move whose elements nobody asks for.
+    func move(
+        _ model: Model, along t: Algebra, by length: Double, fit: inout LinearAction.Fit
+    ) throws -> Bool {
+        var elements: [Int: Matrix] = [:]
+        return try move(model, along: t, by: length, fit: &fit, elements: &elements)
+    }
+}
