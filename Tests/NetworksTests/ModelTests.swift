@@ -121,7 +121,7 @@ final class ModelTests: XCTestCase {
         XCTAssertNotNil(
             failure { try metadata.set("v", to: String(repeating: "v", count: (1 << 20) + 1)) })
         for i in 0..<1_022 { try metadata.set("key \(i)", to: "") }
-        XCTAssertEqual(metadata.values.count, 1_024)
+        XCTAssertEqual(metadata.entries.count, 1_024)
         XCTAssertNotNil(failure { try metadata.set("one more", to: "") })
         XCTAssertNil(failure { try metadata.set("key 3", to: "another value") })
         XCTAssertNil(failure { try metadata.set("key 3", to: nil) })
@@ -170,5 +170,22 @@ final class ModelTests: XCTestCase {
         XCTAssertEqual(failure { try workspace.reserve(.max) }?.status, .outOfMemory)
         try workspace.reserve(100)
         XCTAssertEqual(workspace.capacity, 100)
+    }
+}
+
+/// Strings for keys and values.
+extension Metadata {
+    fileprivate mutating func set(_ key: String, to value: String?) throws {
+        let key = Array(key.utf8)
+        try key.withUnsafeBufferPointer { key in
+            guard let value else { return try set(key, to: nil) }
+            try Array(value.utf8).withUnsafeBufferPointer { try set(key, to: $0) }
+        }
+    }
+
+    fileprivate subscript(key: String) -> String? {
+        Array(key.utf8).withUnsafeBufferPointer { value(of: $0) }.map {
+            String(decoding: $0.elements, as: UTF8.self)
+        }
     }
 }
