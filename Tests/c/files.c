@@ -159,7 +159,7 @@ static void check_places(void) {
 
 typedef struct {
     double epoch_loss[64];
-    int epochs, steps, stop_after_step;
+    int epochs, steps, stop_after_step, teleports, stop_after_teleport;
     tp_trainer *trainer;
     const char *save_at_stop;
 } record;
@@ -170,7 +170,8 @@ static int32_t note(const tp_event *event, void *user_data) {
         r->epoch_loss[event->epoch] = event->loss;
         r->epochs++;
     }
-    if (event->kind != TP_EVENT_STEP || ++r->steps != r->stop_after_step) return 0;
+    if (event->kind == TP_EVENT_EPOCH) return 0;
+    if (event->kind == TP_EVENT_STEP ? ++r->steps != r->stop_after_step : ++r->teleports != r->stop_after_teleport) return 0;
     if (r->save_at_stop) CHECK_EQUAL(tp_trainer_save(r->trainer, r->save_at_stop), TP_OK);
     return 1;
 }
@@ -230,27 +231,31 @@ static void check_continuation(int32_t optimizer, int32_t schedule) {
     record told = {0};
     CHECK_EQUAL(tp_trainer_run(whole, dataset, NULL, &run, note, &told), TP_OK);
     CHECK_EQUAL(told.epochs, 4);
-    for (int stop = 1; stop <= 23; stop++) {
+    /* After each step, then after each of the four teleports, before the step that follows it. */
+    for (int stop = 1; stop <= 23 + 4; stop++) {
         tp_trainer *first = new_trainer(optimizer, schedule), *second = NULL;
         record parts = {0};
-        parts.stop_after_step = stop;
+        if (stop <= 23) parts.stop_after_step = stop;
+        if (stop > 23) parts.stop_after_teleport = stop - 23;
         parts.trainer = first;
         parts.save_at_stop = PATH("checkpoint");
         run.epochs = 4;
         CHECK_EQUAL(tp_trainer_run(first, dataset, NULL, &run, note, &parts), TP_STOPPED);
         CHECK_EQUAL(tp_trainer_load(&second, PATH("checkpoint")), TP_OK);
         CHECK(same_weights(first, second));
-        CHECK_EQUAL(tp_trainer_step_count(second), stop);
+        CHECK_EQUAL(tp_trainer_step_count(second), tp_trainer_step_count(first));
+        if (stop <= 23) CHECK_EQUAL(tp_trainer_step_count(second), stop);
         CHECK(tp_trainer_learning_rate(first) == tp_trainer_learning_rate(second));
         tp_trainer_free(first);
         run.epochs = 4 - parts.epochs;
-        parts.stop_after_step = -1;
+        parts.stop_after_step = parts.stop_after_teleport = -1;
         CHECK_EQUAL(tp_trainer_run(second, dataset, NULL, &run, note, &parts), TP_OK);
         CHECK(same_weights(whole, second));
         CHECK_EQUAL(tp_trainer_step_count(second), 24);
         CHECK_EQUAL(tp_trainer_epoch(second), 4);
         CHECK(!memcmp(told.epoch_loss, parts.epoch_loss, sizeof told.epoch_loss));
         CHECK_EQUAL(parts.epochs, 4);
+        CHECK_EQUAL(parts.teleports, told.teleports);
         /* The teleport before epoch 2 can still be undone, in both alike. */
         CHECK_EQUAL(tp_trainer_undo_teleport(second), tp_trainer_undo_teleport(whole));
         CHECK(same_weights(whole, second));
@@ -262,6 +267,47 @@ static void check_continuation(int32_t optimizer, int32_t schedule) {
         MUST(tp_trainer_run(whole, dataset, NULL, &run, note, &told));
     }
     tp_trainer_free(whole);
+    tp_dataset_free(dataset);
+}
+
+static int32_t count_undone(const tp_event *event, void *user_data) {
+    if (event->kind != TP_EVENT_TELEPORT) return 0;
+    CHECK_EQUAL(event->teleport->outcome, TP_TELEPORT_UNDONE);
+    *(tp_teleport_report *)user_data = *event->teleport;
+    return 0;
+}
+
+/* A loss that stops being finite soon after a teleport undoes it, in the trainer that goes on as in the first. */
+static void check_watched_teleport(void) {
+    tp_dataset *dataset = fixture_dataset();
+    tp_trainer *trainers[2] = {new_trainer(TP_OPTIMIZER_ADAM, TP_SCHEDULE_CONSTANT), NULL};
+    tp_teleport_report reports[2];
+    tp_teleport_config teleport;
+    tp_run_config run;
+    record parts = {0};
+    MUST(tp_teleport_config_init(&teleport, sizeof teleport));
+    teleport.search = TP_SEARCH_RANDOM;
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.batch_size = 16;
+    run.epochs = 2;
+    run.progress_interval = 1;
+    run.teleport = &teleport;
+    run.watch_steps = 4;
+    parts.stop_after_step = 2;
+    parts.trainer = trainers[0];
+    parts.save_at_stop = PATH("watched");
+    CHECK_EQUAL(tp_trainer_run(trainers[0], dataset, NULL, &run, note, &parts), TP_STOPPED);
+    CHECK_EQUAL(parts.teleports, 1);
+    MUST(tp_trainer_load(&trainers[1], PATH("watched")));
+    for (int i = 0; i < 2; i++) {
+        memset(&reports[i], 0, sizeof reports[i]);
+        MUST(tp_trainer_set_learning_rate(trainers[i], 1e30));
+        CHECK_EQUAL(tp_trainer_run(trainers[i], dataset, NULL, &run, count_undone, &reports[i]), TP_ERROR_NOT_FINITE);
+        CHECK(reports[i].struct_size > 0);
+    }
+    CHECK(!memcmp(&reports[0], &reports[1], sizeof reports[0]));
+    CHECK(same_weights(trainers[0], trainers[1]));
+    for (int i = 0; i < 2; i++) tp_trainer_free(trainers[i]);
     tp_dataset_free(dataset);
 }
 
@@ -393,6 +439,7 @@ int main(void) {
     for (int32_t optimizer = TP_OPTIMIZER_SGD; optimizer <= TP_OPTIMIZER_ADAMW; optimizer++) {
         check_continuation(optimizer, optimizer % 3);
     }
+    check_watched_teleport();
     check_callback_schedule();
     check_config();
     check_stop_at_the_last_step();

@@ -14,7 +14,7 @@
 #include "check.h"
 #include "fixture.h"
 
-enum { width = 128, hidden = 384, samples = 64, batch_size = 16, kept = 3 };
+enum { width = 128, hidden = 512, samples = 64, batch_size = 2, kept = 3 };
 
 static char folder[] = "/tmp/tp-kill-XXXXXX";
 static char path[64], temporary[80], older[kept][80];
