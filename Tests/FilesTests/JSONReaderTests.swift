@@ -106,6 +106,6 @@ final class JSONReaderTests: XCTestCase {
             reason(String(repeating: "[", count: deep) + String(repeating: "]", count: deep)))
         XCTAssertEqual(
             reason(String(repeating: "[", count: 1_000_000))?.suffix(26),
-            " values are nested too deep")
+            "values are nested too deep")
     }
 }
