@@ -16,7 +16,7 @@ import teleport
 METHODS = {  # the paper's rate, and those to try
     "sgd": (1e-2, (1e-2, 3e-2, 1e-1, 2e-1, 4e-1)),
     "momentum": (1e-3, (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)),
-    "adagrad": (1e-2, (3e-3, 1e-2, 3e-2, 1e-1)),
+    "adagrad": (1e-2, (1e-2, 3e-2, 1e-1, 3e-1)),
     "rmsprop": (1e-4, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)),
     "adam": (1e-4, (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)),
 }
