@@ -13,10 +13,12 @@ extension Matrix {
     public func exponentials() throws -> (forward: Matrix, backward: Matrix) {
         let norm = oneNorm
         guard norm.isFinite, norm < 1e3 else {
-            throw TeleportError(.notFinite, "the exponential of a matrix of norm \(norm) is out of range")
+            throw TeleportError(
+                .notFinite, "the exponential of a matrix of norm \(norm) is out of range")
         }
         guard norm > 0 else { return (try Matrix(identity: rows), try Matrix(identity: rows)) }
-        let approximant = PadeApproximant.all.first { norm <= $0.largestNorm } ?? PadeApproximant.last
+        let approximant =
+            PadeApproximant.all.first { norm <= $0.largestNorm } ?? PadeApproximant.last
         let squarings = max(0, Int(ceil(log2(norm / approximant.largestNorm))))
         let a = try copy()
         a.scale(by: exp2(Double(-squarings)))
@@ -52,7 +54,9 @@ extension Matrix {
         var info: Int32 = 0
         let pivots = try Buffer<Int32>(count: rows)
         dgesv_(&n, &columns, a.pointer, &n, pivots.pointer, pointer, &n, &info)
-        guard info == 0 else { throw TeleportError(.linearAlgebra, "a \(n) x \(n) matrix is singular") }
+        guard info == 0 else {
+            throw TeleportError(.linearAlgebra, "a \(n) x \(n) matrix is singular")
+        }
         return self
     }
 

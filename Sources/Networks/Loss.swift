@@ -31,7 +31,8 @@ extension Loss {
         var sum = 0.0
         for row in 0..<batch.count {
             let factor = (batch.weights.map { Double($0[row]) } ?? 1) * normalization
-            sum += factor
+            sum +=
+                factor
                 * squaredError(
                     outputs + row * width, target: targets + row * width, width: width,
                     factor: Float(2 * factor), delta: delta.map { $0 + row * width })

@@ -46,9 +46,10 @@ extension Model {
         var sum = 0.0
         Self.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
-            sum += workspace.lossAndErrors(
-                parameters.pointer, batch: piece, loss: loss, normalization: normalization
-            ).loss
+            sum +=
+                workspace.lossAndErrors(
+                    parameters.pointer, batch: piece, loss: loss, normalization: normalization
+                ).loss
             workspace.accumulateGradient(
                 of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)
         }
@@ -89,7 +90,8 @@ extension Model {
 /// Index of the largest value, the first of equals; NaN counts as smallest.
 public func largestIndex(_ values: UnsafePointer<Float>, _ count: Int) -> Int {
     var best = 0
-    for i in 1..<max(count, 1) where values[i] > values[best] || (values[best].isNaN && !values[i].isNaN) {
+    for i in 1..<max(count, 1)
+    where values[i] > values[best] || (values[best].isNaN && !values[i].isNaN) {
         best = i
     }
     return best

@@ -55,7 +55,9 @@ final class ScalingMoves: DirectedGroup {
                     sum += Double(covector[place]) * Double(weights[place])
                 }
                 if layer.hasBias {
-                    sum += Double(covector[layer.biasOffset + i]) * Double(weights[layer.biasOffset + i])
+                    sum +=
+                        Double(covector[layer.biasOffset + i])
+                        * Double(weights[layer.biasOffset + i])
                 }
                 for k in 0..<next.outputs {
                     let place = next.weightOffset + k * next.inputs + i
@@ -84,7 +86,9 @@ final class ScalingMoves: DirectedGroup {
 
     func accept(_ direction: Buffer<Double>, _ length: Double) throws {
         let element = try element(direction, length)
-        for i in 0..<element.factors.count { total.factors.pointer[i] *= element.factors.pointer[i] }
+        for i in 0..<element.factors.count {
+            total.factors.pointer[i] *= element.factors.pointer[i]
+        }
     }
 
     func describe(_ report: inout TeleportReport) throws {
@@ -104,7 +108,8 @@ final class LinearMoves: DirectedGroup {
         self.group = group
     }
 
-    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> LinearGroup.Algebra? {
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> LinearGroup.Algebra?
+    {
         let t = try group.derivative(at: model, covector)
         let norm = LinearGroup.norm(t)
         guard norm > 0, norm.isFinite else { return nil }

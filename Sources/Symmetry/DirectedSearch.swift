@@ -90,7 +90,8 @@ struct DirectedSearch<Moves: DirectedGroup> {
             lengths.append(length)
         }
         let chosen = try Ladder.choose(
-            candidates, model, rollout: rollout, optimizer: optimizer, state: options.state, &report)
+            candidates, model, rollout: rollout, optimizer: optimizer, state: options.state, &report
+        )
         report.candidates = Ladder.factors.count + 1
         guard let chosen else { return nil }
         report.radius = lengths[chosen]
@@ -125,7 +126,8 @@ enum Ladder {
         _ candidates: [any Move], _ model: Model, rollout: Rollout, optimizer: any Optimizer,
         state: StatePolicy, _ report: inout TeleportReport
     ) throws -> Int? {
-        let outcome = try rollout.run(model, optimizer: optimizer, candidates: candidates.count + 1) {
+        let outcome = try rollout.run(model, optimizer: optimizer, candidates: candidates.count + 1)
+        {
             candidate, copy, optimizer in
             guard candidates[candidate - 1].apply(to: copy) else { return false }
             try state.apply(candidates[candidate - 1], to: optimizer.state)

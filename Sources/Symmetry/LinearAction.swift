@@ -46,7 +46,9 @@ enum LinearAction {
         activation.apply(wanted)
         let moved = try Matrix.product(wanted, .no, g, .yes)
         // f^-1(f(z)) is not z where f is flat, so a unit that g leaves alone is left alone here too.
-        let still = (0..<g.rows).map { i in (0..<g.columns).allSatisfy { g[i, $0] == ($0 == i ? 1 : 0) } }
+        let still = (0..<g.rows).map { i in
+            (0..<g.columns).allSatisfy { g[i, $0] == ($0 == i ? 1 : 0) }
+        }
         guard activation.invert(moved, leaving: still) else { return false }
         for sample in 0..<moved.rows {
             for i in 0..<moved.columns {

@@ -111,12 +111,14 @@ public final class LinearGroup {
     private func layer(_ m: Int, of model: Model, input: Matrix, isKnown: Bool) throws -> Layer {
         guard isKnown else {
             return Layer(
-                self, m, input: input, z: try preactivations(m, of: model, input: input), isKnown: false)
+                self, m, input: input, z: try preactivations(m, of: model, input: input),
+                isKnown: false)
         }
         let shape = architecture.layers.pointer[m]
         let weights = model.parameters.pointer + shape.weightOffset
         if let known = known[m],
-            memcmp(known.weights.pointer, weights, known.weights.count * MemoryLayout<Float>.size) == 0
+            memcmp(known.weights.pointer, weights, known.weights.count * MemoryLayout<Float>.size)
+                == 0
         {
             return Layer(self, m, input: known.input, z: try known.z.copy(), isKnown: true)
         }
@@ -281,7 +283,8 @@ public final class LinearGroup {
             guard g[unit, unit] == 1 else {
                 throw TeleportError(
                     .unsupported,
-                    "unit \(unit) of layer \(layer) is saturated on this batch, so g must leave it alone")
+                    "unit \(unit) of layer \(layer) is saturated on this batch, so g must leave it alone"
+                )
             }
         }
     }
@@ -301,7 +304,8 @@ extension LinearGroup {
             let weights = try Matrix(
                 parameters + shape.weightOffset, rows: shape.outputs, columns: shape.inputs)
             body(
-                try Matrix.product(direction, .no, weights), try Matrix.product(squared, .no, weights),
+                try Matrix.product(direction, .no, weights),
+                try Matrix.product(squared, .no, weights),
                 shape.weightOffset)
             guard shape.hasBias else { return }
             let bias = try Matrix(parameters + shape.biasOffset, rows: shape.outputs, columns: 1)
@@ -323,7 +327,8 @@ extension LinearGroup {
                 let speed = first.pointer[i] / slope
                 first.pointer[i] = speed
                 second.pointer[i] =
-                    (second.pointer[i] - activation.secondDerivative(z.pointer[i]) * speed * speed) / slope
+                    (second.pointer[i] - activation.secondDerivative(z.pointer[i]) * speed * speed)
+                    / slope
             }
             let inverse = try layer.inverse()
             body(
@@ -378,7 +383,9 @@ extension LinearGroup {
 extension LinearGroup {
     /// Elements of the T of all hidden layers.
     public static func algebraSize(_ architecture: Architecture) throws -> Int {
-        try architecture.widths.dropFirst().dropLast().reduce(0) { $0 + (try Memory.product($1, $1)) }
+        try architecture.widths.dropFirst().dropLast().reduce(0) {
+            $0 + (try Memory.product($1, $1))
+        }
     }
 }
 
@@ -412,7 +419,8 @@ extension Model {
         try LinearAction.requireBijective(architecture.activation)
         guard layer >= 0, layer < architecture.hiddenLayerCount else {
             throw TeleportError.invalid(
-                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0")
+                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0"
+            )
         }
         let k = architecture.layers.pointer[layer].outputs
         guard count == (try Memory.product(k, k)) else {

@@ -54,7 +54,8 @@ struct Rollout {
         }
 
         var done = 0
-        for rung in Rung.all(steps: steps, scoring: scoring.count, weighted: scoring.weights != nil) {
+        for rung in Rung.all(steps: steps, scoring: scoring.count, weighted: scoring.weights != nil)
+        {
             for index in runners.indices {
                 advance(&runners[index], from: done, to: rung, scoringWorkspace)
             }
@@ -120,7 +121,9 @@ private struct Rung {
         let isWhole = weighted || scoring < 256
         let half = isWhole ? scoring : scoring / 2
         return [
-            Rung(steps: steps / 3, scored: isWhole ? scoring : scoring / 4, survivors: 3, isLast: false),
+            Rung(
+                steps: steps / 3, scored: isWhole ? scoring : scoring / 4, survivors: 3,
+                isLast: false),
             Rung(steps: steps * 2 / 3, scored: half, survivors: 2, isLast: false),
             Rung(steps: steps, scored: half, survivors: 2, isLast: true),
         ]

@@ -138,7 +138,8 @@ extension ScalingObjective {
             var moved = false
             forEachUnit(s, layer: layer) { i in
                 let slope = from.pointer[i] * exp(2 * s[i]) - into.pointer[i] * exp(-2 * s[i])
-                let value = max(-radius, min(radius, s[i] + (slope > 0 ? length : slope < 0 ? -length : 0)))
+                let value = max(
+                    -radius, min(radius, s[i] + (slope > 0 ? length : slope < 0 ? -length : 0)))
                 next.pointer[i] = value
                 moved = moved || value != s[i]
             }
@@ -147,7 +148,9 @@ extension ScalingObjective {
         }
         forEachUnit(s, layer: layer) { i in
             guard abs(s[i]) < radius else { return }
-            s[i] = from.pointer[i] > into.pointer[i] ? radius : from.pointer[i] < into.pointer[i] ? -radius : s[i]
+            s[i] =
+                from.pointer[i] > into.pointer[i]
+                ? radius : from.pointer[i] < into.pointer[i] ? -radius : s[i]
         }
         return steps
     }

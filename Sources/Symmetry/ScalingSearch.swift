@@ -10,7 +10,9 @@ struct ScalingSearch {
     let options: TeleportOptions
     private let s: Buffer<Double>
 
-    init(_ architecture: Architecture, _ objective: ScalingObjective, _ options: TeleportOptions) throws {
+    init(_ architecture: Architecture, _ objective: ScalingObjective, _ options: TeleportOptions)
+        throws
+    {
         self.architecture = architecture
         self.objective = objective
         self.options = options

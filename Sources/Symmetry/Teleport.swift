@@ -182,10 +182,12 @@ extension Teleport {
         switch options.group {
         case .scaling:
             return try search(
-                ScalingMoves(architecture, layers: layers, exact: options.exact), objective, &report)
+                ScalingMoves(architecture, layers: layers, exact: options.exact), objective, &report
+            )
         case .linear:
             return try search(
-                LinearMoves(try LinearGroup(architecture, batch, layers: layers)), objective, &report)
+                LinearMoves(try LinearGroup(architecture, batch, layers: layers)), objective,
+                &report)
         case .nullSpace:
             return try search(
                 NullSpaceMoves(

@@ -135,7 +135,8 @@ public final class Trainer {
         let count = batch.count * batch.inputWidth
         guard !allFinite(batch.x, count: count) else { return }
         for i in 0..<count where !batch.x[i].isFinite {
-            throw TeleportError(.notFinite, "x[\(i)] is \(batch.x[i]); the weights are those of the step before")
+            throw TeleportError(
+                .notFinite, "x[\(i)] is \(batch.x[i]); the weights are those of the step before")
         }
     }
 
