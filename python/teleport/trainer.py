@@ -98,6 +98,14 @@ class Trainer(Handle):
         check(lib.tp_trainer_create(out, model._pointer, self._loss.code, config))
         self._pointer_or_none = out.value
 
+    def _prepare(self, loss: Loss) -> None:
+        self._loss = loss
+        self._samples = Samples()
+        self._struct = self._samples.struct
+        self._value = ctypes.c_double()
+        self._model: Optional[Model] = None
+        self._schedule: Optional[NativeSchedule] = None
+
     def __repr__(self) -> str:
         if self.closed:
             return "<Trainer, closed>"
@@ -151,14 +159,6 @@ class Trainer(Handle):
         error = None if self._schedule is None else self._schedule.take_error()
         if error is not None:
             raise error
-
-    def _prepare(self, loss: Loss) -> None:
-        self._loss = loss
-        self._samples = Samples()
-        self._struct = self._samples.struct
-        self._value = ctypes.c_double()
-        self._model: Optional[Model] = None
-        self._schedule: Optional[NativeSchedule] = None
 
     @classmethod
     def load(cls, path: Path) -> Trainer:

@@ -58,7 +58,7 @@ def row(optimizer, label, rate, curves):
         common.spread([curve.loss[1] for curve in curves]),
         common.spread([curve.loss[-1] for curve in curves]),
         common.points([curve.accuracy[-1] for curve in curves]),
-        f"{sum(curve.accepted for curve in curves)}/{sum(len(curve.moves) for curve in curves)}",
+        f"{sum(c.accepted for c in curves)}/{sum(len(c.moves) - c.undone for c in curves)}",
         common.spread([curve.seconds[-1] for curve in curves]),
     ]
 

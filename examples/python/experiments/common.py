@@ -86,7 +86,12 @@ class Curve:
 
     @property
     def accepted(self):
-        return sum(report.accepted for report in self.moves)
+        """Moves that stayed; one that is undone is told twice, as accepted and as undone."""
+        return sum(report.accepted for report in self.moves) - self.undone
+
+    @property
+    def undone(self):
+        return sum(report.outcome == "undone" for report in self.moves)
 
 
 def train(start, sets, epochs, *, optimizer="sgd", rate=0.01, config=None, measure=None, **run):
