@@ -139,6 +139,7 @@ static void check_places(void) {
     MUST(tp_model_config_init(&config, sizeof config));
     MUST(tp_model_get_config(read, &config));
     CHECK_EQUAL(config.activation, TP_ACTIVATION_TANH);
+    tp_model_free(read);
     CHECK(symlink("nothing", PATH("dangling")) == 0);
     CHECK_EQUAL(tp_model_save(other, PATH("dangling")), TP_ERROR_NOT_FOUND);
     CHECK(mkfifo(PATH("fifo"), 0600) == 0);
