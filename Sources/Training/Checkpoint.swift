@@ -156,7 +156,7 @@ extension Trainer {
                 throw FileFailure(.format, "it holds no trainer")
             }
             let trainer = try Trainer(
-                try Model.read(from: file, options: ModelOptions()),
+                try Model(from: file, options: ModelOptions()),
                 loss: try file.member(CheckpointFile.key("loss")),
                 options: try OptimizerOptions(from: file))
             try trainer.restore(from: file)

@@ -4,9 +4,7 @@ import Runtime
 
 extension Model {
     /// The model in a file. `options` say what a file of another program does not.
-    ///
-    /// No convenience initializer: Swift 6.3's optimizer loses the object of one that throws after `self.init`.
-    static func read(from file: SafetensorsReader, options: ModelOptions) throws -> Model {
+    convenience init(from file: SafetensorsReader, options: ModelOptions) throws {
         var options = options
         let layers: [FileLayer]
         if try file.isOwn() {
@@ -18,22 +16,21 @@ extension Model {
         }
         let widths = [layers[0].weight.dimensions.1] + layers.map { $0.weight.dimensions.0 }
         options.hasBias = layers[0].bias != nil
-        let model = try Model(
+        try self.init(
             try Architecture(
                 widths: widths,
                 activation: Activation(options.activation, negativeSlope: options.negativeSlope),
                 hasBias: options.hasBias),
             options: options)
         for (index, layer) in layers.enumerated() {
-            let shape = model.architecture.layers.pointer[index]
-            try model.read(layer.weight, at: shape.weightOffset, file)
-            if let bias = layer.bias { try model.read(bias, at: shape.biasOffset, file) }
+            let shape = architecture.layers.pointer[index]
+            try read(layer.weight, at: shape.weightOffset, file)
+            if let bias = layer.bias { try read(bias, at: shape.biasOffset, file) }
         }
         for position in 0..<file.textCount {
             let (key, value) = file.text(position)
-            try model.keep(key, value)
+            try keep(key, value)
         }
-        return model
     }
 
     private func read(_ tensor: Tensor, at offset: Int, _ file: SafetensorsReader) throws {

@@ -122,7 +122,7 @@ extension Model {
         from path: UnsafePointer<CChar>, options: ModelOptions
     ) throws -> Model {
         try options.validate()
-        return try reading(path, as: "model file") { file in try Model.read(from: file, options: options)
+        return try reading(path, as: "model file") { file in try Model(from: file, options: options)
         }
     }
 
@@ -132,7 +132,7 @@ extension Model {
     ) throws -> Model {
         try options.validate()
         do {
-            return try Model.read(from: SafetensorsReader(MemorySource(bytes)), options: options)
+            return try Model(from: SafetensorsReader(MemorySource(bytes)), options: options)
         } catch let failure as FileFailure {
             throw TeleportError(failure.status, "the model in memory: \(failure.reason)")
         } catch let error as TeleportError where error.status == .invalidArgument {
