@@ -7,6 +7,8 @@
 #                     ONLY=steps,decode; the tables land in build/bench (see bench/README.md)
 #   make install      PREFIX=/usr/local DESTDIR=
 #   make uninstall
+#   make fuzz         SECONDS=n of libFuzzer on each target of fuzz/
+#   make sanitize     Swift and C tests under AddressSanitizer and ThreadSanitizer
 #   make kill-test    COUNT=200 checkpoints of processes that are killed while they save
 #   make abi-record   writes the ABI as it is now into Tests/data/abi.txt; see docs/abi.md
 #   make format       rewrites the Swift sources in the project's format
@@ -30,7 +32,7 @@ CFLAGS ?= -O2
 
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
-.PHONY: kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
+.PHONY: fuzz sanitize fuzz-corpus kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -133,7 +135,7 @@ build/tests/c/blas_threads_unwrapped: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIV
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -DUNWRAPPED -ISources/CShims/include Tests/c/blas_threads.c -o $@ $(ARCHIVE) -lpthread -lm
 
-test-programs: lib $(C_TESTS) $(BLAS_TESTS) $(EXAMPLES)
+test-programs: lib $(C_TESTS) $(BLAS_TESTS) $(EXAMPLES) $(addprefix build/tests/fuzz/,png idx safetensors folders abi)
 
 test: build/stamps/system-test .venv/stamp $(ARCHIVE)
 	@$(PYTHON) Tests/run
@@ -180,6 +182,58 @@ kill-test: build/tests/c/kill
 
 abi-record: lib
 	@CC="$(CC)" scripts/abi-record --write
+
+# ---- fuzzing -----------------------------------------------------------------------------------------------------
+
+FUZZ_TARGETS := png idx safetensors folders abi
+SECONDS ?= 60
+FUZZ_FLAGS := -sanitize=fuzzer,address
+FUZZ_OPTIONS := allocator_may_return_null=1:max_allocation_size_mb=256:detect_leaks=0
+FUZZ_MODULES := Runtime Files LinearAlgebra Networks Optimization Symmetry Datasets Training TeleportABI CShims
+FUZZ_CORPUS = fuzz/corpus/$* $(if $(filter png,$*),Tests/data/png Tests/data/bad) $(if $(filter safetensors,$*),Tests/data/bad)
+
+build/stamps/fuzz: $(SWIFT_SOURCES) | $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(SWIFT_BUILD) --configuration release --scratch-path .build-fuzz --target TeleportABI \
+		-Xswiftc $(FUZZ_FLAGS) -Xcc -f$(subst -sanitize=fuzzer,sanitize=fuzzer-no-link,$(FUZZ_FLAGS)) \
+		>build/fuzz-build.log 2>&1 || { cat build/fuzz-build.log; exit 1; }
+	@touch $@
+
+build/fuzz/%: fuzz/%.c fuzz/fuzz.h build/stamps/fuzz
+	@mkdir -p $(@D)
+	@$(dir $(shell readlink -f $$(command -v $(SWIFT))))clang -std=gnu11 -O1 -g $(subst -pedantic,,$(STRICT)) -Iinclude \
+		-fsanitize=fuzzer-no-link,address -c $< -o $@.o
+	@env -u CC $(SWIFT)c -static-stdlib $(FUZZ_FLAGS) -use-ld=lld $@.o \
+		$(foreach module,$(FUZZ_MODULES),$$(find .build-fuzz/release/$(module).build -name '*.o')) \
+		-Xlinker --wrap=blas_memory_alloc -Xlinker --wrap=blas_memory_free -Xlinker $(ARCHIVE) -lpng16 -lz -lm -o $@
+
+# Inputs that find new edges are kept in build/fuzz/found; `make fuzz-corpus` merges them into fuzz/corpus.
+fuzz-%: build/fuzz/%
+	@mkdir -p build/fuzz/found/$* fuzz/corpus/$*
+	@echo "fuzzing $* for $(SECONDS) s"
+	@ASAN_OPTIONS=$(FUZZ_OPTIONS) nice build/fuzz/$* -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
+		-print_final_stats=1 -artifact_prefix=build/fuzz/$*- build/fuzz/found/$* $(FUZZ_CORPUS) >build/fuzz/$*.log 2>&1 \
+		|| { tail -40 build/fuzz/$*.log; exit 1; }
+	@sed -n 's/^#[0-9]*[\t ]*DONE */  $*: /p' build/fuzz/$*.log
+
+fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
+
+merge-%: build/fuzz/%
+	@mkdir -p build/fuzz/found/$* fuzz/corpus/$*
+	@ASAN_OPTIONS=$(FUZZ_OPTIONS) build/fuzz/$* -merge=1 -max_len=4096 fuzz/corpus/$* build/fuzz/found/$* >build/fuzz/$*-merge.log 2>&1
+
+fuzz-corpus: $(addprefix merge-,$(FUZZ_TARGETS))
+
+# The same targets on the library itself.
+build/tests/fuzz/%: fuzz/%.c fuzz/replay.c fuzz/fuzz.h build/include/teleport.h $(LIBRARY)
+	@mkdir -p $(@D)
+	@$(CC) -std=gnu11 $(subst -pedantic,,$(STRICT)) $(CFLAGS) -Ibuild/include $< fuzz/replay.c -o $@ \
+		-Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../../lib'
+
+# ---- sanitizers --------------------------------------------------------------------------------------------------
+
+sanitize: build/stamps/system-test build/include/teleport.h $(ARCHIVE)
+	@SWIFT="$(SWIFT)" Tests/sanitize
 
 # ---- install -----------------------------------------------------------------------------------------------------
 

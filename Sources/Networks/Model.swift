@@ -11,7 +11,8 @@ public struct ModelOptions: Sendable {
     public init() {}
 
     public func validate() throws {
-        guard negativeSlope.isFinite, negativeSlope >= 0 else {
+        // The others have no use for it.
+        guard activation != .leakyReLU || (negativeSlope.isFinite && negativeSlope >= 0) else {
             throw TeleportError.invalid(
                 "negative_slope is \(negativeSlope); it must be finite and not negative")
         }

@@ -5,7 +5,6 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,20 +15,20 @@ void __libc_free(void *block);
 
 enum { table_size = 1 << 16 };
 static void *table[table_size];
-static atomic_flag table_lock = ATOMIC_FLAG_INIT;
+static char table_lock;
 static int left = -1, failed, live;
 
 /* Puts `to` in the place of `from` and says whether `from` was there. */
 static int replace(const void *from, void *to) {
     int found = 0;
-    while (atomic_flag_test_and_set(&table_lock)) {}
+    while (__atomic_test_and_set(&table_lock, __ATOMIC_ACQUIRE)) {}
     for (size_t i = (size_t)(to ? to : from) / 64 * 11400714819323198485u >> 48, n = 0; n < 64 && !found; n++) {
         void **place = &table[(i + n) % table_size];
         found = *place == from;
         if (found) *place = to;
     }
     if (found) live += to ? 1 : -1;
-    atomic_flag_clear(&table_lock);
+    __atomic_clear(&table_lock, __ATOMIC_RELEASE);
     return found;
 }
 
