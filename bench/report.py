@@ -93,7 +93,8 @@ class Table:
         return "\n".join(lines + [""] + [f"- {note}" for note in self.notes] + [""] * bool(self.notes))
 
     def write(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        content = {"name": self.name, "title": self.title, "machine": facts, "rows": self.rows, "notes": self.notes}
+        finite = [{key: None if value != value else value for key, value in row.items()} for row in self.rows]
+        content = {"name": self.name, "title": self.title, "machine": facts, "rows": finite, "notes": self.notes}
         (folder / f"{self.name}.json").write_text(json.dumps(content, indent=1) + "\n")
         (folder / f"{self.name}.md").write_text(self.markdown())
 
