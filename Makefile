@@ -7,6 +7,8 @@
 #                     ONLY=steps,decode; the tables land in build/bench (see bench/README.md)
 #   make install      PREFIX=/usr/local DESTDIR=
 #   make uninstall
+#   make kill-test    COUNT=200 checkpoints of processes that are killed while they save
+#   make abi-record   writes the ABI as it is now into Tests/data/abi.txt; see docs/abi.md
 #   make format       rewrites the Swift sources in the project's format
 #   make lint         checks format and warnings
 #   make clean        removes build/ and .build*/; `make distclean` also removes .venv/ and .venv-bench/
@@ -28,7 +30,7 @@ CFLAGS ?= -O2
 
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
-.PHONY: lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
+.PHONY: kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -170,6 +172,14 @@ BENCH_ENVIRONMENT := $(if $(QUICK),,.venv-bench/stamp)
 bench: bench-programs $(BENCH_ENVIRONMENT)
 	@$(PYTHON) bench/run.py $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)") $(if $(ONLY),--only $(ONLY)) \
 		$(if $(wildcard .venv-bench/bin/python),--python .venv-bench/bin/python) --flags "swift build -c release; $(CC) $(CFLAGS)"
+
+COUNT ?= 200
+
+kill-test: build/tests/c/kill
+	@build/tests/c/kill $(COUNT)
+
+abi-record: lib
+	@CC="$(CC)" scripts/abi-record --write
 
 # ---- install -----------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,9 @@ let openBLASLink: [LinkerSetting] = [
 
 let strict: [SwiftSetting] = [.unsafeFlags(["-warnings-as-errors"])]
 
-func module(_ name: String, _ dependencies: [Target.Dependency], link: [LinkerSetting] = []) -> Target {
+func module(_ name: String, _ dependencies: [Target.Dependency], link: [LinkerSetting] = [])
+    -> Target
+{
     .target(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: link)
 }
 
@@ -35,26 +37,30 @@ let package = Package(
         .systemLibrary(name: "COpenBLAS"),
         .target(
             name: "CShims", dependencies: ["CPNG"],
-            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])],
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fno-math-errno"])],
             // A module map's link line reaches Swift importers only.
             linkerSettings: [.linkedLibrary("png16")]),
 
         // A module names every module below it: SwiftPM compiles it again only when one that it names has changed,
         // and an allocation inlined from two modules down would keep the old size.
         module("Runtime", ["CShims"]),
+        module("Files", ["Runtime", "CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
-        module("Networks", ["Runtime", "LinearAlgebra"]),
-        module("Optimization", ["Runtime", "LinearAlgebra", "Networks"]),
+        module("Networks", ["CShims", "Runtime", "LinearAlgebra"]),
+        module("Optimization", ["CShims", "Runtime", "LinearAlgebra", "Networks"]),
         module("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization"]),
-        module("Datasets", ["Runtime", "CPNG", "CZlib", "CShims"]),
+        module("Datasets", ["Runtime", "Files", "CPNG", "CZlib", "CShims"]),
         module(
             "Training",
-            ["Runtime", "LinearAlgebra", "Networks", "Optimization", "Symmetry", "Datasets"]),
+            [
+                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
+                "Datasets",
+            ]),
         module(
             "TeleportABI",
             [
-                "CTeleport", "CShims", "Runtime", "LinearAlgebra", "Networks", "Optimization",
-                "Symmetry", "Datasets", "Training",
+                "CTeleport", "CShims", "Runtime", "Files", "LinearAlgebra", "Networks",
+                "Optimization", "Symmetry", "Datasets", "Training",
             ]),
         .target(
             name: "Teleport", dependencies: ["TeleportABI"], exclude: ["exports.map"],
@@ -64,13 +70,30 @@ let package = Package(
                     // gold leaves two of Swift's protected symbols among the dynamic ones; lld comes with Swift.
                     "-use-ld=lld",
                     "-Xlinker", "-soname", "-Xlinker", "libteleport.so.0",
-                    "-Xlinker", "--version-script=" + Context.packageDirectory + "/Sources/Teleport/exports.map",
+                    "-Xlinker",
+                    "--version-script=" + Context.packageDirectory
+                        + "/Sources/Teleport/exports.map",
                     "-Xlinker", "-z", "-Xlinker", "nodelete",
                 ])
             ]),
 
+        // Golden vectors, samples and a reference network in double: no part of any product.
+        .target(
+            name: "TestSupport", dependencies: ["Runtime", "LinearAlgebra", "Networks"],
+            path: "Tests/Support", swiftSettings: strict),
         tests("Runtime", []),
-        tests("Datasets", ["Runtime"]),
+        tests("Files", ["Runtime"]),
+        tests("LinearAlgebra", ["Runtime"]),
+        tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
+        tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
+        tests("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization", "TestSupport"]),
+        tests(
+            "Training",
+            [
+                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
+                "Datasets", "TestSupport",
+            ]),
+        tests("Datasets", ["Runtime", "Files"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -212,13 +212,40 @@ tp_status tp_model_get_parameters(const tp_model *model, float *parameters, size
 tp_status tp_model_set_parameters(tp_model *model, const float *parameters, size_t count);
 
 /* Strings kept with the model, such as class names and normalization. key and value are UTF-8; value NULL
- * removes the key. Keys are 1 to 255 bytes, values at most 1 MiB, at most 1,024 keys. */
+ * removes the key. Keys are 1 to 255 bytes, values at most 1 MiB, at most 1,024 keys. Keys
+ * that begin with "teleport." are the library's own and refused. */
 tp_status tp_model_set_metadata(tp_model *model, const char *key, const char *value);
 
 /* Copies the value with its zero. *length_out (may be NULL) is its length without the zero, also when the
  * buffer is too small; buffer NULL with capacity 0 asks for the length alone. TP_ERROR_NOT_FOUND if absent. */
 tp_status tp_model_get_metadata(const tp_model *model, const char *key, char *buffer, size_t capacity,
                                 size_t *length_out);
+
+/* Models are kept as safetensors files: layers.0.weight (outputs x inputs), layers.0.bias, layers.1.weight, ... as
+ * F32, and in __metadata__ activation, negative_slope, initialization and seed under teleport.*, with the model's
+ * own strings beside them. A checkpoint of tp_trainer_save is such a file too. Files are little-endian. */
+
+/* Writes the model to the file `path`. What is there stays until all is written, synced and checked, and then gives
+ * way at once; on failure it stays as it was. A link is followed; a folder, a device or a file that may not be
+ * written is not replaced. Weights that are not finite are not saved: TP_ERROR_NOT_FINITE. The file is written as
+ * `path`.tmp first (.tmp1 to .tmp15 while others write); what a killed process left there, the next save removes. */
+tp_status tp_model_save(const tp_model *model, const char *path);
+
+/* A new model from a file. Files of other programs are read where they are those of a plain perceptron, with names
+ * as PyTorch gives them, in the order of their numbers: 0.weight, 0.bias, 2.weight, ..., net.0.weight, ...,
+ * fc1.weight, fc2.weight, ... `config` says what such files leave open, activation and negative_slope; NULL means
+ * the defaults. A file of this library is read as it says, whatever `config` holds.
+ * TP_ERROR_FORMAT for what is no such file, with the reason; TP_ERROR_VERSION for one of a newer format;
+ * TP_ERROR_UNSUPPORTED and TP_ERROR_SHAPE_MISMATCH for tensors that make no perceptron. Metadata that
+ * tp_model_set_metadata would refuse is left out. The file is not trusted: no content leads to more than an error,
+ * and memory is taken only for what is there. */
+tp_status tp_model_load(tp_model **out, const char *path, const tp_model_config *config);
+
+/* The same in memory. *size_out (may be NULL) is the bytes needed, also when the buffer is too small; buffer NULL
+ * with capacity 0 asks for the size alone. capacity and size count bytes; no alignment is needed. */
+tp_status tp_model_save_buffer(const tp_model *model, void *buffer, size_t capacity, size_t *size_out);
+tp_status tp_model_load_buffer(tp_model **out, const void *data, size_t size,
+                               const tp_model_config *config);
 
 typedef enum tp_output {
     TP_OUTPUT_RAW = 0,            /* the last layer's values (logits) */
@@ -644,6 +671,11 @@ tp_status tp_optimizer_config_init(tp_optimizer_config *config, size_t struct_si
 tp_status tp_trainer_create(tp_trainer **out, tp_model *model, tp_loss loss,
                             const tp_optimizer_config *config);
 
+/* What it was made with; epsilon and weight_decay as they are in use, learning_rate as it was set last. loss_out
+ * and config may be NULL; config needs its struct_size. */
+tp_status tp_trainer_get_config(const tp_trainer *trainer, tp_loss *loss_out,
+                                tp_optimizer_config *config);
+
 void tp_trainer_free(tp_trainer *trainer);
 
 /* One training step on the host's arrays; the batch is used whole. loss_out, the loss before the step, may be
@@ -753,15 +785,34 @@ typedef struct tp_run_config {
                                      training back to before it; 0: off; default 200 */
     int32_t progress_interval;    /* steps between TP_EVENT_STEP; 0 (default): about 100 a epoch; -1: none */
     const volatile int32_t *stop_flag;   /* another thread sets it to anything but 0 to stop; or NULL */
+    const char *checkpoint_path;  /* file that tp_trainer_save writes during the run; NULL (default): none */
+    int64_t checkpoint_steps;     /* steps from one checkpoint to the next; 0 (default): not by steps */
+    double checkpoint_seconds;    /* seconds from one to the next; 0 (default): not by time. Both 0: each epoch */
+    int32_t checkpoint_keep;      /* checkpoints kept: checkpoint_path is the newest, then `path`.1, .2, ...;
+                                     0 and 1 (default): the newest alone; at most 1,000 */
+    int32_t reserved;
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
 
+/* Writes a checkpoint: the model, optimizer settings and state, schedule, rate, epoch, steps, the running loss of an
+ * epoch, and what tp_trainer_undo_teleport and watch_steps need. Written as tp_model_save writes. May be called
+ * inside the callback of a run. */
+tp_status tp_trainer_save(const tp_trainer *trainer, const char *path);
+
+/* A new trainer, with a new model (tp_trainer_model), where a checkpoint left off. Given the same data, configs and
+ * thread count it goes on to the bit as if it had not stopped; a run within an epoch goes on there. A schedule
+ * that was a callback must be set again with tp_trainer_set_schedule: until then steps are TP_ERROR_BAD_STATE and
+ * the rate is NaN. Errors are those of tp_model_load. */
+tp_status tp_trainer_load(tp_trainer **out, const char *path);
+
 /* Trains for config->epochs epochs over `train`; `valid` may be NULL. A run that was stopped within an epoch
  * goes on there when it is called again with the same data and batch size. TP_STOPPED when the callback or the
  * flag stopped it; TP_ERROR_NOT_FINITE when the loss stopped being finite with no teleport to undo: the weights
- * are then those before the step at fault. Weights are checked after each epoch as well; when they stopped being
- * finite themselves, they go back to those that the epoch began with. */
+ * are then those before the step at fault. Weights are checked after each epoch and before each checkpoint as well;
+ * when they stopped being finite themselves, they go back to those that the epoch (or its part in this run) began
+ * with. A checkpoint is also written when the run ends or is stopped; one that cannot be written ends the run with
+ * its status, the last one stays, and another run goes on from there. */
 tp_status tp_trainer_run(tp_trainer *trainer, const tp_dataset *train, const tp_dataset *valid,
                          const tp_run_config *config, tp_event_callback progress, void *user_data);
 

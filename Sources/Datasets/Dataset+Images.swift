@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Runtime
 
@@ -65,10 +66,10 @@ extension Dataset {
     ) throws {
         try options.validate()
         let decoder = try PNGDecoder(options: options)
-        do throws(ImageFailure) {
+        do throws(FileFailure) {
             shape = try decoder.target(path: path, suspicious: true).shape
         } catch {
-            throw error.error(at: path)
+            throw error.error("image", at: path)
         }
         guard let pixels else {
             guard capacity == 0 else {
@@ -78,13 +79,13 @@ extension Dataset {
         }
         if let shape { try checkCapacity(capacity, shape) }
         // The caller's buffer stays as it is when the image turns out bad half-way.
-        do throws(ImageFailure) {
+        do throws(FileFailure) {
             let (target, image) = try decoder.decodeFirst(path: path, suspicious: true)
             shape = target.shape
-            do { try checkCapacity(capacity, target.shape) } catch { throw ImageFailure(error) }
+            do { try checkCapacity(capacity, target.shape) } catch { throw FileFailure(error) }
             pixels.update(from: image.pointer, count: image.count)
         } catch {
-            throw error.error(at: path)
+            throw error.error("image", at: path)
         }
     }
 

@@ -1,4 +1,5 @@
 import CZlib
+import Files
 import Glibc
 import Runtime
 
@@ -11,7 +12,7 @@ struct IDXFile {
 
     /// Reads a file that must have `dimensions` dimensions, at most three.
     static func read(path: UnsafePointer<CChar>, dimensions: Int) throws -> IDXFile {
-        do throws(ImageFailure) {
+        do throws(FileFailure) {
             return try parse(IDXStream(path: path), dimensions: dimensions)
         } catch {
             if error.status == .outOfMemory { throw TeleportError(error.status, error.reason) }
@@ -21,11 +22,11 @@ struct IDXFile {
 
     private static func parse(
         _ stream: IDXStream, dimensions: Int
-    ) throws(ImageFailure) -> IDXFile {
+    ) throws(FileFailure) -> IDXFile {
         let magic = try stream.readNumber("magic number")
         // Two zero bytes, the type (8: unsigned byte), the number of dimensions.
         guard magic == 0x0800 | dimensions else {
-            throw ImageFailure(
+            throw FileFailure(
                 .format,
                 "its magic number is \(hexadecimal(magic)), not \(hexadecimal(0x0800 | dimensions)) "
                     + "of \(dimensions == 1 ? "labels" : "images")")
@@ -34,24 +35,24 @@ struct IDXFile {
         var total = 1
         for i in 0..<dimensions {
             sizes[i] = try stream.readNumber("size of dimension \(i)")
-            guard sizes[i] > 0 else { throw ImageFailure(.format, "dimension \(i) is 0") }
+            guard sizes[i] > 0 else { throw FileFailure(.format, "dimension \(i) is 0") }
             let (product, overflow) = total.multipliedReportingOverflow(by: sizes[i])
-            guard !overflow else { throw ImageFailure(.format, "its sizes are too large") }
+            guard !overflow else { throw FileFailure(.format, "its sizes are too large") }
             total = product
         }
         guard total <= stream.mostBytesLeft else {
-            throw ImageFailure(
+            throw FileFailure(
                 .format,
                 "its header promises \(total) bytes, but only \(stream.mostBytesLeft) can follow")
         }
         let bytes: Buffer<UInt8>
-        do { bytes = try Buffer(count: total) } catch { throw ImageFailure(error) }
+        do { bytes = try Buffer(count: total) } catch { throw FileFailure(error) }
         let filled = try stream.read(into: bytes.pointer, count: total)
         guard filled == total else {
-            throw ImageFailure(.format, "it ends after \(filled) of \(total) bytes")
+            throw FileFailure(.format, "it ends after \(filled) of \(total) bytes")
         }
         guard try stream.isAtEnd() else {
-            throw ImageFailure(
+            throw FileFailure(
                 .format, "it goes on after the \(total) bytes that its header promises")
         }
         return IDXFile(sizes: sizes, bytes: bytes)
@@ -79,12 +80,12 @@ private final class IDXStream {
     private var isInMember = false
     private var bytesRead = 0
 
-    init(path: UnsafePointer<CChar>) throws(ImageFailure) {
+    init(path: UnsafePointer<CChar>) throws(FileFailure) {
         file = try SystemFile(path: path, suspicious: true)
         do {
             input = try Buffer(count: Self.capacity)
             packed = try Buffer(repeating: z_stream(), count: 1)
-        } catch { throw ImageFailure(error) }
+        } catch { throw FileFailure(error) }
         try refill()
         stream.pointee.next_in = input.pointer
         guard stream.pointee.avail_in >= 2, input.pointer[0] == 0x1F, input.pointer[1] == 0x8B
@@ -92,8 +93,8 @@ private final class IDXStream {
         // 16: gzip only, 15: the largest window.
         switch shim_inflate_init(stream, 16 + 15) {
         case Z_OK: isPacked = true
-        case Z_MEM_ERROR: throw ImageFailure(systemError: ENOMEM)
-        default: throw ImageFailure(.error, "zlib cannot start")
+        case Z_MEM_ERROR: throw FileFailure(systemError: ENOMEM)
+        default: throw FileFailure(.error, "zlib cannot start")
         }
         isInMember = true
     }
@@ -111,7 +112,7 @@ private final class IDXStream {
         return overflow ? Int.max : most
     }
 
-    func readNumber(_ what: String) throws(ImageFailure) -> Int {
+    func readNumber(_ what: String) throws(FileFailure) -> Int {
         var bytes: (UInt8, UInt8, UInt8, UInt8) = (0, 0, 0, 0)
         let filled: Int
         do {
@@ -119,17 +120,17 @@ private final class IDXStream {
                 guard let start = buffer.bindMemory(to: UInt8.self).baseAddress else { return 0 }
                 return try read(into: start, count: 4)
             }
-        } catch let failure as ImageFailure {
+        } catch let failure as FileFailure {
             throw failure
         } catch {
-            throw ImageFailure(error)
+            throw FileFailure(error)
         }
-        guard filled == 4 else { throw ImageFailure(.format, "it ends within its \(what)") }
+        guard filled == 4 else { throw FileFailure(.format, "it ends within its \(what)") }
         return Int(bytes.0) << 24 | Int(bytes.1) << 16 | Int(bytes.2) << 8 | Int(bytes.3)
     }
 
     /// Gives the bytes read: fewer than `count` at the end.
-    func read(into out: UnsafeMutablePointer<UInt8>, count: Int) throws(ImageFailure) -> Int {
+    func read(into out: UnsafeMutablePointer<UInt8>, count: Int) throws(FileFailure) -> Int {
         var filled = 0
         while filled < count {
             let added = try readSome(into: out + filled, count: count - filled)
@@ -140,14 +141,14 @@ private final class IDXStream {
         return filled
     }
 
-    func isAtEnd() throws(ImageFailure) -> Bool {
+    func isAtEnd() throws(FileFailure) -> Bool {
         var byte: UInt8 = 0
         return try readSome(into: &byte, count: 1) == 0
     }
 
     private func readSome(
         into out: UnsafeMutablePointer<UInt8>, count: Int
-    ) throws(ImageFailure) -> Int {
+    ) throws(FileFailure) -> Int {
         guard isPacked else {
             if stream.pointee.avail_in == 0 { try refill() }
             let taken = min(Int(stream.pointee.avail_in), count)
@@ -166,7 +167,7 @@ private final class IDXStream {
             if stream.pointee.avail_in == 0 { try refill() }
             if stream.pointee.avail_in == 0 {
                 guard !isInMember else {
-                    throw ImageFailure(.format, "its gzip data ends too early")
+                    throw FileFailure(.format, "its gzip data ends too early")
                 }
                 return 0
             }
@@ -177,16 +178,16 @@ private final class IDXStream {
             switch inflate(stream, Z_NO_FLUSH) {
             case Z_OK, Z_BUF_ERROR: continue
             case Z_STREAM_END: isInMember = false
-            case Z_MEM_ERROR: throw ImageFailure(systemError: ENOMEM)
+            case Z_MEM_ERROR: throw FileFailure(systemError: ENOMEM)
             default:
                 let text = stream.pointee.msg.map { String(cString: $0) } ?? "bad data"
-                throw ImageFailure(.format, "its gzip data is broken: \(text)")
+                throw FileFailure(.format, "its gzip data is broken: \(text)")
             }
         }
         return wanted - Int(stream.pointee.avail_out)
     }
 
-    private func refill() throws(ImageFailure) {
+    private func refill() throws(FileFailure) {
         let count = try file.read(into: input.pointer, capacity: Self.capacity)
         stream.pointee.next_in = input.pointer
         stream.pointee.avail_in = UInt32(count)

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 import Runtime
 import Synchronization
@@ -109,13 +110,13 @@ struct ImageReader {
     private mutating func readFirst() throws -> (ImageTarget, Buffer<UInt8>, Int)? {
         for index in 0..<files.count {
             guard report.goesOn(done: index, total: files.count) else { return nil }
-            do throws(ImageFailure) {
+            do throws(FileFailure) {
                 let (target, pixels) = try decoders[0].decodeFirst(
                     path: files.paths[index], suspicious: files.suspicious[index])
                 return (target, pixels, index)
             } catch {
                 guard options.policy == .skip, !error.endsAll else {
-                    throw error.error(at: files.paths[index])
+                    throw error.error("image", at: files.paths[index])
                 }
                 try skippedPaths.append(files.paths[index])
                 try error.reason.withCString { try skippedReasons.append($0) }
@@ -162,7 +163,7 @@ struct ImageReader {
         _ place: Int, file: Int, _ decoder: PNGDecoder, _ target: ImageTarget,
         into out: UnsafeMutablePointer<UInt8>
     ) {
-        do throws(ImageFailure) {
+        do throws(FileFailure) {
             try decoder.decode(
                 path: files.paths[file], suspicious: files.suspicious[file], target: target,
                 into: out)
@@ -182,9 +183,9 @@ struct ImageReader {
         if outcome == .good { return true }
         let reason = reasons.pointer + place * Self.reasonCapacity
         guard options.policy == .skip, outcome == .bad else {
-            throw ImageFailure(
+            throw FileFailure(
                 Status(rawValue: statuses.pointer[place]) ?? .error, String(cString: reason)
-            ).error(at: files.paths[file])
+            ).error("image", at: files.paths[file])
         }
         try skippedPaths.append(files.paths[file])
         try skippedReasons.append(reason)

@@ -1,4 +1,5 @@
 import CShims
+import Files
 import Glibc
 import Runtime
 
@@ -60,7 +61,7 @@ final class PNGDecoder {
     private var image: UnsafeMutablePointer<shim_png> { state.pointer }
 
     /// Reads a file's header and gives what images become when this one is the first.
-    func target(path: UnsafePointer<CChar>, suspicious: Bool) throws(ImageFailure) -> ImageTarget {
+    func target(path: UnsafePointer<CChar>, suspicious: Bool) throws(FileFailure) -> ImageTarget {
         let file = try SystemFile(path: path, suspicious: suspicious)
         defer { shim_png_end(image) }
         try begin(file)
@@ -72,7 +73,7 @@ final class PNGDecoder {
     func decode(
         path: UnsafePointer<CChar>, suspicious: Bool, target: ImageTarget,
         into out: UnsafeMutablePointer<UInt8>
-    ) throws(ImageFailure) {
+    ) throws(FileFailure) {
         let file = try SystemFile(path: path, suspicious: suspicious)
         defer { shim_png_end(image) }
         try begin(file)
@@ -82,20 +83,20 @@ final class PNGDecoder {
     /// Decodes the first file of a set, which decides what all become.
     func decodeFirst(
         path: UnsafePointer<CChar>, suspicious: Bool
-    ) throws(ImageFailure) -> (ImageTarget, Buffer<UInt8>) {
+    ) throws(FileFailure) -> (ImageTarget, Buffer<UInt8>) {
         let file = try SystemFile(path: path, suspicious: suspicious)
         defer { shim_png_end(image) }
         try begin(file)
         let target = targetOfThis()
         let out: Buffer<UInt8>
         do { out = try Buffer(count: sampleBytes(target.shape)) } catch {
-            throw ImageFailure(error)
+            throw FileFailure(error)
         }
         try read(target: target, into: out.pointer)
         return (target, out)
     }
 
-    private func begin(_ file: borrowing SystemFile) throws(ImageFailure) {
+    private func begin(_ file: borrowing SystemFile) throws(FileFailure) {
         image.pointee.file = file.descriptor
         image.pointee.file_size = UInt64(clamping: file.size)
         image.pointee.input = input.pointer
@@ -104,17 +105,17 @@ final class PNGDecoder {
         guard shim_png_begin(image, &limits) == 0 else { throw failure() }
     }
 
-    private func failure() -> ImageFailure {
+    private func failure() -> FileFailure {
         if image.pointee.out_of_memory != 0 {
-            return ImageFailure(.outOfMemory, "libpng found no memory", endsAll: true)
+            return FileFailure(.outOfMemory, "libpng found no memory", endsAll: true)
         }
         if image.pointee.system_error != 0 {
-            return ImageFailure(systemError: image.pointee.system_error)
+            return FileFailure(systemError: image.pointee.system_error)
         }
         let text = withUnsafeBytes(of: &image.pointee.message) { bytes in
             String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
         }
-        return ImageFailure(.format, text)
+        return FileFailure(.format, text)
     }
 
     private func targetOfThis() -> ImageTarget {
@@ -135,14 +136,14 @@ final class PNGDecoder {
 
     private func read(
         target: ImageTarget, into out: UnsafeMutablePointer<UInt8>
-    ) throws(ImageFailure) {
+    ) throws(FileFailure) {
         let shape = target.shape
         let (width, height) = (Int(image.pointee.width), Int(image.pointee.height))
         if let method = target.resampling, width != shape.width || height != shape.height {
             try resample(target, method, into: out)
         } else {
             guard width == shape.width, height == shape.height else {
-                throw ImageFailure(
+                throw FileFailure(
                     .format,
                     "\(width) x \(height) pixels, but the data set has \(shape.width) x "
                         + "\(shape.height)")
@@ -154,7 +155,7 @@ final class PNGDecoder {
 
     private func resample(
         _ target: ImageTarget, _ method: Resampling, into out: UnsafeMutablePointer<UInt8>
-    ) throws(ImageFailure) {
+    ) throws(FileFailure) {
         let (width, height) = (Int(image.pointee.width), Int(image.pointee.height))
         let shape = target.shape
         let own = SampleShape(channels: shape.channels, height: height, width: width)
@@ -174,7 +175,7 @@ final class PNGDecoder {
                     height: shape.height)
                 self.resampler = resampler
             }
-        } catch { throw ImageFailure(error) }
+        } catch { throw FileFailure(error) }
         try readPlanes(target, into: canvas.pointer)
         for c in 0..<shape.channels {
             resampler.resample(
@@ -186,7 +187,7 @@ final class PNGDecoder {
     /// Reads the rows into the planes of an image in its own size.
     private func readPlanes(
         _ target: ImageTarget, into out: UnsafeMutablePointer<UInt8>
-    ) throws(ImageFailure) {
+    ) throws(FileFailure) {
         let (width, height) = (Int(image.pointee.width), Int(image.pointee.height))
         let stored = Int(image.pointee.channels)
         let channels = target.shape.channels
@@ -204,7 +205,7 @@ final class PNGDecoder {
             // Widths are below 2^31 and a pixel has at most 8 bytes.
             if row.count < width * 8 { row = try Buffer(repeating: 0, count: width * 8) }
             if pixels.count < width * 4 { pixels = try Buffer(count: width * 4) }
-        } catch { throw ImageFailure(error) }
+        } catch { throw FileFailure(error) }
         if isPlain {
             for y in 0..<height {
                 guard shim_png_read_rows(image, row.pointer, 0, 1) == 0 else { throw failure() }
@@ -229,7 +230,7 @@ final class PNGDecoder {
 
     private func readPasses(
         _ target: ImageTarget, into out: UnsafeMutablePointer<UInt8>
-    ) throws(ImageFailure) {
+    ) throws(FileFailure) {
         let (width, height) = (Int(image.pointee.width), Int(image.pointee.height))
         for pass in Self.passes where pass.x < width {
             let count = (width - pass.x + pass.stepX - 1) / pass.stepX
@@ -242,12 +243,12 @@ final class PNGDecoder {
 
     private func readRow(
         count: Int, _ target: ImageTarget, into out: UnsafeMutablePointer<UInt8>, step: Int
-    ) throws(ImageFailure) {
+    ) throws(FileFailure) {
         guard shim_png_read_rows(image, row.pointer, 0, 1) == 0 else { throw failure() }
         let bad = ImageConversion.expand(
             row.pointer, count: count, of: image, into: pixels.pointer)
         guard bad < 0 else {
-            throw ImageFailure(
+            throw FileFailure(
                 .format,
                 "palette index \(bad) is past the palette of "
                     + "\(image.pointee.palette_count) colours")

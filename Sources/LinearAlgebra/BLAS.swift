@@ -20,7 +20,8 @@ public enum BLAS {
     public static func reserve() throws {
         _ = workersReserve
         guard shim_blas_reserve() == 0 else {
-            throw TeleportError(.outOfMemory, "no address space for the work buffer of matrix products")
+            throw TeleportError(
+                .outOfMemory, "no address space for the work buffer of matrix products")
         }
     }
 

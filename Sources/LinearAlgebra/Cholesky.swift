@@ -23,7 +23,8 @@ struct Cholesky {
         let work = try Buffer<Double>(count: 3 * a.rows)
         let integers = try Buffer<Int32>(count: a.rows)
         var reciprocal = 0.0
-        dpocon_("U", &n, a.pointer, &n, &norm, &reciprocal, work.pointer, integers.pointer, &info, 1)
+        dpocon_(
+            "U", &n, a.pointer, &n, &norm, &reciprocal, work.pointer, integers.pointer, &info, 1)
         guard info == 0 else { return nil }
         factor = a
         reciprocalCondition = reciprocal

@@ -9,8 +9,8 @@ public struct PseudoInverse {
     private static let leastReciprocalCondition = 1e-8
 
     private enum Factors {
-        /// H H^T
-        case wide(Cholesky)
+        /// H H^T, itself and factored
+        case wide(Matrix, Cholesky)
         /// H^T H
         case tall(Cholesky)
         case singular(SVD)
@@ -31,10 +31,10 @@ public struct PseudoInverse {
         guard gram.isFinite else {
             throw TeleportError(.notFinite, "a layer's input has NaN or infinite values")
         }
-        if let cholesky = try Cholesky(gram),
+        if let cholesky = try Cholesky(isWide ? gram.copy() : gram),
             cholesky.reciprocalCondition > max(Self.leastReciprocalCondition, cutoff * cutoff)
         {
-            factors = isWide ? .wide(cholesky) : .tall(cholesky)
+            factors = isWide ? .wide(gram, cholesky) : .tall(cholesky)
             rank = gram.rows
             condition = (1 / cholesky.reciprocalCondition).squareRoot()
             return
@@ -47,34 +47,38 @@ public struct PseudoInverse {
         condition = counted > 0 ? largest / svd.values.pointer[counted - 1] : .infinity
     }
 
-    /// H^+ d, k x c, for d: n x c.
-    public func solve(_ d: Matrix) throws -> Matrix {
+    /// H^+ d, k x c, for d: n x c, and what H makes of it: the part of d that it reaches.
+    public func solve(_ d: Matrix) throws -> (solution: Matrix, reached: Matrix) {
         switch factors {
-        case .wide(let gram):
+        case .wide(let gram, let cholesky):
             let solved = try d.copy()
-            gram.solve(solved)
-            return try Matrix.product(h, .yes, solved)
-        case .tall(let gram):
-            let result = try Matrix.product(h, .yes, d)
-            gram.solve(result)
-            return result
+            cholesky.solve(solved)
+            return (try Matrix.product(h, .yes, solved), try Matrix.product(gram, .no, solved))
+        case .tall(let cholesky):
+            let solution = try Matrix.product(h, .yes, d)
+            cholesky.solve(solution)
+            return (solution, try Matrix.product(h, .no, solution))
         case .singular(let svd):
             let inner = try Matrix.product(svd.left, .yes, d)
+            for row in rank..<inner.rows {
+                for column in 0..<inner.columns { inner[row, column] = 0 }
+            }
+            let reached = try Matrix.product(svd.left, .no, inner)
             divideRows(inner, by: svd.values)
-            return try Matrix.product(svd.right, .yes, inner)
+            return (try Matrix.product(svd.right, .yes, inner), reached)
         }
     }
 
     /// a H^+, r x n, for a: r x k.
     public func multiply(_ a: Matrix) throws -> Matrix {
         switch factors {
-        case .wide(let gram):
+        case .wide(_, let cholesky):
             let transposed = try Matrix.product(h, .no, a, .yes)
-            gram.solve(transposed)
+            cholesky.solve(transposed)
             return try transposed.transposed()
-        case .tall(let gram):
+        case .tall(let cholesky):
             let transposed = try a.transposed()
-            gram.solve(transposed)
+            cholesky.solve(transposed)
             return try Matrix.product(transposed, .yes, h, .yes)
         case .singular(let svd):
             let inner = try Matrix.product(svd.right, .no, a, .yes)

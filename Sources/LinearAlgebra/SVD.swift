@@ -39,7 +39,8 @@ public struct SVD {
         _ u: UnsafeMutablePointer<Double>?, _ vt: UnsafeMutablePointer<Double>?
     ) throws {
         guard a.isFinite else {
-            throw TeleportError(.notFinite, "a matrix to be decomposed has NaN or infinite elements")
+            throw TeleportError(
+                .notFinite, "a matrix to be decomposed has NaN or infinite elements")
         }
         var m = Int32(truncatingIfNeeded: a.columns)
         var n = Int32(truncatingIfNeeded: a.rows)

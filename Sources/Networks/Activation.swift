@@ -1,5 +1,5 @@
+import CShims
 import Glibc
-import Runtime
 
 /// The elementwise function after each hidden layer; raw values are those of `tp_activation`.
 public enum ActivationKind: Int32, Sendable {
@@ -55,9 +55,9 @@ extension Activation {
     ) {
         switch kind {
         case .identity:
-            if let bias { addBias(z, rows: rows, width: width, bias: bias) }
+            if let bias { shim_add_bias(z, rows, width, bias) }
         case .leakyReLU, .reLU:
-            rectify(z, rows: rows, width: width, bias: bias)
+            shim_rectify(z, rows, width, bias, negativeSlope)
         case .sigmoid:
             mapRows(z, rows: rows, width: width, bias: bias) { 1 / (1 + expf(-$0)) }
         case .tanh:
@@ -73,46 +73,11 @@ extension Activation {
         case .identity:
             return
         case .leakyReLU, .reLU:
-            let one = SIMD16<Float>(repeating: 1)
-            let slope = SIMD16<Float>(repeating: negativeSlope)
-            forEachVector(count) { i in
-                let factor = slope.replacing(with: one, where: load(h + i) .> 0)
-                store(load(delta + i) * factor, delta + i)
-            } tail: { i in
-                delta[i] *= h[i] > 0 ? 1 : negativeSlope
-            }
+            shim_rectify_derivative(delta, h, count, negativeSlope)
         case .sigmoid:
-            forEachVector(count) { i in
-                let value = load(h + i)
-                store(load(delta + i) * value * (1 - value), delta + i)
-            } tail: { i in
-                delta[i] = delta[i] * h[i] * (1 - h[i])
-            }
+            for i in 0..<count { delta[i] = delta[i] * h[i] * (1 - h[i]) }
         case .tanh:
-            forEachVector(count) { i in
-                let value = load(h + i)
-                store(load(delta + i) * (1 - value * value), delta + i)
-            } tail: { i in
-                delta[i] *= 1 - h[i] * h[i]
-            }
-        }
-    }
-
-    private func rectify(
-        _ z: UnsafeMutablePointer<Float>, rows: Int, width: Int, bias: UnsafePointer<Float>?
-    ) {
-        let slope = SIMD16<Float>(repeating: negativeSlope)
-        for row in 0..<rows {
-            let z = z + row * width
-            forEachVector(width) { i in
-                var value = load(z + i)
-                if let bias { value += load(bias + i) }
-                store((slope * value).replacing(with: value, where: value .> 0), z + i)
-            } tail: { i in
-                var value = z[i]
-                if let bias { value += bias[i] }
-                z[i] = value > 0 ? value : negativeSlope * value
-            }
+            for i in 0..<count { delta[i] *= 1 - h[i] * h[i] }
         }
     }
 
@@ -125,20 +90,6 @@ extension Activation {
             for i in 0..<width {
                 z[i] = function(bias.map { z[i] + $0[i] } ?? z[i])
             }
-        }
-    }
-}
-
-/// z[row, :] += bias for every row.
-func addBias(
-    _ z: UnsafeMutablePointer<Float>, rows: Int, width: Int, bias: UnsafePointer<Float>
-) {
-    for row in 0..<rows {
-        let z = z + row * width
-        forEachVector(width) { i in
-            store(load(z + i) + load(bias + i), z + i)
-        } tail: { i in
-            z[i] += bias[i]
         }
     }
 }

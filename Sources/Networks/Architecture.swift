@@ -27,7 +27,8 @@ public final class Architecture: Sendable {
     public init(widths: [Int], activation: Activation, hasBias: Bool) throws {
         guard (2...Self.maximumWidthCount).contains(widths.count) else {
             throw TeleportError.invalid(
-                "a model needs 2 to \(Self.maximumWidthCount) widths, inputs first; \(widths.count) given")
+                "a model needs 2 to \(Self.maximumWidthCount) widths, inputs first; \(widths.count) given"
+            )
         }
         for (index, width) in widths.enumerated() where width < 1 || width > Int(Int32.max) {
             throw TeleportError.invalid("width \(index) is \(width); it must be at least 1")

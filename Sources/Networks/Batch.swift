@@ -48,7 +48,8 @@ public struct Batch {
         guard inputWidth == architecture.inputWidth else {
             throw TeleportError(
                 .shapeMismatch,
-                "the batch has \(inputWidth) values a sample but the model takes \(architecture.inputWidth)")
+                "the batch has \(inputWidth) values a sample but the model takes \(architecture.inputWidth)"
+            )
         }
         _ = try Memory.product(try Memory.product(count, max(inputWidth, targetWidth)), 8)
         let outputs = architecture.outputWidth
@@ -68,7 +69,8 @@ public struct Batch {
             guard targetWidth == outputs else {
                 throw TeleportError(
                     .shapeMismatch,
-                    "the batch has \(targetWidth) targets a sample but the model gives \(outputs) outputs")
+                    "the batch has \(targetWidth) targets a sample but the model gives \(outputs) outputs"
+                )
             }
         }
         guard let weights else { return }

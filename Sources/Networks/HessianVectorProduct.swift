@@ -1,3 +1,4 @@
+import CShims
 import LinearAlgebra
 import Runtime
 
@@ -21,7 +22,7 @@ public final class HessianVectorProduct {
         errorTangents = try Buffer(count: elements)
     }
 
-    /// Gradient and H v of the loss of a valid batch, each parameterCount long, and the loss. `gradient` may be v.
+    /// H v of the loss of a valid batch into `result` (parameterCount, other memory than v); returns the loss.
     @discardableResult
     public func product(
         _ batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
@@ -32,9 +33,10 @@ public final class HessianVectorProduct {
         var sum = 0.0
         Model.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
-            sum += workspace.lossAndErrors(
-                model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
-            ).loss
+            sum +=
+                workspace.lossAndErrors(
+                    model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
+                ).loss
             forward(piece, v)
             outputTangent(piece, loss, normalization: normalization)
             backward(piece, v)
@@ -51,7 +53,8 @@ public final class HessianVectorProduct {
         let weights = model.parameters.pointer
         for m in 0..<pass.layerCount {
             let layer = pass.layers[m]
-            let input = m == 0 ? batch.x : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
+            let input =
+                m == 0 ? batch.x : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
             let output = pass.place(of: m, in: tangents.pointer)
             BLAS.multiply(
                 input, stride: layer.inputs, v + layer.weightOffset, .yes, stride: layer.inputs,
@@ -65,8 +68,7 @@ public final class HessianVectorProduct {
                     beta: 1)
             }
             if layer.hasBias {
-                addBias(
-                    output, rows: batch.count, width: layer.outputs, bias: v + layer.biasOffset)
+                shim_add_bias(output, batch.count, layer.outputs, v + layer.biasOffset)
             }
             if m < pass.layerCount - 1 {
                 pass.activation.multiplyByDerivative(
@@ -83,7 +85,7 @@ public final class HessianVectorProduct {
         let width = pass.layers[last].outputs
         let tangent = pass.place(of: last, in: tangents.pointer)
         let result = pass.place(of: last, in: errorTangents.pointer)
-        if loss == .crossEntropy { softmaxRows(pass.outputs, rows: batch.count, width: width) }
+        if loss == .crossEntropy { shim_softmax(pass.outputs, batch.count, width) }
         for row in 0..<batch.count {
             let weight = batch.weights.map { Double($0[row]) } ?? 1
             let rz = tangent + row * width

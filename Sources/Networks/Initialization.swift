@@ -15,9 +15,11 @@ extension Initialization {
     ) {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.initialization)
         for layer in architecture.layers.elements {
-            let (low, high) = weightRange(layer, slope: Double(architecture.activation.negativeSlope))
+            let (low, high) = weightRange(
+                layer, slope: Double(architecture.activation.negativeSlope))
             for i in 0..<layer.weightCount {
-                parameters[layer.weightOffset + i] = Float(generator.nextDouble(from: low, to: high))
+                parameters[layer.weightOffset + i] = Float(
+                    generator.nextDouble(from: low, to: high))
             }
             guard layer.hasBias else { continue }
             for i in 0..<layer.outputs {

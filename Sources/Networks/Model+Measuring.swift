@@ -1,3 +1,4 @@
+import CShims
 import LinearAlgebra
 import Runtime
 
@@ -45,35 +46,28 @@ extension Model {
         var sum = 0.0
         Self.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
-            sum += workspace.lossAndErrors(
-                parameters.pointer, batch: piece, loss: loss, normalization: normalization
-            ).loss
+            sum +=
+                workspace.lossAndErrors(
+                    parameters.pointer, batch: piece, loss: loss, normalization: normalization
+                ).loss
             workspace.accumulateGradient(
                 of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)
         }
         return sum
     }
 
-    /// Outputs of `count` samples into `out` (count x output width).
+    /// Outputs of `count` samples into `out` (count x output width); as probabilities, the softmax of each row.
     public func outputs(
-        _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>,
-        workspace: Workspace
+        _ x: UnsafePointer<Float>, count: Int, asProbabilities: Bool = false,
+        into out: UnsafeMutablePointer<Float>, workspace: Workspace
     ) {
         let width = architecture.outputWidth
         Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
                 parameters.pointer, x: x + first * architecture.inputWidth, count: count)
+            if asProbabilities { shim_softmax(workspace.outputs, count, width) }
             (out + first * width).update(from: workspace.outputs, count: count * width)
         }
-    }
-
-    /// The same as probabilities: the softmax of each row.
-    public func probabilities(
-        _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>,
-        workspace: Workspace
-    ) {
-        outputs(x, count: count, into: out, workspace: workspace)
-        softmaxRows(out, rows: count, width: architecture.outputWidth)
     }
 
     /// The class with the largest output of each sample.
@@ -96,7 +90,8 @@ extension Model {
 /// Index of the largest value, the first of equals; NaN counts as smallest.
 public func largestIndex(_ values: UnsafePointer<Float>, _ count: Int) -> Int {
     var best = 0
-    for i in 1..<max(count, 1) where values[i] > values[best] || (values[best].isNaN && !values[i].isNaN) {
+    for i in 1..<max(count, 1)
+    where values[i] > values[best] || (values[best].isNaN && !values[i].isNaN) {
         best = i
     }
     return best

@@ -9,6 +9,13 @@ public struct ModelOptions: Sendable {
     public var seed: UInt64 = 0
 
     public init() {}
+
+    public func validate() throws {
+        guard negativeSlope.isFinite, negativeSlope >= 0 else {
+            throw TeleportError.invalid(
+                "negative_slope is \(negativeSlope); it must be finite and not negative")
+        }
+    }
 }
 
 /// A multi-layer perceptron: its architecture and one block of parameters, W_0, b_0, W_1, b_1, ...
@@ -32,6 +39,13 @@ public final class Model: @unchecked Sendable {
         options.initialization.fill(parameters.pointer, of: architecture, seed: options.seed)
     }
 
+    /// A model whose parameters are still to be written.
+    public init(_ architecture: Architecture, options: ModelOptions) throws {
+        self.architecture = architecture
+        self.options = options
+        parameters = try Buffer(count: architecture.parameterCount)
+    }
+
     public init(copying other: Model) throws {
         architecture = other.architecture
         options = other.options
@@ -53,38 +67,5 @@ public final class Model: @unchecked Sendable {
             throw TeleportError(
                 .badState, "the model is inside tp_trainer_run; a callback may only read it")
         }
-    }
-}
-
-/// Strings kept with a model, such as class names and normalization.
-public struct Metadata: Sendable {
-    public static let maximumKeyLength = 255
-    public static let maximumValueLength = 1 << 20
-    public static let maximumCount = 1_024
-
-    public private(set) var values: [String: String] = [:]
-
-    public init() {}
-
-    public subscript(key: String) -> String? { values[key] }
-
-    public mutating func set(_ key: String, to value: String?) throws {
-        guard (1...Self.maximumKeyLength).contains(key.utf8.count) else {
-            throw TeleportError.invalid(
-                "a metadata key has 1 to \(Self.maximumKeyLength) bytes; this one has \(key.utf8.count)")
-        }
-        guard let value else {
-            values[key] = nil
-            return
-        }
-        guard value.utf8.count <= Self.maximumValueLength else {
-            throw TeleportError.invalid(
-                "the value of metadata key \"\(key)\" has \(value.utf8.count) bytes; the most is \(Self.maximumValueLength)"
-            )
-        }
-        guard values[key] != nil || values.count < Self.maximumCount else {
-            throw TeleportError.invalid("a model holds at most \(Self.maximumCount) metadata keys")
-        }
-        values[key] = value
     }
 }

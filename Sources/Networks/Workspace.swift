@@ -1,3 +1,4 @@
+import CShims
 import LinearAlgebra
 import Runtime
 
@@ -68,7 +69,9 @@ struct Pass {
 
     /// Where layer `layer` keeps its rows.
     @inline(__always)
-    func place(of layer: Int, in storage: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+    func place(of layer: Int, in storage: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<
+        Float
+    > {
         var columns = 0
         for m in 0..<layer { columns &+= layers[m].outputs }
         return storage + columns * capacity
@@ -92,7 +95,7 @@ struct Pass {
             if m < layerCount - 1 {
                 activation.apply(output, rows: count, width: layer.outputs, bias: bias)
             } else if let bias {
-                addBias(output, rows: count, width: layer.outputs, bias: bias)
+                shim_add_bias(output, count, layer.outputs, bias)
             }
             input = UnsafePointer(output)
         }
@@ -131,15 +134,8 @@ struct Pass {
             into: target + layer.weightOffset + first * layer.inputs, stride: layer.inputs,
             m: count, n: layer.inputs, k: rows, alpha: alpha, beta: beta)
         guard layer.hasBias else { return }
-        let bias = target + layer.biasOffset
-        if beta == 0 {
-            (bias + first).update(repeating: 0, count: count)
-        } else if beta != 1 {
-            for i in first..<first + count { bias[i] *= beta }
-        }
-        for row in 0..<rows {
-            addScaled(
-                delta + row * layer.outputs + first, by: alpha, to: bias + first, count: count)
-        }
+        shim_column_sums(
+            delta + first, rows, count, layer.outputs, alpha, beta,
+            target + layer.biasOffset + first)
     }
 }

@@ -54,7 +54,7 @@ public struct LearningRateSchedule {
         case .cosine:
             let part = min(Double(after) / Double(interval), 1)
             return warmup * base * (floor + (1 - floor) * 0.5 * (1 + cos(.pi * part)))
-        case .callback: return warmup * (callback?(step, base) ?? base)
+        case .callback: return warmup * (callback?(step, base) ?? .nan)
         }
     }
 }

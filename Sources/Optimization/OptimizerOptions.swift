@@ -47,11 +47,14 @@ public struct OptimizerOptions: Sendable {
             "weight_decay", resolvedWeightDecay,
             resolvedWeightDecay >= 0 && Float(resolvedWeightDecay).isFinite,
             "finite and not negative")
-        try check("clip_norm", clipNorm, clipNorm >= 0 && clipNorm.isFinite, "finite and not negative")
+        try check(
+            "clip_norm", clipNorm, clipNorm >= 0 && clipNorm.isFinite, "finite and not negative")
     }
 
     private func check(_ name: String, _ value: Double, _ isRight: Bool, _ rule: String) throws {
-        guard isRight else { throw TeleportError.invalid("\(name) is \(value); it must be \(rule)") }
+        guard isRight else {
+            throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
+        }
     }
 
     public static func validate(learningRate: Double) throws {

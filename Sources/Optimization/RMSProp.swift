@@ -1,4 +1,4 @@
-import Runtime
+import CShims
 
 /// RMSProp (Tieleman and Hinton, 2012): S <- alpha S + (1 - alpha) G^2, W <- W - learningRate G / (sqrt(S) + epsilon).
 public final class RMSProp: Optimizer {
@@ -16,23 +16,12 @@ public final class RMSProp: Optimizer {
 
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
         guard let squares = state.secondMoments?.pointer else { return }
-        let rate = Float(learningRate)
-        let alpha = Float(options.alpha)
-        let rest = Float(1 - options.alpha)
-        let epsilon = Float(options.resolvedEpsilon)
-        let decay = Float(options.resolvedWeightDecay)
         state.steps += 1
-        forEachVector(parameterCount) { i in
-            let weights = load(parameters + i)
-            let slope = load(gradient + i) + decay * weights
-            let square = alpha * load(squares + i) + rest * slope * slope
-            store(square, squares + i)
-            store(weights - rate * slope / (square.squareRoot() + epsilon), parameters + i)
-        } tail: { i in
-            let slope = gradient[i] + decay * parameters[i]
-            squares[i] = alpha * squares[i] + rest * slope * slope
-            parameters[i] -= rate * slope / (squares[i].squareRoot() + epsilon)
-        }
+        var step = shim_adaptive(
+            rate: Float(learningRate), beta1: 0, rest1: 1, beta2: Float(options.alpha),
+            rest2: Float(1 - options.alpha), root: 1, epsilon: Float(options.resolvedEpsilon),
+            decay: Float(options.resolvedWeightDecay), kept: 1)
+        shim_adaptive_step(parameters, gradient, nil, squares, parameterCount, &step)
     }
 
     public func fresh() throws -> any Optimizer {

@@ -7,7 +7,8 @@ extension TeleportOptions {
     public func validate(for architecture: Architecture) throws {
         guard architecture.hiddenLayerCount > 0 else {
             throw TeleportError(
-                .unsupported, "the model has no hidden layer, and every group acts on hidden layers")
+                .unsupported, "the model has no hidden layer, and every group acts on hidden layers"
+            )
         }
         switch group {
         case .scaling: try Scaling.requireHomogeneous(architecture)

@@ -60,7 +60,8 @@ final class Curvature: ObjectiveFunction {
             acceleration2 += acceleration.pointer[i] * acceleration.pointer[i]
             dot += velocity.pointer[i] * acceleration.pointer[i]
         }
-        return max(speed2 * acceleration2 - dot * dot, 0).squareRoot() / (speed2 * speed2.squareRoot())
+        return max(speed2 * acceleration2 - dot * dot, 0).squareRoot()
+            / (speed2 * speed2.squareRoot())
     }
 
     /// W_m[i,j] exp(t (s_out[i] - s_in[j])): every derivative is a factor.
@@ -103,6 +104,7 @@ final class Curvature: ObjectiveFunction {
         let t = try LinearGroup.randomAlgebra(architecture, layers: [m], norm: 1, &generator)
         guard let direction = t[m] else { return }
         let group = try LinearGroup(architecture, batch, layers: [m])
+        try group.leaveOutSaturated(of: direction, layer: m, of: model)
         let squared = try Matrix.product(direction, .no, direction)
         let next = architecture.layers.pointer[m + 1]
         let above = try Matrix(
@@ -115,7 +117,8 @@ final class Curvature: ObjectiveFunction {
         }
     }
 
-    private func add(_ matrix: Matrix, at offset: Int, _ factor: Double, to target: Buffer<Double>) {
+    private func add(_ matrix: Matrix, at offset: Int, _ factor: Double, to target: Buffer<Double>)
+    {
         for i in 0..<matrix.count { target.pointer[offset + i] += factor * matrix.pointer[i] }
     }
 }

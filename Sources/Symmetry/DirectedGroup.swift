@@ -55,7 +55,9 @@ final class ScalingMoves: DirectedGroup {
                     sum += Double(covector[place]) * Double(weights[place])
                 }
                 if layer.hasBias {
-                    sum += Double(covector[layer.biasOffset + i]) * Double(weights[layer.biasOffset + i])
+                    sum +=
+                        Double(covector[layer.biasOffset + i])
+                        * Double(weights[layer.biasOffset + i])
                 }
                 for k in 0..<next.outputs {
                     let place = next.weightOffset + k * next.inputs + i
@@ -84,7 +86,9 @@ final class ScalingMoves: DirectedGroup {
 
     func accept(_ direction: Buffer<Double>, _ length: Double) throws {
         let element = try element(direction, length)
-        for i in 0..<element.factors.count { total.factors.pointer[i] *= element.factors.pointer[i] }
+        for i in 0..<element.factors.count {
+            total.factors.pointer[i] *= element.factors.pointer[i]
+        }
     }
 
     func describe(_ report: inout TeleportReport) throws {
@@ -98,12 +102,14 @@ final class LinearMoves: DirectedGroup {
     private var products: [Int: Matrix] = [:]
     private var fit = LinearAction.Fit()
     private var lastFit = LinearAction.Fit()
+    private var lastElements: [Int: Matrix] = [:]
 
     init(_ group: LinearGroup) {
         self.group = group
     }
 
-    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> LinearGroup.Algebra? {
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> LinearGroup.Algebra?
+    {
         let t = try group.derivative(at: model, covector)
         let norm = LinearGroup.norm(t)
         guard norm > 0, norm.isFinite else { return nil }
@@ -111,18 +117,16 @@ final class LinearMoves: DirectedGroup {
         return t
     }
 
-    /// Halves a step that leaves the activation's range at most 30 times.
     func move(_ model: Model, along t: LinearGroup.Algebra, by length: Double) throws -> Bool {
         lastFit = LinearAction.Fit()
-        return try group.move(model, along: t, by: length, fit: &lastFit)
+        lastElements = [:]
+        return try group.move(
+            model, along: t, by: length, fit: &lastFit, elements: &lastElements)
     }
 
     func accept(_ t: LinearGroup.Algebra, _ length: Double) throws {
         fit.include(lastFit)
-        for (m, direction) in t {
-            let scaled = try direction.copy()
-            scaled.scale(by: length)
-            let g = try scaled.exponential()
+        for (m, g) in lastElements {
             products[m] = try products[m].map { try Matrix.product(g, .no, $0) } ?? g
         }
     }

@@ -36,9 +36,10 @@ struct DirectedSearch<Moves: DirectedGroup> {
             for _ in 0...Self.mostBacktracks {
                 isMoved = try attempt(from: here, to: trial, direction, sign * radius) {
                     check.measureAfter()
-                    let after = try objective.value(trial)
-                    return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
-                        && sign * (after - value) > 0
+                    guard check.isFinite, check.keepsLoss(tolerance: options.lossTolerance) else {
+                        return false
+                    }
+                    return sign * (try objective.value(trial) - value) > 0
                 }
                 if isMoved { break }
                 radius /= 2
@@ -63,6 +64,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
         _ objective: any ObjectiveFunction, rollout: Rollout, optimizer: any Optimizer,
         _ report: inout TeleportReport
     ) throws -> (any Move)? {
+        report.candidates = 1
         let covector = try Buffer<Float>(count: model.parameters.count)
         let value = try objective.derivative(model, into: covector.pointer)
         guard value.isFinite, allFinite(covector.pointer, count: covector.count),
@@ -88,7 +90,9 @@ struct DirectedSearch<Moves: DirectedGroup> {
             lengths.append(length)
         }
         let chosen = try Ladder.choose(
-            candidates, model, rollout: rollout, optimizer: optimizer, state: options.state, &report)
+            candidates, model, rollout: rollout, optimizer: optimizer, state: options.state, &report
+        )
+        report.candidates = Ladder.factors.count + 1
         guard let chosen else { return nil }
         report.radius = lengths[chosen]
         // Once more, so that the group knows what it did.
@@ -105,7 +109,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
     ) throws -> Bool {
         trial.parameters.pointer.update(
             from: start.parameters.pointer, count: start.parameters.count)
-        guard try moves.move(trial, along: direction, by: length),
+        guard try ifInRange({ try moves.move(trial, along: direction, by: length) }) ?? false,
             allFinite(trial.parameters.pointer, count: trial.parameters.count)
         else { return false }
         return try isGood()
@@ -122,7 +126,8 @@ enum Ladder {
         _ candidates: [any Move], _ model: Model, rollout: Rollout, optimizer: any Optimizer,
         state: StatePolicy, _ report: inout TeleportReport
     ) throws -> Int? {
-        let outcome = try rollout.run(model, optimizer: optimizer, candidates: candidates.count + 1) {
+        let outcome = try rollout.run(model, optimizer: optimizer, candidates: candidates.count + 1)
+        {
             candidate, copy, optimizer in
             guard candidates[candidate - 1].apply(to: copy) else { return false }
             try state.apply(candidates[candidate - 1], to: optimizer.state)

@@ -35,23 +35,28 @@ enum LinearAction {
     }
 
     /// Moves layer m of `model` by g. z: n x k and the pseudo-inverse of the layer's input h: n x inputs belong to
-    /// the present weights. False, and nothing moved, when g f(z) leaves the activation's range.
+    /// the present weights; z becomes that of the moved ones. False, and nothing moved, when g f(z) leaves the
+    /// activation's range.
     static func apply(
-        g: Matrix, inverse: Matrix, toLayer m: Int, of model: Model, z: Matrix, input: Matrix,
+        g: Matrix, inverse: Matrix, toLayer m: Int, of model: Model, z: Matrix,
         pseudoInverse: PseudoInverse, fit: inout Fit
     ) throws -> Bool {
         let activation = model.architecture.activation
-        guard activation.kind != .identity else {
-            try applyExactly(g: g, inverse: inverse, toLayer: m, of: model)
-            return true
-        }
         let wanted = try z.copy()
         activation.apply(wanted)
         let moved = try Matrix.product(wanted, .no, g, .yes)
-        guard activation.invert(moved) else { return false }
-        moved.add(z, scaledBy: -1)
-        let change = try pseudoInverse.solve(moved)  // inputs x k
-        let reached = try Matrix.product(input, .no, change)
+        // f^-1(f(z)) is not z where f is flat, so a unit that g leaves alone is left alone here too.
+        let still = (0..<g.rows).map { i in
+            (0..<g.columns).allSatisfy { g[i, $0] == ($0 == i ? 1 : 0) }
+        }
+        guard activation.invert(moved, leaving: still) else { return false }
+        for sample in 0..<moved.rows {
+            for i in 0..<moved.columns {
+                moved[sample, i] = still[i] ? 0 : moved[sample, i] - z[sample, i]
+            }
+        }
+        let (change, reached) = try pseudoInverse.solve(moved)  // inputs x k, n x k
+        z.add(reached)
         let wantedNorm = moved.squaredNorm
         moved.add(reached, scaledBy: -1)
         fit.include(
@@ -128,9 +133,9 @@ extension Activation {
         }
     }
 
-    /// y <- f^-1(y); false when a value lies outside the range of f.
-    func invert(_ y: Matrix) -> Bool {
-        for i in 0..<y.count {
+    /// y <- f^-1(y) but for the columns of `still`; false when a value lies outside the range of f.
+    func invert(_ y: Matrix, leaving still: [Bool]) -> Bool {
+        for i in 0..<y.count where !still[i % y.columns] {
             let value = y.pointer[i]
             switch kind {
             case .identity, .reLU: break

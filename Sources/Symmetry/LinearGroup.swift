@@ -12,8 +12,15 @@ public final class LinearGroup {
     private let batch: Batch
     private let x: Matrix
     private let layers: [Int]
-    /// The first layer's input never moves, so it is factored once.
-    private var firstInverse: PseudoInverse?
+    /// What was computed last for each layer under weights that no move had touched below it.
+    private var known: [Int: Known] = [:]
+
+    private struct Known {
+        let weights: Buffer<Float>
+        let input: Matrix
+        let z: Matrix
+        var inverse: PseudoInverse?
+    }
 
     init(_ architecture: Architecture, _ batch: Batch, layers: [Int]) throws {
         self.architecture = architecture
@@ -36,31 +43,93 @@ public final class LinearGroup {
         return z
     }
 
-    private func pseudoInverse(_ m: Int, _ input: Matrix) throws -> PseudoInverse {
-        guard m == 0 else { return try PseudoInverse(input) }
-        if let firstInverse { return firstInverse }
-        let inverse = try PseudoInverse(input)
-        firstInverse = inverse
-        return inverse
+    /// One layer on a walk through the network.
+    private final class Layer {
+        let index: Int
+        let input: Matrix
+        /// A copy: whoever moves the layer moves it.
+        let z: Matrix
+        /// Nothing below has moved on this walk, so what is found out may be kept.
+        let isKnown: Bool
+        private let group: LinearGroup
+
+        init(_ group: LinearGroup, _ index: Int, input: Matrix, z: Matrix, isKnown: Bool) {
+            self.group = group
+            self.index = index
+            self.input = input
+            self.z = z
+            self.isKnown = isKnown
+        }
+
+        func inverse() throws -> PseudoInverse {
+            if isKnown, let inverse = group.known[index]?.inverse { return inverse }
+            let inverse = try PseudoInverse(input)
+            if isKnown { group.known[index]?.inverse = inverse }
+            return inverse
+        }
     }
 
-    /// Calls `body(m, input, z)` for the layers 0 ..< hidden in turn; what it does to the weights of layer m and
-    /// above is seen by the layers after it.
-    private func forEachLayer(
-        of model: Model, _ body: (_ m: Int, _ input: Matrix, _ z: Matrix) throws -> Bool
-    ) throws -> Bool {
+    /// What a visit did to a layer.
+    private enum Visit {
+        case left
+        /// Moved; its new z is in the layer's z.
+        case moved
+        /// Moved in a way that leaves z to be computed again.
+        case rewritten
+        case failed
+    }
+
+    /// Visits the layers 0 ..< hidden in turn, as far as one moves; what is done to the weights of a layer and above is
+    /// seen by the layers after it. Input, z and pseudo-inverse of layers under the weights of an earlier walk are
+    /// taken from there. False when a visit failed.
+    private func forEachLayer(of model: Model, _ visit: (Layer) throws -> Visit) throws -> Bool {
         var input = x
+        var isKnown = true
         let last = layers.max() ?? -1
         guard last >= 0 else { return true }
         for m in 0...last {
-            let z = try preactivations(m, of: model, input: input)
-            guard try body(m, input, z) else { return false }
+            let layer = try layer(m, of: model, input: input, isKnown: isKnown)
+            let visit = try visit(layer)
+            if case .failed = visit { return false }
             guard m < last else { break }
-            let h = try layers.contains(m) ? preactivations(m, of: model, input: input) : z
+            let h: Matrix
+            switch visit {
+            case .left, .failed: h = layer.z
+            case .moved:
+                h = layer.z
+                isKnown = false
+            case .rewritten:
+                h = try preactivations(m, of: model, input: input)
+                isKnown = false
+            }
             architecture.activation.apply(h)
             input = h
         }
         return true
+    }
+
+    private func layer(_ m: Int, of model: Model, input: Matrix, isKnown: Bool) throws -> Layer {
+        guard isKnown else {
+            return Layer(
+                self, m, input: input, z: try preactivations(m, of: model, input: input),
+                isKnown: false)
+        }
+        let shape = architecture.layers.pointer[m]
+        let weights = model.parameters.pointer + shape.weightOffset
+        if let known = known[m],
+            memcmp(known.weights.pointer, weights, known.weights.count * MemoryLayout<Float>.size)
+                == 0
+        {
+            return Layer(self, m, input: known.input, z: try known.z.copy(), isKnown: true)
+        }
+        let z = try preactivations(m, of: model, input: input)
+        // The first layer's input is always the same; the others' were those of other weights.
+        let inverse = m == 0 ? known[0]?.inverse : nil
+        known[m] = Known(
+            weights: try Buffer(copying: weights, count: shape.parameterCount), input: input,
+            z: try z.copy(), inverse: inverse)
+        for above in (m + 1)..<max(architecture.layerCount, m + 2) { known[above] = nil }
+        return Layer(self, m, input: input, z: z, isKnown: true)
     }
 
     /// A zero for every unit that is saturated on a sample, one for the others.
@@ -73,7 +142,16 @@ public final class LinearGroup {
 
     private func leaveOut(_ units: [Double], of t: Matrix) {
         for i in 0..<t.rows {
-            for j in 0..<t.columns { t[i, j] *= units[i] * units[j] }
+            // Not a product: 1 / f'(z) of a saturated unit may be infinite.
+            for j in 0..<t.columns where units[i] * units[j] == 0 { t[i, j] = 0 }
+        }
+    }
+
+    /// Takes the units of layer m that are saturated on these samples out of an algebra element of it.
+    func leaveOutSaturated(of direction: Matrix, layer m: Int, of model: Model) throws {
+        _ = try forEachLayer(of: model) { layer in
+            if layer.index == m { leaveOut(activeUnits(layer.z), of: direction) }
+            return .left
         }
     }
 
@@ -85,8 +163,10 @@ public final class LinearGroup {
     func derivative(at model: Model, _ covector: UnsafePointer<Float>) throws -> Algebra {
         let activation = architecture.activation
         var result: Algebra = [:]
-        _ = try forEachLayer(of: model) { m, input, z in
-            guard layers.contains(m) else { return true }
+        _ = try forEachLayer(of: model) { visited in
+            let m = visited.index
+            let z = visited.z
+            guard layers.contains(m) else { return .left }
             let layer = architecture.layers.pointer[m]
             let next = architecture.layers.pointer[m + 1]
             let own = try Matrix(
@@ -98,7 +178,7 @@ public final class LinearGroup {
                     model.parameters.pointer + layer.weightOffset, rows: layer.outputs,
                     columns: layer.inputs)
             } else {
-                inner = try pseudoInverse(m, input).multiply(own)
+                inner = try visited.inverse().multiply(own)
                 for i in 0..<inner.rows {
                     for sample in 0..<inner.columns {
                         inner[i, sample] /= activation.derivative(z[sample, i])
@@ -122,7 +202,7 @@ public final class LinearGroup {
             t.add(try Matrix.product(weights, .yes, above), scaledBy: -1)
             leaveOut(activeUnits(z), of: t)
             result[m] = t
-            return true
+            return .left
         }
         return result
     }
@@ -140,18 +220,33 @@ public final class LinearGroup {
 
     /// Moves the layers one after the other by g_m = exp(length T_m), each with the activations that the ones below
     /// left. False when a layer's g f(z) leaves the activation's range; the weights are then anything.
+    /// `elements` gets the g_m.
     func move(
-        _ model: Model, along t: Algebra, by length: Double, fit: inout LinearAction.Fit
+        _ model: Model, along t: Algebra, by length: Double, fit: inout LinearAction.Fit,
+        elements: inout [Int: Matrix]
     ) throws -> Bool {
         try act(on: model, fit: &fit) { m, z in
             guard let direction = t[m] else { return nil }
-            let scaled = try direction.copy()
-            scaled.scale(by: length)
-            leaveOut(activeUnits(z), of: scaled)
-            let g = try scaled.exponential()
-            scaled.scale(by: -1)
-            return (g, try scaled.exponential())
+            let element = try element(direction, length, z)
+            elements[m] = element.g
+            return element
         }
+    }
+
+    /// exp(length T) and its inverse, to the bit the identity on units that are saturated.
+    func element(
+        _ direction: Matrix, _ length: Double, _ z: Matrix
+    ) throws -> (g: Matrix, inverse: Matrix) {
+        let units = activeUnits(z)
+        let scaled = try direction.copy()
+        scaled.scale(by: length)
+        leaveOut(units, of: scaled)
+        let (g, inverse) = try scaled.exponentials()
+        for matrix in [g, inverse] {
+            leaveOut(units, of: matrix)
+            for i in 0..<units.count where units[i] == 0 { matrix[i, i] = 1 }
+        }
+        return (g, inverse)
     }
 
     /// Acts with the elements that `element(m, z)` gives, nil for none.
@@ -159,11 +254,18 @@ public final class LinearGroup {
         on model: Model, fit: inout LinearAction.Fit,
         _ element: (_ m: Int, _ z: Matrix) throws -> (g: Matrix, inverse: Matrix)?
     ) throws -> Bool {
-        try forEachLayer(of: model) { m, input, z in
-            guard layers.contains(m), let (g, inverse) = try element(m, z) else { return true }
-            return try LinearAction.apply(
-                g: g, inverse: inverse, toLayer: m, of: model, z: z, input: input,
-                pseudoInverse: try pseudoInverse(m, input), fit: &fit)
+        try forEachLayer(of: model) { layer in
+            guard layers.contains(layer.index), let (g, inverse) = try element(layer.index, layer.z)
+            else { return .left }
+            guard architecture.activation.kind != .identity else {
+                try LinearAction.applyExactly(
+                    g: g, inverse: inverse, toLayer: layer.index, of: model)
+                return .rewritten
+            }
+            let isMoved = try LinearAction.apply(
+                g: g, inverse: inverse, toLayer: layer.index, of: model, z: layer.z,
+                pseudoInverse: try layer.inverse(), fit: &fit)
+            return isMoved ? .moved : .failed
         }
     }
 
@@ -181,7 +283,8 @@ public final class LinearGroup {
             guard g[unit, unit] == 1 else {
                 throw TeleportError(
                     .unsupported,
-                    "unit \(unit) of layer \(layer) is saturated on this batch, so g must leave it alone")
+                    "unit \(unit) of layer \(layer) is saturated on this batch, so g must leave it alone"
+                )
             }
         }
     }
@@ -195,45 +298,49 @@ extension LinearGroup {
         _ body: (_ first: Matrix, _ second: Matrix, _ offset: Int) -> Void
     ) throws {
         let activation = architecture.activation
-        let layer = architecture.layers.pointer[m]
+        let shape = architecture.layers.pointer[m]
         let parameters = model.parameters.pointer
         if activation.kind == .identity {
             let weights = try Matrix(
-                parameters + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
+                parameters + shape.weightOffset, rows: shape.outputs, columns: shape.inputs)
             body(
-                try Matrix.product(direction, .no, weights), try Matrix.product(squared, .no, weights),
-                layer.weightOffset)
-            guard layer.hasBias else { return }
-            let bias = try Matrix(parameters + layer.biasOffset, rows: layer.outputs, columns: 1)
+                try Matrix.product(direction, .no, weights),
+                try Matrix.product(squared, .no, weights),
+                shape.weightOffset)
+            guard shape.hasBias else { return }
+            let bias = try Matrix(parameters + shape.biasOffset, rows: shape.outputs, columns: 1)
             body(
                 try Matrix.product(direction, .no, bias), try Matrix.product(squared, .no, bias),
-                layer.biasOffset)
+                shape.biasOffset)
             return
         }
-        _ = try forEachLayer(of: model) { index, input, z in
-            guard index == m else { return true }
+        _ = try forEachLayer(of: model) { layer in
+            guard layer.index == m else { return .left }
+            let z = layer.z
             let h = try z.copy()
             activation.apply(h)
             let first = try Matrix.product(h, .no, direction, .yes)
             let second = try Matrix.product(h, .no, squared, .yes)
             for i in 0..<z.count {
                 let slope = activation.derivative(z.pointer[i])
+                guard slope > 0 else { continue }  // saturated: both rows are zero already
                 let speed = first.pointer[i] / slope
                 first.pointer[i] = speed
                 second.pointer[i] =
-                    (second.pointer[i] - activation.secondDerivative(z.pointer[i]) * speed * speed) / slope
+                    (second.pointer[i] - activation.secondDerivative(z.pointer[i]) * speed * speed)
+                    / slope
             }
-            let inverse = try pseudoInverse(m, input)
+            let inverse = try layer.inverse()
             body(
-                try inverse.solve(first).transposed(), try inverse.solve(second).transposed(),
-                layer.weightOffset)
-            return true
+                try inverse.solve(first).solution.transposed(),
+                try inverse.solve(second).solution.transposed(), shape.weightOffset)
+            return .left
         }
     }
 
-    /// The norm over all layers.
+    /// The norm over all layers, summed in their order: a dictionary's own differs from process to process.
     static func norm(_ t: Algebra) -> Double {
-        t.values.reduce(0) { $0 + $1.squaredNorm }.squareRoot()
+        t.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value.squaredNorm }.squareRoot()
     }
 
     /// T_m with independent normal entries, of the given joint norm.
@@ -276,7 +383,9 @@ extension LinearGroup {
 extension LinearGroup {
     /// Elements of the T of all hidden layers.
     public static func algebraSize(_ architecture: Architecture) throws -> Int {
-        try architecture.widths.dropFirst().dropLast().reduce(0) { $0 + (try Memory.product($1, $1)) }
+        try architecture.widths.dropFirst().dropLast().reduce(0) {
+            $0 + (try Memory.product($1, $1))
+        }
     }
 }
 
@@ -310,7 +419,8 @@ extension Model {
         try LinearAction.requireBijective(architecture.activation)
         guard layer >= 0, layer < architecture.hiddenLayerCount else {
             throw TeleportError.invalid(
-                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0")
+                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0"
+            )
         }
         let k = architecture.layers.pointer[layer].outputs
         guard count == (try Memory.product(k, k)) else {

@@ -3,6 +3,15 @@ import Networks
 import Optimization
 import Runtime
 
+/// The value, or nil where a trial leaves the range of numbers: that refuses the trial and not the teleport.
+func ifInRange<Value>(_ trial: () throws -> Value?) throws -> Value? {
+    do {
+        return try trial()
+    } catch let error as TeleportError where error.status == .notFinite {
+        return nil
+    }
+}
+
 /// What a search has found: a way from the weights it started at to others with the same loss.
 protocol Move {
     /// Takes a model at the starting weights there; false when a weight is not finite then.

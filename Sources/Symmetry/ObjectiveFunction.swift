@@ -12,7 +12,8 @@ protocol ObjectiveFunction: AnyObject {
 
 extension TeleportOptions {
     /// The objective on given samples.
-    func makeObjective(_ model: Model, _ batch: Batch, _ loss: Loss) throws -> any ObjectiveFunction {
+    func makeObjective(_ model: Model, _ batch: Batch, _ loss: Loss) throws -> any ObjectiveFunction
+    {
         switch objective {
         case .gradientNormMaximize, .gradientNormMinimize, .lookahead:
             return try GradientNorm(model, batch, loss)

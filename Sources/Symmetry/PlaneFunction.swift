@@ -29,30 +29,34 @@ public struct PlaneFunction {
     }
 
     /// 100 (x^2 - y)^2 + (x - 1)^2, with u = 10 (x^2 - y), v = x - 1.
-    public static var rosenbrock: PlaneFunction { PlaneFunction(
-        value: { p in 100 * square(p.x * p.x - p.y) + square(p.x - 1) },
-        gradient: { p in
-            let bend = p.x * p.x - p.y
-            return Pair(400 * p.x * bend + 2 * (p.x - 1), -200 * bend)
-        },
-        toUV: { p in Pair(10 * (p.x * p.x - p.y), p.x - 1) },
-        fromUV: { uv in
-            let x = uv.y + 1
-            return Pair(x, x * x - uv.x / 10)
-        },
-        hessian: { p in
-            (Pair(1_200 * p.x * p.x - 400 * p.y + 2, -400 * p.x), Pair(-400 * p.x, 200))
-        },
-        fromUVJacobian: { uv in (Pair(0, 1), Pair(-0.1, 2 * (uv.y + 1))) }) }
+    public static var rosenbrock: PlaneFunction {
+        PlaneFunction(
+            value: { p in 100 * square(p.x * p.x - p.y) + square(p.x - 1) },
+            gradient: { p in
+                let bend = p.x * p.x - p.y
+                return Pair(400 * p.x * bend + 2 * (p.x - 1), -200 * bend)
+            },
+            toUV: { p in Pair(10 * (p.x * p.x - p.y), p.x - 1) },
+            fromUV: { uv in
+                let x = uv.y + 1
+                return Pair(x, x * x - uv.x / 10)
+            },
+            hessian: { p in
+                (Pair(1_200 * p.x * p.x - 400 * p.y + 2, -400 * p.x), Pair(-400 * p.x, 200))
+            },
+            fromUVJacobian: { uv in (Pair(0, 1), Pair(-0.1, 2 * (uv.y + 1))) })
+    }
 
     /// (x + 2 y - 7)^2 + (2 x + y - 5)^2, with u and v the two brackets.
-    public static var booth: PlaneFunction { PlaneFunction(
-        value: { p in square(p.x + 2 * p.y - 7) + square(2 * p.x + p.y - 5) },
-        gradient: { p in Pair(10 * p.x + 8 * p.y - 34, 8 * p.x + 10 * p.y - 38) },
-        toUV: { p in Pair(p.x + 2 * p.y - 7, 2 * p.x + p.y - 5) },
-        fromUV: { uv in Pair((2 * uv.y - uv.x + 3) / 3, (2 * uv.x - uv.y + 9) / 3) },
-        hessian: { _ in (Pair(10, 8), Pair(8, 10)) },
-        fromUVJacobian: { _ in (Pair(-1 / 3, 2 / 3), Pair(2 / 3, -1 / 3)) }) }
+    public static var booth: PlaneFunction {
+        PlaneFunction(
+            value: { p in square(p.x + 2 * p.y - 7) + square(2 * p.x + p.y - 5) },
+            gradient: { p in Pair(10 * p.x + 8 * p.y - 34, 8 * p.x + 10 * p.y - 38) },
+            toUV: { p in Pair(p.x + 2 * p.y - 7, 2 * p.x + p.y - 5) },
+            fromUV: { uv in Pair((2 * uv.y - uv.x + 3) / 3, (2 * uv.x - uv.y + 9) / 3) },
+            hessian: { _ in (Pair(10, 8), Pair(8, 10)) },
+            fromUVJacobian: { _ in (Pair(-1 / 3, 2 / 3), Pair(2 / 3, -1 / 3)) })
+    }
 
     private static func square(_ value: Double) -> Double { value * value }
 }
@@ -105,7 +109,9 @@ public struct PlaneMove {
 extension PlaneFunction {
     /// Rotates (u, v) of `point` by the theta that gradient ascent on |grad|^2 reaches from `start`; stays where the
     /// value would change past its tolerance.
-    public func teleport(_ point: inout Pair, from start: Double, _ options: PlaneOptions) -> PlaneMove {
+    public func teleport(_ point: inout Pair, from start: Double, _ options: PlaneOptions)
+        -> PlaneMove
+    {
         var move = PlaneMove()
         let uv = toUV(point)
         var theta = start
@@ -135,7 +141,8 @@ extension PlaneFunction {
     private func slope(_ uv: Pair, _ theta: Double) -> Double {
         guard let hessian, let fromUVJacobian else {
             let step = 1e-6
-            return (norm2(gradient(rotated(uv, theta + step)))
+            return
+                (norm2(gradient(rotated(uv, theta + step)))
                 - norm2(gradient(rotated(uv, theta - step)))) / (2 * step)
         }
         let turned = turn(uv, theta)
@@ -169,7 +176,8 @@ extension PlaneFunction {
             if schedule.contains(step) {
                 let drawn = generator.nextDouble(from: 0, to: .pi)
                 let theta =
-                    options.thetaStarts.flatMap { teleports < $0.count ? $0[teleports] : nil } ?? drawn
+                    options.thetaStarts.flatMap { teleports < $0.count ? $0[teleports] : nil }
+                    ?? drawn
                 moved(step, teleport(&point, from: theta, options))
                 teleports += 1
             }

@@ -28,7 +28,7 @@ struct RandomSearch {
         var kept: [Drawn] = []
         for _ in 0..<options.candidates {
             trial.parameters.pointer.update(from: start.pointer, count: start.count)
-            guard var drawn = try draw(trial, &generator),
+            guard var drawn = try ifInRange({ try draw(trial, &generator) }),
                 allFinite(trial.parameters.pointer, count: start.count)
             else {
                 report.refused += 1
@@ -124,28 +124,32 @@ struct RandomSearch {
     ) throws -> Drawn? {
         let architecture = model.architecture
         let layers = layers(&generator)
-        var elements: [Int: (g: Matrix, inverse: Matrix)] = [:]
+        var matrices: [Int: Matrix] = [:]
         switch options.sampler {
         case .exponential:
-            let t = try LinearGroup.randomAlgebra(
+            matrices = try LinearGroup.randomAlgebra(
                 architecture, layers: layers, norm: options.resolvedRadius, &generator)
-            for (m, algebra) in t {
-                let g = try algebra.exponential()
-                algebra.scale(by: -1)
-                elements[m] = (g, try algebra.exponential())
-            }
         case .diagonallyDominant:
             for m in layers {
-                let g = try LinearGroup.diagonallyDominant(
+                matrices[m] = try LinearGroup.diagonallyDominant(
                     architecture.layers.pointer[m].outputs, &generator)
-                elements[m] = (g, try g.inverse())
             }
         }
         var fit = LinearAction.Fit()
-        guard try group.act(on: trial, fit: &fit, { m, _ in elements[m] }) else { return nil }
+        var elements: [Matrix] = []
+        let isMoved = try group.act(on: trial, fit: &fit) { m, z in
+            guard let matrix = matrices[m] else { return nil }
+            let element =
+                options.sampler == .exponential
+                ? try group.element(matrix, 1, z) : (g: matrix, inverse: try matrix.inverse())
+            elements.append(element.g)
+            return element
+        }
+        guard isMoved else { return nil }
+        let acted = elements
         return Drawn(
             radius: options.sampler == .exponential ? options.resolvedRadius : 0,
             layer: layers.count == 1 ? layers[0] : nil, fit: fit,
-            condition: { try elements.values.map { try SVD.condition($0.g) }.max() ?? 1 })
+            condition: { try acted.map { try SVD.condition($0) }.max() ?? 1 })
     }
 }

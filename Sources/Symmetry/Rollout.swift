@@ -3,8 +3,8 @@ import Optimization
 import Runtime
 
 /// Looks ahead: real training steps from several starting points, all on the same mini-batches, on copies of the
-/// weights and of the optimizer. Starting points that fall behind are dropped early (successive halving, after a
-/// third and two thirds of the steps); staying, candidate 0, runs to the end.
+/// weights and of the optimizer. Starting points that fall behind are dropped on the way: three go on after a third of
+/// the steps, two after two thirds. Staying, candidate 0, runs to the end.
 struct Rollout {
     struct Outcome {
         /// 0: stay.
@@ -53,22 +53,17 @@ struct Rollout {
                         batchSize: min(batchSize, training.count))))
         }
 
-        let rungs = [steps / 3, steps * 2 / 3, steps]
         var done = 0
-        for (rung, end) in rungs.enumerated() {
-            let isLast = rung == rungs.count - 1
+        for rung in Rung.all(steps: steps, scoring: scoring.count, weighted: scoring.weights != nil)
+        {
             for index in runners.indices {
-                let score = advance(runners[index].step, from: done, to: end, scoringWorkspace)
-                // A loss that rises over the last third is about to diverge, however low it still is.
-                let rises = isLast && !(score <= runners[index].score)
-                runners[index].isOut = !score.isFinite || rises
-                runners[index].score = score
+                advance(&runners[index], from: done, to: rung, scoringWorkspace)
             }
-            done = end
+            done = rung.steps
             outcome.diverged += runners.count { $0.isOut && $0.candidate != 0 }
             let staying = runners[0]
             let others = runners.dropFirst().filter { !$0.isOut }.sorted { $0.score < $1.score }
-            runners = [staying] + (isLast ? others : Array(others.prefix((others.count + 1) / 2)))
+            runners = [staying] + others.prefix(rung.survivors)
         }
         outcome.scoreOfStaying = runners[0].score
         outcome.scoreOfChosen = runners[0].score
@@ -83,15 +78,66 @@ struct Rollout {
     }
 
     private func advance(
-        _ step: TrainingStep, from first: Int, to end: Int, _ workspace: Workspace
-    ) -> Double {
+        _ runner: inout Runner, from first: Int, to rung: Rung, _ workspace: Workspace
+    ) {
         let size = min(batchSize, training.count)
         let batches = training.count / size
-        for index in first..<end {
-            guard step.take(training.slice(index % batches * size, size)) != nil else {
-                return .infinity
+        for index in first..<rung.steps {
+            guard runner.step.take(training.slice(index % batches * size, size)) != nil else {
+                runner.isOut = true
+                runner.score = .infinity
+                return
             }
         }
-        return step.model.loss(scoring, loss, workspace: workspace)
+        let model = runner.step.model
+        let earlier = runner.score
+        runner.score = model.loss(scoring.slice(0, rung.scored), loss, workspace: workspace)
+        if rung.isLast {
+            // A loss that rises over the last third is about to diverge, however low it still is.
+            runner.isOut = !(runner.score <= earlier)
+            let rest = scoring.count - rung.scored
+            if rest > 0 {
+                let other = model.loss(scoring.slice(rung.scored, rest), loss, workspace: workspace)
+                runner.score = loss.combined(runner.score, rung.scored, other, rest)
+            }
+        }
+        runner.isOut = runner.isOut || !runner.score.isFinite
+    }
+}
+
+/// Where candidates are compared on the way.
+private struct Rung {
+    let steps: Int
+    /// Samples of the scoring half that are looked at.
+    let scored: Int
+    /// Candidates besides staying that go on.
+    let survivors: Int
+    let isLast: Bool
+
+    /// A third, two thirds and all of the steps. The first comparison takes a quarter of the samples and the second
+    /// half of them; the last one scores on all, and on the second's to see whether the loss rises.
+    static func all(steps: Int, scoring: Int, weighted: Bool) -> [Rung] {
+        // A part of few samples, or of samples that may have no weight, would say too little.
+        let isWhole = weighted || scoring < 256
+        let half = isWhole ? scoring : scoring / 2
+        return [
+            Rung(
+                steps: steps / 3, scored: isWhole ? scoring : scoring / 4, survivors: 3,
+                isLast: false),
+            Rung(steps: steps * 2 / 3, scored: half, survivors: 2, isLast: false),
+            Rung(steps: steps, scored: half, survivors: 2, isLast: true),
+        ]
+    }
+}
+
+extension Loss {
+    /// The loss of two sets of samples together, from that of each.
+    fileprivate func combined(_ a: Double, _ countA: Int, _ b: Double, _ countB: Int) -> Double {
+        switch self {
+        case .crossEntropy, .meanSquaredError:
+            return (a * Double(countA) + b * Double(countB)) / Double(countA + countB)
+        case .halfSquaredError:
+            return a + b
+        }
     }
 }

@@ -28,7 +28,9 @@ public struct Scaling {
     }
 
     /// First unit and number of units of a hidden layer.
-    static func units(ofHiddenLayer layer: Int, _ architecture: Architecture) -> (first: Int, count: Int) {
+    static func units(ofHiddenLayer layer: Int, _ architecture: Architecture) -> (
+        first: Int, count: Int
+    ) {
         var first = 0
         for m in 0..<layer { first += architecture.layers.pointer[m].outputs }
         return (first, architecture.layers.pointer[layer].outputs)
@@ -37,7 +39,8 @@ public struct Scaling {
     /// Takes exp(s) for each s, or with `exact` the nearest power of two.
     public func setLogFactors(_ logFactors: UnsafePointer<Double>, exact: Bool) {
         for i in 0..<factors.count {
-            factors.pointer[i] = exact ? exp2((logFactors[i] / M_LN2).rounded()) : exp(logFactors[i])
+            factors.pointer[i] =
+                exact ? exp2((logFactors[i] / M_LN2).rounded()) : exp(logFactors[i])
         }
     }
 
@@ -127,17 +130,20 @@ extension Model {
         try Scaling.requireHomogeneous(architecture)
         guard layer >= 0, layer < architecture.hiddenLayerCount else {
             throw TeleportError.invalid(
-                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0")
+                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0"
+            )
         }
         let units = Scaling.units(ofHiddenLayer: layer, architecture)
         guard count == units.count else {
             throw TeleportError(
-                .shapeMismatch, "\(count) factors given for the \(units.count) units of layer \(layer)")
+                .shapeMismatch,
+                "\(count) factors given for the \(units.count) units of layer \(layer)")
         }
         let element = try Scaling(architecture)
         for i in 0..<count {
             guard factors[i] > 0, factors[i].isFinite else {
-                throw TeleportError.invalid("factor \(i) is \(factors[i]); it must be positive and finite")
+                throw TeleportError.invalid(
+                    "factor \(i) is \(factors[i]); it must be positive and finite")
             }
             element.factors.pointer[units.first + i] = Double(factors[i])
         }

@@ -22,7 +22,7 @@ public final class ScalingObjective {
     private let constantInto: Buffer<Double>
     /// Column sums of the squares of the last G.
     private let constantFrom: Buffer<Double>
-    /// Squares of the last bias, which no scaling moves.
+    /// Squares of the last bias and of whatever else no scaling moves.
     private let constant: Double
     private let into: Buffer<Double>
     private let from: Buffer<Double>
@@ -66,8 +66,9 @@ public final class ScalingObjective {
             let row = gradient + last.weightOffset + i * last.inputs
             for j in 0..<last.inputs { constantFrom.pointer[j] += square(row[j]) }
         }
-        constant =
-            last.hasBias ? squaredNorm(gradient + last.biasOffset, count: last.outputs) : 0
+        let bias = last.hasBias ? squaredNorm(gradient + last.biasOffset, count: last.outputs) : 0
+        // Without a hidden layer nothing moves at all.
+        constant = hidden == 0 ? constantFrom.elements.reduce(bias, +) : bias
     }
 
     /// phi(s), and d phi / d s into `gradient` if given. s: hidden units, layer after layer.
@@ -137,7 +138,8 @@ extension ScalingObjective {
             var moved = false
             forEachUnit(s, layer: layer) { i in
                 let slope = from.pointer[i] * exp(2 * s[i]) - into.pointer[i] * exp(-2 * s[i])
-                let value = max(-radius, min(radius, s[i] + (slope > 0 ? length : slope < 0 ? -length : 0)))
+                let value = max(
+                    -radius, min(radius, s[i] + (slope > 0 ? length : slope < 0 ? -length : 0)))
                 next.pointer[i] = value
                 moved = moved || value != s[i]
             }
@@ -146,7 +148,9 @@ extension ScalingObjective {
         }
         forEachUnit(s, layer: layer) { i in
             guard abs(s[i]) < radius else { return }
-            s[i] = from.pointer[i] > into.pointer[i] ? radius : from.pointer[i] < into.pointer[i] ? -radius : 0
+            s[i] =
+                from.pointer[i] > into.pointer[i]
+                ? radius : from.pointer[i] < into.pointer[i] ? -radius : s[i]
         }
         return steps
     }

@@ -10,7 +10,9 @@ struct ScalingSearch {
     let options: TeleportOptions
     private let s: Buffer<Double>
 
-    init(_ architecture: Architecture, _ objective: ScalingObjective, _ options: TeleportOptions) throws {
+    init(_ architecture: Architecture, _ objective: ScalingObjective, _ options: TeleportOptions)
+        throws
+    {
         self.architecture = architecture
         self.objective = objective
         self.options = options
@@ -77,6 +79,7 @@ struct ScalingSearch {
             {
                 bestValue = value
                 best.factors.pointer.update(from: candidate.factors.pointer, count: s.count)
+                if layers.count == 1 { report.layer = layers[0] }
             }
         }
         report.candidates = options.candidates + 1

@@ -152,15 +152,19 @@ extension Teleport {
             return try closedFormSearch(&report)
         }
         let objective = try options.makeObjective(model, halves.direction, loss)
-        let isGradientNorm = options.objective.isGradientNorm
-        report.objectiveBefore = try objective.value(model)
-        if isGradientNorm { report.gradientNorm2Before = report.objectiveBefore }
+        let before = try objective.value(model)
         let move = try search(objective, &report)
         let moved = try Model(copying: model)
-        report.objectiveAfter =
-            move == nil || move?.apply(to: moved) == false
-            ? report.objectiveBefore : try objective.value(moved)
-        if isGradientNorm { report.gradientNorm2After = report.objectiveAfter }
+        let after =
+            move == nil || move?.apply(to: moved) == false ? before : try objective.value(moved)
+        if objective is GradientNorm {
+            report.gradientNorm2Before = before
+            report.gradientNorm2After = after
+        }
+        // Candidates that are scored by rollouts have these for an objective.
+        let isScored = options.objective == .lookahead
+        report.objectiveBefore = isScored ? report.scoreBefore : before
+        report.objectiveAfter = isScored ? report.scoreAfter : after
         return move
     }
 
@@ -178,10 +182,12 @@ extension Teleport {
         switch options.group {
         case .scaling:
             return try search(
-                ScalingMoves(architecture, layers: layers, exact: options.exact), objective, &report)
+                ScalingMoves(architecture, layers: layers, exact: options.exact), objective, &report
+            )
         case .linear:
             return try search(
-                LinearMoves(try LinearGroup(architecture, batch, layers: layers)), objective, &report)
+                LinearMoves(try LinearGroup(architecture, batch, layers: layers)), objective,
+                &report)
         case .nullSpace:
             return try search(
                 NullSpaceMoves(

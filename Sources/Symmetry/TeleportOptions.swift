@@ -123,8 +123,11 @@ public struct TeleportOptions {
     public func validate() throws {
         let radius = resolvedRadius
         let steps = resolvedSteps
-        try check("radius", radius, radius > 0 && radius <= Self.largestRadius, "in (0, 16], or 0 for the group's own")
-        try check("steps", steps, (1...10_000).contains(steps), "1 to 10,000, or 0 for the group's own")
+        try check(
+            "radius", radius, radius > 0 && radius <= Self.largestRadius,
+            "in (0, 16], or 0 for the group's own")
+        try check(
+            "steps", steps, (1...10_000).contains(steps), "1 to 10,000, or 0 for the group's own")
         try check(
             "candidates", candidates, (1...1_000_000).contains(candidates), "1 to 1,000,000")
         try check(
@@ -140,14 +143,17 @@ public struct TeleportOptions {
         try check("held_out_tolerance", heldOutTolerance, heldOutTolerance.isFinite, "finite")
         try check(
             "null_tolerance", nullTolerance, nullTolerance > 0 && nullTolerance < 1, "in (0, 1)")
-        try check("perturbations", perturbations, (1...10_000).contains(perturbations), "1 to 10,000")
+        try check(
+            "perturbations", perturbations, (1...10_000).contains(perturbations), "1 to 10,000")
         try check("curves", curves, (1...10_000).contains(curves), "1 to 10,000")
         for norm in perturbationNorms {
             try check("a perturbation norm", norm, norm > 0 && norm.isFinite, "positive and finite")
         }
     }
 
-    private func check<Value>(_ name: String, _ value: Value, _ isRight: Bool, _ rule: String) throws {
+    private func check<Value>(_ name: String, _ value: Value, _ isRight: Bool, _ rule: String)
+        throws
+    {
         guard isRight else {
             throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
         }

@@ -12,7 +12,8 @@ extension Batch {
         guard (batch.labels == nil) != (batch.targets == nil) else {
             throw TeleportError.invalid(
                 batch.labels == nil
-                    ? "\(name) has neither labels nor targets" : "\(name) has both labels and targets")
+                    ? "\(name) has neither labels nor targets"
+                    : "\(name) has both labels and targets")
         }
         guard batch.labels == nil || batch.target_width == 0 else {
             throw TeleportError.invalid(

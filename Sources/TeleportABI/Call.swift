@@ -139,5 +139,7 @@ func flag(_ value: Int32, _ name: StaticString) throws -> Bool {
 }
 
 func requireZero(_ value: Int32) throws {
-    guard value == 0 else { throw TeleportError.invalid("a reserved field is \(value); it must be 0") }
+    guard value == 0 else {
+        throw TeleportError.invalid("a reserved field is \(value); it must be 0")
+    }
 }

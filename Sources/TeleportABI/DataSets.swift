@@ -235,7 +235,8 @@ public func tp_dataset_sample_path(
 
 /// Checks a range of samples.
 private func checkRange(_ dataset: Dataset, _ first: Int64, _ count: Int64) throws {
-    guard first >= 0, count >= 0, first <= Int64(dataset.count), count <= Int64(dataset.count) - first
+    guard first >= 0, count >= 0, first <= Int64(dataset.count),
+        count <= Int64(dataset.count) - first
     else {
         throw TeleportError.invalid(
             "\(count) samples from \(first) are asked for; the data set has samples 0 to \(dataset.count - 1)"

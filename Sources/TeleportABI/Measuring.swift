@@ -57,7 +57,8 @@ public func tp_model_hessian_vector_product(
         try requireCapacity(capacity, model.architecture.parameterCount, "product")
         guard UnsafePointer(product) != v else { throw TeleportError.invalid("product is v") }
         try batch.validate(for: model.architecture, loss: loss)
-        try HessianVectorProduct(model, count: batch.count).product(batch, loss, v: v, into: product)
+        try HessianVectorProduct(model, count: batch.count).product(
+            batch, loss, v: v, into: product)
     }
 }
 

@@ -1,4 +1,5 @@
 import CTeleport
+import Files
 import Glibc
 import Networks
 import Runtime
@@ -28,7 +29,7 @@ extension tp_model_config {
 }
 
 extension ModelOptions {
-    fileprivate init(_ config: UnsafePointer<tp_model_config>?) throws {
+    init(_ config: UnsafePointer<tp_model_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
         activation = try member(config.activation, ActivationKind.self, "activation")
@@ -182,7 +183,9 @@ private func requireBias(_ shape: LayerShape) throws {
     }
 }
 
-private func requireFinite(_ values: UnsafePointer<Float>, _ count: Int, _ name: StaticString) throws {
+private func requireFinite(_ values: UnsafePointer<Float>, _ count: Int, _ name: StaticString)
+    throws
+{
     for i in 0..<count where !values[i].isFinite {
         throw TeleportError(.notFinite, "\(name)[\(i)] is \(values[i])")
     }
@@ -217,11 +220,9 @@ public func tp_model_set_parameters(
 
 // Strings.
 
-private func text(_ pointer: UnsafePointer<CChar>, _ name: StaticString) throws -> String {
-    guard let text = String(validatingCString: pointer) else {
-        throw TeleportError.invalid("\(name) is not UTF-8")
-    }
-    return text
+private func bytes(_ text: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(
+        start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
 }
 
 @_cdecl("tp_model_set_metadata") @implementation
@@ -230,8 +231,7 @@ public func tp_model_set_metadata(
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
-        let key = try text(try key.required("key"), "key")
-        try model.metadata.set(key, to: try value.map { try text($0, "value") })
+        try model.metadata.set(bytes(try key.required("key")), to: value.map(bytes))
     }
 }
 
@@ -242,19 +242,16 @@ public func tp_model_get_metadata(
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
-        let key = try text(try key.required("key"), "key")
-        guard let value = model.metadata[key] else {
-            throw TeleportError(.notFound, "the model has no metadata key \"\(key)\"")
+        let key = try key.required("key")
+        guard let value = model.metadata.value(of: bytes(key)) else {
+            throw TeleportError(.notFound, "the model has no metadata key \(quoted(key))")
         }
-        let bytes = value.utf8CString
-        length_out?.pointee = bytes.count - 1
+        length_out?.pointee = value.count
         guard buffer != nil || capacity != 0 else { return }
         let buffer = try buffer.required("buffer")
-        try requireCapacity(capacity, bytes.count, "buffer")
-        bytes.withUnsafeBufferPointer { source in
-            guard let base = source.baseAddress else { return }
-            buffer.update(from: base, count: source.count)
-        }
+        try requireCapacity(capacity, value.count + 1, "buffer")
+        memcpy(buffer, value.pointer, value.count)
+        buffer[value.count] = 0
     }
 }
 
@@ -268,7 +265,8 @@ private func checkSamples(
     guard width == Int64(model.architecture.inputWidth) else {
         throw TeleportError(
             .shapeMismatch,
-            "x_width is \(width) but the model takes \(model.architecture.inputWidth) values a sample")
+            "x_width is \(width) but the model takes \(model.architecture.inputWidth) values a sample"
+        )
     }
     _ = try Memory.product(try Memory.product(Int(count), Int(width)), MemoryLayout<Float>.size)
     return count == 0 ? nil : try x.required("x")
@@ -289,11 +287,9 @@ public func tp_model_predict(
         try requireCapacity(
             capacity, try Memory.product(Int(count), model.architecture.outputWidth), "out")
         let workspace = try model.measuringWorkspace(count: Int(count))
-        if kind == TP_OUTPUT_RAW {
-            model.outputs(x, count: Int(count), into: out, workspace: workspace)
-        } else {
-            model.probabilities(x, count: Int(count), into: out, workspace: workspace)
-        }
+        model.outputs(
+            x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES, into: out,
+            workspace: workspace)
     }
 }
 

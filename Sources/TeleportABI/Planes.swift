@@ -31,9 +31,10 @@ extension PlaneFunction {
             fromUVJacobian: function.from_uv_jacobian.map { Self.rows($0, user) })
     }
 
-    private typealias Callback = @convention(c) (
-        UnsafePointer<Double>?, UnsafeMutablePointer<Double>?, UnsafeMutableRawPointer?
-    ) -> Void
+    private typealias Callback =
+        @convention(c) (
+            UnsafePointer<Double>?, UnsafeMutablePointer<Double>?, UnsafeMutableRawPointer?
+        ) -> Void
 
     private static func map(
         _ callback: @escaping Callback, _ user: UnsafeMutableRawPointer?
@@ -97,7 +98,9 @@ public func tp_plane_rosenbrock(_ function: UnsafeMutablePointer<tp_plane_functi
             rows.1.store(to: out.map { $0 + 2 })
         }
         result.from_uv_jacobian = { uv, out, _ in
-            guard let uv, let rows = PlaneFunction.rosenbrock.fromUVJacobian?(SIMD2(uv)) else { return }
+            guard let uv, let rows = PlaneFunction.rosenbrock.fromUVJacobian?(SIMD2(uv)) else {
+                return
+            }
             rows.0.store(to: out)
             rows.1.store(to: out.map { $0 + 2 })
         }
@@ -156,9 +159,10 @@ extension PlaneOptions {
         learningRate = config.learning_rate
         thetaLearningRate = config.theta_learning_rate
         lossTolerance = config.loss_tolerance
-        teleportSteps = try array(
-            config.teleport_steps, config.teleport_step_count, "teleport_steps"
-        )?.map { Int($0) } ?? []
+        teleportSteps =
+            try array(
+                config.teleport_steps, config.teleport_step_count, "teleport_steps"
+            )?.map { Int($0) } ?? []
         thetaStarts = try array(config.theta_starts, config.theta_start_count, "theta_starts")
         seed = config.seed
         try validate()

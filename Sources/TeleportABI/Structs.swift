@@ -10,7 +10,8 @@ private func structSize(at pointer: UnsafeRawPointer, _ name: StaticString) thro
     let size = pointer.load(as: Int.self)
     guard size >= MemoryLayout<Int>.size, size <= largestStructSize, size % 8 == 0 else {
         throw TeleportError.invalid(
-            "\(name)->struct_size is \(UInt(bitPattern: size)); set it to sizeof, as the init function does")
+            "\(name)->struct_size is \(UInt(bitPattern: size)); set it to sizeof, as the init function does"
+        )
     }
     return size
 }
@@ -30,7 +31,8 @@ func readConfig<Config: BitwiseCopyable>(
     for offset in stride(from: known, to: size, by: 1)
     where UnsafeRawPointer(config).load(fromByteOffset: offset, as: UInt8.self) != 0 {
         throw TeleportError.invalid(
-            "\(name) is from a newer header and byte \(offset), which this library does not know, is not 0")
+            "\(name) is from a newer header and byte \(offset), which this library does not know, is not 0"
+        )
     }
     return result
 }
@@ -41,11 +43,14 @@ func initialize<Struct: BitwiseCopyable>(
 ) throws {
     let target = try target.required(name)
     guard size >= MemoryLayout<Int>.size, size <= largestStructSize, size % 8 == 0 else {
-        throw TeleportError.invalid("struct_size is \(UInt(bitPattern: size)); it must be sizeof the struct")
+        throw TeleportError.invalid(
+            "struct_size is \(UInt(bitPattern: size)); it must be sizeof the struct")
     }
     write(value, to: target, size: size)
     if size > MemoryLayout<Struct>.size {
-        memset(UnsafeMutableRawPointer(target) + MemoryLayout<Struct>.size, 0, size - MemoryLayout<Struct>.size)
+        memset(
+            UnsafeMutableRawPointer(target) + MemoryLayout<Struct>.size, 0,
+            size - MemoryLayout<Struct>.size)
     }
 }
 
@@ -73,7 +78,9 @@ func array<Element: BitwiseCopyable>(
             "the count of \(name) is \(UInt(bitPattern: count)); the most is \(1 << 24)")
     }
     guard let pointer else {
-        guard count == 0 else { throw TeleportError.invalid("\(name) is NULL, but its count is \(count)") }
+        guard count == 0 else {
+            throw TeleportError.invalid("\(name) is NULL, but its count is \(count)")
+        }
         return nil
     }
     return (0..<count).map { pointer[$0] }

@@ -127,7 +127,8 @@ public func tp_teleport_outcome_string(_ outcome: tp_teleport_outcome) -> Unsafe
     case TP_TELEPORT_NONE: text = "no teleport was tried"
     case TP_TELEPORT_ACCEPTED: text = "accepted"
     case TP_TELEPORT_STAYED: text = "no candidate was better than staying"
-    case TP_TELEPORT_LOSS_CHANGED: text = "put back: the loss on the batch changed past its tolerance"
+    case TP_TELEPORT_LOSS_CHANGED:
+        text = "put back: the loss on the batch changed past its tolerance"
     case TP_TELEPORT_HELD_OUT_CHANGED:
         text = "put back: the loss on held-out samples changed past its tolerance"
     case TP_TELEPORT_NOT_FINITE: text = "put back: a weight, loss or gradient is not finite"

@@ -24,6 +24,20 @@ extension tp_optimizer_config {
         config.clip_norm = options.clipNorm
         return config
     }
+
+    fileprivate init(_ trainer: Trainer) {
+        let options = trainer.options
+        self = .defaults
+        optimizer = options.kind.rawValue
+        learning_rate = trainer.baseRate
+        momentum = options.momentum
+        beta1 = options.beta1
+        beta2 = options.beta2
+        alpha = options.alpha
+        epsilon = options.resolvedEpsilon
+        weight_decay = options.resolvedWeightDecay
+        clip_norm = options.clipNorm
+    }
 }
 
 extension OptimizerOptions {
@@ -61,6 +75,18 @@ public func tp_trainer_create(
                 try model.object(Model.self, "model"), loss: try lossMember(loss),
                 options: try OptimizerOptions(config))
         }
+    }
+}
+
+@_cdecl("tp_trainer_get_config") @implementation
+public func tp_trainer_get_config(
+    _ trainer: OpaquePointer?, _ loss_out: UnsafeMutablePointer<tp_loss>?,
+    _ config: UnsafeMutablePointer<tp_optimizer_config>?
+) -> tp_status {
+    call {
+        let trainer = try trainer.object(Trainer.self, "trainer")
+        try writeOutput(tp_optimizer_config(trainer), to: config, "config")
+        loss_out?.pointee = tp_loss(rawValue: UInt32(trainer.loss.rawValue))
     }
 }
 
@@ -183,6 +209,22 @@ public func tp_trainer_model(
     call { try create(out) { try trainer.object(Trainer.self, "trainer").model } }
 }
 
+// Files.
+
+@_cdecl("tp_trainer_save") @implementation
+public func tp_trainer_save(
+    _ trainer: OpaquePointer?, _ path: UnsafePointer<CChar>?
+) -> tp_status {
+    call { try trainer.object(Trainer.self, "trainer").save(to: try path.required("path")) }
+}
+
+@_cdecl("tp_trainer_load") @implementation
+public func tp_trainer_load(
+    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ path: UnsafePointer<CChar>?
+) -> tp_status {
+    call { try create(out) { try Trainer.load(from: try path.required("path")) } }
+}
+
 // Runs.
 
 extension tp_run_config {
@@ -198,6 +240,7 @@ extension tp_run_config {
         config.teleport_samples = Int32(options.teleportSamples)
         config.watch_steps = Int32(options.watchSteps)
         config.progress_interval = Int32(options.progressInterval)
+        config.checkpoint_keep = 1
         return config
     }
 }
@@ -218,6 +261,18 @@ extension RunOptions {
         teleportSamples = Int(config.teleport_samples)
         watchSteps = Int(config.watch_steps)
         progressInterval = Int(config.progress_interval)
+        try requireZero(config.reserved)
+        if let path = config.checkpoint_path {
+            var options = try CheckpointOptions(path: path)
+            options.steps = Int(config.checkpoint_steps)
+            options.seconds = config.checkpoint_seconds
+            options.kept = config.checkpoint_keep == 0 ? 1 : Int(config.checkpoint_keep)
+            checkpoints = options
+        } else if config.checkpoint_steps != 0 || config.checkpoint_seconds != 0
+            || config.checkpoint_keep > 1 || config.checkpoint_keep < 0
+        {
+            throw TeleportError.invalid("checkpoint_path is NULL, but its other fields are set")
+        }
         try validate()
     }
 }

@@ -27,10 +27,8 @@ final class Run {
     private let drawn: Buffer<Int>?
     private let evaluation: Evaluation?
     private let epochStart: Snapshot
-
-    /// Steps that a loss that is not finite still counts against the last teleport.
-    private var watched = 0
-    private var watchedReport: TeleportReport?
+    private var placeOfStart = (step: 0, loss: (sum: 0.0, samples: 0))
+    private var checkpoints: CheckpointSchedule?
 
     /// `shouldStop` is asked before every step; `notify` says whether to stop after an event.
     init(
@@ -64,25 +62,34 @@ final class Run {
         let teleports = options.teleport != nil
         teleportSamples =
             teleports
-            ? try SampleBuffer(for: train, capacity: min(options.teleportSamples, train.count)) : nil
+            ? try SampleBuffer(for: train, capacity: min(options.teleportSamples, train.count))
+            : nil
         drawn = teleports ? try Buffer(count: train.count) : nil
         evaluation = try validation.map { try Evaluation(trainer.model, on: $0) }
         epochStart = try Snapshot(trainer.model, trainer.optimizer)
+        checkpoints = options.checkpoints.map { CheckpointSchedule($0, trainer) }
     }
 
     func run() throws -> End {
+        let end = try epochs()
+        try checkpoints?.writeLast()
+        return end
+    }
+
+    private func epochs() throws -> End {
         for _ in 0..<options.epochs {
             if try epoch() == .stopped { return .stopped }
+            try checkpoints?.endEpoch()
         }
         return .done
     }
 
     private func epoch() throws -> End {
         shuffle()
+        // Past the end: another data set or batch size than before. At the end: stopped by the last step's event.
+        if trainer.stepInEpoch > stepsPerEpoch { trainer.beginEpoch() }
         epochStart.take(trainer.model, trainer.optimizer)
-        if trainer.stepInEpoch >= stepsPerEpoch { trainer.stepInEpoch = 0 }
-        var lossSum = 0.0
-        var sampleCount = 0
+        placeOfStart = (trainer.stepInEpoch, trainer.epochLoss)
         while trainer.stepInEpoch < stepsPerEpoch {
             if shouldStop() { return .stopped }
             if try teleportIfScheduled() == .stopped { return .stopped }
@@ -95,17 +102,19 @@ final class Run {
                 continue
             }
             trainer.stepInEpoch += 1
-            watched = max(watched - 1, 0)
-            lossSum += loss * Double(count)
-            sampleCount += count
+            trainer.epochLoss.sum += loss * Double(count)
+            trainer.epochLoss.samples += count
             if isStepEvent, notify(event(.step, loss: loss)) { return .stopped }
+            if let checkpoints, checkpoints.isDue {
+                if try recoverWeights() == .stopped { return .stopped }
+                try checkpoints.write()
+            }
         }
-        if !allFinite(trainer.model.parameters.pointer, count: trainer.model.parameters.count) {
-            if try recover() == .stopped { return .stopped }
-        }
-        trainer.stepInEpoch = 0
+        if try recoverWeights() == .stopped { return .stopped }
+        let loss = trainer.epochLoss.sum / Double(trainer.epochLoss.samples)
+        trainer.beginEpoch()
         trainer.epoch += 1
-        var event = event(.epoch, loss: lossSum / Double(max(sampleCount, 1)))
+        var event = event(.epoch, loss: loss)
         event.epoch -= 1
         event.stepInEpoch = stepsPerEpoch
         event.validation = validation.flatMap { evaluation?.metrics($0, trainer.loss) }
@@ -152,7 +161,6 @@ extension Run {
             options.teleports(inEpoch: trainer.epoch, beforeStep: trainer.stepInEpoch),
             trainer.lastScheduledTeleport != trainer.stepCount
         else { return .done }
-        trainer.lastScheduledTeleport = trainer.stepCount
         // A generator of its own, so that a schedule does not change the shuffles.
         let index = trainer.epoch * RunOptions.mostTeleportsPerEpoch + trainer.stepInEpoch
         var generator = RandomGenerator(
@@ -160,32 +168,39 @@ extension Run {
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
         generator.permutation(into: drawn.pointer, count: drawn.count)
         let batch = samples.gather(train, drawn.pointer, count: samples.capacity)
-        let report = try trainer.teleport(batch, teleport, keepingFirst: watched > 0)
+        let report = try trainer.teleport(batch, teleport, keepingFirst: trainer.watch != nil)
+        trainer.lastScheduledTeleport = trainer.stepCount
         if report.accepted {
-            watched = options.watchSteps
-            watchedReport = report
+            trainer.watch = Trainer.Watch(
+                end: trainer.stepCount + options.watchSteps, report: report)
         }
         return notify(report)
+    }
+
+    /// Goes on if the weights are finite, or are so again without the watched teleport.
+    private func recoverWeights() throws -> End {
+        let parameters = trainer.model.parameters
+        return allFinite(parameters.pointer, count: parameters.count) ? .done : try recover()
     }
 
     /// The loss or the weights stopped being finite: back to before the teleport if one is watched; otherwise the
     /// run fails, and weights that are not finite themselves go back to where the epoch began.
     private func recover() throws -> End {
-        if watched > 0, var report = watchedReport, trainer.goBackBeforeTeleport() {
-            watched = 0
-            watchedReport = nil
+        if var report = trainer.watch?.report, trainer.goBackBeforeTeleport() {
             report.outcome = .undone
             return notify(report)
         }
+        let (step, epoch) = (trainer.stepInEpoch, trainer.epoch)
         var place = "the weights are those of the step before"
         let parameters = trainer.model.parameters
         if !allFinite(parameters.pointer, count: parameters.count) {
             epochStart.restore(trainer.model, trainer.optimizer)
+            (trainer.stepInEpoch, trainer.epochLoss) = placeOfStart
             place = "the weights had left the finite numbers too and are those the epoch began with"
         }
         throw TeleportError(
             .notFinite,
-            "the loss stopped being finite in step \(trainer.stepInEpoch) of epoch \(trainer.epoch) at learning rate \(trainer.learningRate); \(place)"
+            "the loss stopped being finite in step \(step) of epoch \(epoch) at learning rate \(trainer.learningRate); \(place)"
         )
     }
 }

@@ -16,6 +16,8 @@ public struct RunOptions {
     public var watchSteps = 200
     /// Steps between step events; 0: about a hundred an epoch; -1: none.
     public var progressInterval = 0
+    /// Nil: none.
+    public var checkpoints: CheckpointOptions?
 
     public init() {}
 
@@ -34,6 +36,7 @@ public struct RunOptions {
             try check("a teleport epoch", epoch, epoch >= 0, "at least 0")
         }
         try teleport?.validate()
+        try checkpoints?.validate()
     }
 
     private func check(_ name: String, _ value: Int, _ isRight: Bool, _ rule: String) throws {

@@ -68,7 +68,8 @@ extension Dataset {
             }
         case .meanSquaredError, .halfSquaredError:
             guard targetWidth > 0 else {
-                throw TeleportError.invalid("a squared error needs targets and the data set has none")
+                throw TeleportError.invalid(
+                    "a squared error needs targets and the data set has none")
             }
             guard targetWidth == architecture.outputWidth else {
                 throw TeleportError(

@@ -4,8 +4,8 @@ import Runtime
 
 /// Weights and optimizer state at one moment, in memory that is taken once.
 final class Snapshot {
-    private let parameters: Buffer<Float>
-    private let optimizer: any Optimizer
+    let parameters: Buffer<Float>
+    let optimizer: any Optimizer
 
     init(_ model: Model, _ optimizer: any Optimizer) throws {
         parameters = try Buffer(copying: model.parameters)

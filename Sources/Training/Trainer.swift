@@ -10,10 +10,11 @@ public final class Trainer {
     public let loss: Loss
     let optimizer: any Optimizer
     private let step: TrainingStep
-    private let clipNorm: Double
+    public let options: OptimizerOptions
     /// The rate that the schedule starts from.
-    private var baseRate: Double
-    private var schedule = LearningRateSchedule()
+    public internal(set) var baseRate: Double
+    /// Of a checkpoint, it may be a host's whose callback is still to be set again.
+    var schedule = LearningRateSchedule()
 
     /// Epochs completed.
     public internal(set) var epoch = 0
@@ -21,23 +22,38 @@ public final class Trainer {
     public internal(set) var stepCount = 0
     /// Steps of the epoch at hand that an earlier run has taken.
     var stepInEpoch = 0
+    /// Losses of these steps times their samples, and the samples.
+    var epochLoss = (sum: 0.0, samples: 0)
     /// A run is under way: whoever calls now is inside its callback.
     var isRunning = false
     /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
     var lastScheduledTeleport = -1
 
+    /// The last teleport of a run's schedule, for as long as a loss that is not finite undoes it.
+    struct Watch {
+        /// The first step that does not count against it.
+        var end: Int
+        var report: TeleportReport
+    }
+    private var lastWatch: Watch?
+    var watch: Watch? {
+        get { lastWatch.flatMap { stepCount < $0.end ? $0 : nil } }
+        set { lastWatch = newValue }
+    }
+
     /// Where an accepted teleport began, and the memory for the next one.
-    private var beforeTeleport: Snapshot?
+    var beforeTeleport: Snapshot?
     private var spare: Snapshot?
 
     public init(_ model: Model, loss: Loss, options: OptimizerOptions) throws {
         self.model = model
         self.loss = loss
         optimizer = try options.makeOptimizer(parameterCount: model.parameters.count)
-        clipNorm = options.clipNorm
+        self.options = options
         baseRate = options.learningRate
         step = try TrainingStep(
-            model: model, loss: loss, optimizer: optimizer, clipNorm: options.clipNorm, batchSize: 1)
+            model: model, loss: loss, optimizer: optimizer, clipNorm: options.clipNorm, batchSize: 1
+        )
     }
 
     /// The rate of the next step; a schedule of the host is asked for it.
@@ -57,6 +73,12 @@ public final class Trainer {
 
     /// Gives the optimizer the rate of the next step.
     private func updateRate() throws {
+        guard schedule.kind != .callback || schedule.callback != nil else {
+            throw TeleportError(
+                .badState,
+                "the schedule of this checkpoint was a callback; set it again with tp_trainer_set_schedule"
+            )
+        }
         let rate = learningRate
         try OptimizerOptions.validate(learningRate: rate)
         optimizer.learningRate = rate
@@ -68,6 +90,11 @@ public final class Trainer {
                 .badState, "the trainer is inside tp_trainer_run; a callback may only read it")
         }
         try model.requireIdle()
+    }
+
+    func beginEpoch() {
+        stepInEpoch = 0
+        epochLoss = (0, 0)
     }
 
     /// Room for batches of `count` samples.
@@ -89,6 +116,7 @@ public final class Trainer {
         try requireIdle()
         try BLAS.reserve()
         try batch.validate(for: model.architecture, loss: loss)
+        try requireFinite(batch)
         try reserve(batch.count)
         guard let value = try advance(batch) else {
             throw TeleportError(
@@ -99,13 +127,27 @@ public final class Trainer {
         return value
     }
 
+    /// A bounded activation and a weight of 0 hide an input that is not finite from the loss and the output error,
+    /// not from the gradient; elsewhere it reaches the outputs.
+    private func requireFinite(_ batch: Batch) throws {
+        let isUnbounded = model.architecture.activation.isPositivelyHomogeneous
+        guard batch.weights != nil || !isUnbounded else { return }
+        let count = batch.count * batch.inputWidth
+        guard !allFinite(batch.x, count: count) else { return }
+        for i in 0..<count where !batch.x[i].isFinite {
+            throw TeleportError(
+                .notFinite, "x[\(i)] is \(batch.x[i]); the weights are those of the step before")
+        }
+    }
+
     /// One step of the optimizer with a gradient from elsewhere.
     public func apply(gradient: UnsafePointer<Float>, count: Int) throws {
         try requireIdle()
         guard count == model.parameters.count else {
             throw TeleportError(
                 .shapeMismatch,
-                "the gradient has \(count) elements but the model has \(model.parameters.count) parameters")
+                "the gradient has \(count) elements but the model has \(model.parameters.count) parameters"
+            )
         }
         for i in 0..<count where !gradient[i].isFinite {
             throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
@@ -118,7 +160,9 @@ public final class Trainer {
     /// Teleports the model; where it is accepted, `undoTeleport` leads back.
     public func teleport(_ batch: Batch, _ options: TeleportOptions) throws -> TeleportReport {
         try requireIdle()
-        return try teleport(batch, options, keepingFirst: false)
+        let report = try teleport(batch, options, keepingFirst: false)
+        if report.accepted { watch = nil }
+        return report
     }
 
     /// With `keepingFirst` an earlier teleport that may still be undone stays the one that is gone back to.
@@ -127,7 +171,7 @@ public final class Trainer {
     ) throws -> TeleportReport {
         try updateRate()
         let teleport = try Teleport(
-            model, batch, loss, options, optimizer: optimizer, clipNorm: clipNorm)
+            model, batch, loss, options, optimizer: optimizer, clipNorm: self.options.clipNorm)
         let snapshot = try spare ?? Snapshot(model, optimizer)
         spare = snapshot
         snapshot.take(model, optimizer)
@@ -152,6 +196,7 @@ public final class Trainer {
         snapshot.restore(model, optimizer)
         spare = snapshot
         beforeTeleport = nil
+        watch = nil
         return true
     }
 }

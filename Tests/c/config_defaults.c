@@ -97,6 +97,10 @@ int main(void) {
     CHECK_EQUAL(run.teleport_samples, 2048);
     CHECK_EQUAL(run.watch_steps, 200);
     CHECK_EQUAL(run.progress_interval, 0);
+    CHECK(run.checkpoint_path == NULL && run.checkpoint_seconds == 0);
+    CHECK_EQUAL(run.checkpoint_steps, 0);
+    CHECK_EQUAL(run.checkpoint_keep, 1);
+    CHECK_EQUAL(run.reserved, 0);
 
     INIT(tp_plane_function, function);
     CHECK(!function.value && !function.gradient && !function.to_uv && !function.from_uv && !function.hessian &&

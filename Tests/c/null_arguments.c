@@ -96,6 +96,23 @@ static void check_models(void) {
     TAKEN(tp_model_get_metadata(model, "key", NULL, 0, &length));
     CHECK_EQUAL(length, 5);
     TAKEN(tp_model_set_metadata(model, "key", NULL));
+    tp_model *read = (tp_model *)text;
+    char file[8192];
+    size_t size = 0;
+    REFUSED(tp_model_save(NULL, "model"));
+    REFUSED(tp_model_save(model, NULL));
+    REFUSED(tp_model_load(NULL, "model", NULL));
+    REFUSED(tp_model_load(&read, NULL, NULL));
+    CHECK(!read);
+    REFUSED(tp_model_save_buffer(NULL, file, sizeof file, &size));
+    REFUSED(tp_model_save_buffer(model, NULL, sizeof file, &size));
+    TAKEN(tp_model_save_buffer(model, file, sizeof file, NULL));
+    TAKEN(tp_model_save_buffer(model, NULL, 0, NULL));
+    MUST(tp_model_save_buffer(model, file, sizeof file, &size));
+    REFUSED(tp_model_load_buffer(NULL, file, size, NULL));
+    REFUSED(tp_model_load_buffer(&read, NULL, size, NULL));
+    TAKEN(tp_model_load_buffer(&read, file, size, NULL));
+    tp_model_free(read);
     CHECK_EQUAL(tp_model_get_metadata(model, "key", text, 8, NULL), TP_ERROR_NOT_FOUND);
 
     REFUSED(tp_model_predict(NULL, fixture_x, input_width, 4, TP_OUTPUT_RAW, values, 12));
@@ -272,6 +289,12 @@ static void check_training(void) {
     CHECK_EQUAL(tp_trainer_step_count(NULL), 0);
     CHECK(isnan(tp_trainer_learning_rate(NULL)));
     REFUSED(tp_trainer_set_learning_rate(NULL, 0.1));
+    REFUSED(tp_trainer_get_config(NULL, NULL, NULL));
+    TAKEN(tp_trainer_get_config(trainer, NULL, NULL));
+    REFUSED(tp_trainer_save(NULL, "trainer"));
+    REFUSED(tp_trainer_save(trainer, NULL));
+    REFUSED(tp_trainer_load(NULL, "trainer"));
+    REFUSED(tp_trainer_load(&made, NULL));
     REFUSED(tp_trainer_model(NULL, trainer));
     REFUSED(tp_trainer_model(&same, NULL));
     CHECK(same == NULL);

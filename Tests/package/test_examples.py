@@ -34,6 +34,20 @@ def test_teleport():
     assert after != before
 
 
+def test_every_teleport_keeps_the_loss_or_says_why_not():
+    lines = run(EXAMPLES / "04-every-teleport").stdout.splitlines()
+    losses = [re.search(r"loss (\S+) -> (\S+),", line) for line in lines if "refused: " not in line]
+    assert len(losses) == 15
+    for match in losses:
+        before, after = map(float, match.groups())
+        assert after == pytest.approx(before, rel=2e-5)
+    refused = [line.split("refused: ")[1] for line in lines if "refused: " in line]
+    assert refused == [
+        "curvature has no derivative here; it needs the random search",
+        "the random search draws group elements, and a null-space move has none to draw",
+    ]
+
+
 def test_image_folder_reaches_its_accuracy(digits):
     process = run(IMAGE_FOLDER, *SMALL, "--epochs", "15", "--require-accuracy", "0.9", digits)
     assert process.stderr == ""

@@ -105,6 +105,75 @@ def scaled(layers, log_scale):
     return moved
 
 
+def exponential(t):
+    """exp(t) of a matrix: a Taylor series after scaling, then squarings."""
+    doublings = max(0, int(np.ceil(np.log2(max(np.linalg.norm(t), 1e-300)))) + 4)
+    scaled_t = np.asarray(t, np.float64) / 2**doublings
+    result = term = np.eye(len(scaled_t))
+    for order in range(1, 16):
+        term = term @ scaled_t / order
+        result = result + term
+    for _ in range(doublings):
+        result = result @ result
+    return result
+
+
+def _inverse(name, slope):
+    """f^-1."""
+    return {
+        "identity": lambda y: y,
+        "leaky_relu": lambda y: np.where(y > 0, y, y / (slope or np.nan)),
+        "sigmoid": lambda y: np.log(y) - np.log1p(-y),
+        "tanh": np.arctanh,
+    }[name]
+
+
+def inputs_of_layers(layers, x, activation="leaky_relu", slope=0.01):
+    """h of every layer: n x inputs."""
+    f, _ = _activation(activation, slope)
+    h = [np.asarray(x, np.float64)]
+    for w, b in layers[:-1]:
+        h.append(f(h[-1] @ w.T + (0 if b is None else b)))
+    return h
+
+
+def acted(layers, index, g, x, activation="leaky_relu", slope=0.01):
+    """The layers after g acted on hidden layer `index` through the inputs x (anchored form)."""
+    f, _ = _activation(activation, slope)
+    h = inputs_of_layers(layers, x, activation, slope)[index]
+    moved = list(layers)
+    w, b = layers[index]
+    z = h @ w.T + (0 if b is None else b)
+    change = _inverse(activation, slope)(f(z) @ g.T) - z
+    moved[index] = (w + (np.linalg.pinv(h) @ change).T, b)
+    above, above_bias = layers[index + 1]
+    moved[index + 1] = (above @ np.linalg.inv(g), above_bias)
+    return moved
+
+
+def unflat(parameters, like):
+    """The inverse of `flat`, in the shapes of `like`."""
+    layers, rest = [], np.asarray(parameters)
+    for w, b in like:
+        weights, rest = rest[: w.size].reshape(w.shape), rest[w.size :]
+        bias = None
+        if b is not None:
+            bias, rest = rest[: b.size], rest[b.size :]
+        layers.append((weights, bias))
+    return layers
+
+
+def hessian_vector_product(layers, v, *batch_and_loss, **options):
+    """Central differences of the float64 gradient: right to about 1e-9."""
+    start, step = flat(layers), 1e-5 / np.linalg.norm(v)
+
+    def gradient(parameters):
+        moved = unflat(parameters, layers)
+        return flat(loss_and_gradient(moved, *batch_and_loss, **options)[1])
+
+    return (gradient(start + step * v) - gradient(start - step * v)) / (2 * step)
+
+
 def relative(got, expected):
     """Largest difference, relative to the largest expected number."""
     expected = np.asarray(expected, np.float64)

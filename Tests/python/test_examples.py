@@ -101,7 +101,7 @@ def test_the_programs_of_the_manual_run(digits, monkeypatch, capsys):
     monkeypatch.chdir(digits.parent)
     manual = (ROOT / "docs" / "python.md").read_text()
     programs = re.findall(r"```python\n(.*?)```", manual, re.S)
-    assert len(programs) == 2
+    assert len(programs) == 5
     for program in programs:
         exec(program, {})
     printed = capsys.readouterr().out

@@ -49,6 +49,13 @@ PROTOTYPES = {
         _status,
         [c_void_p, c_char_p, c_void_p, c_size_t, POINTER(c_size_t)],
     ),
+    "tp_model_save": (_status, [c_void_p, c_char_p]),
+    "tp_model_load": (_status, [_handle_out, c_char_p, POINTER(s.tp_model_config)]),
+    "tp_model_save_buffer": (_status, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "tp_model_load_buffer": (
+        _status,
+        [_handle_out, c_void_p, c_size_t, POINTER(s.tp_model_config)],
+    ),
     "tp_model_predict": (
         _status,
         [c_void_p, c_void_p, c_int64, c_int64, c_int32, c_void_p, c_size_t],
@@ -176,6 +183,10 @@ PROTOTYPES = {
         _status,
         [_handle_out, c_void_p, c_int32, POINTER(s.tp_optimizer_config)],
     ),
+    "tp_trainer_get_config": (
+        _status,
+        [c_void_p, POINTER(c_int32), POINTER(s.tp_optimizer_config)],
+    ),
     "tp_trainer_free": (None, [c_void_p]),
     "tp_trainer_step": (_status, [c_void_p, POINTER(s.tp_batch), POINTER(c_double)]),
     "tp_trainer_apply_gradient": (_status, [c_void_p, c_void_p, c_size_t]),
@@ -196,6 +207,8 @@ PROTOTYPES = {
     "tp_schedule_config_init": (_status, [POINTER(s.tp_schedule_config), c_size_t]),
     "tp_trainer_set_schedule": (_status, [c_void_p, POINTER(s.tp_schedule_config)]),
     "tp_trainer_model": (_status, [_handle_out, c_void_p]),
+    "tp_trainer_save": (_status, [c_void_p, c_char_p]),
+    "tp_trainer_load": (_status, [_handle_out, c_char_p]),
     "tp_run_config_init": (_status, [POINTER(s.tp_run_config), c_size_t]),
     "tp_trainer_run": (
         _status,

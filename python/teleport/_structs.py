@@ -6,7 +6,7 @@ Arrays are `c_void_p`, so that an address fits in without a cast. The caller kee
 from __future__ import annotations
 
 import ctypes
-from ctypes import c_double, c_float, c_int32, c_int64, c_size_t, c_uint64, c_void_p
+from ctypes import c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint64, c_void_p
 
 
 class tp_batch(ctypes.Structure):
@@ -196,6 +196,11 @@ class tp_run_config(ctypes.Structure):
         ("watch_steps", c_int32),
         ("progress_interval", c_int32),
         ("stop_flag", c_void_p),
+        ("checkpoint_path", c_char_p),
+        ("checkpoint_steps", c_int64),
+        ("checkpoint_seconds", c_double),
+        ("checkpoint_keep", c_int32),
+        ("reserved", c_int32),
     ]
 
 

@@ -24,7 +24,7 @@ from ._arrays import (
 from ._handle import Handle
 from ._library import check, initialized, lib
 from ._structs import tp_metrics, tp_model_config
-from ._values import int32, text_bytes, uint64
+from ._values import Path, int32, path_bytes, text_bytes, uint64
 from .dataset import Dataset
 from .enums import Activation, Initialization, Loss, Output
 from .errors import NotFoundError, ShapeMismatchError, UnsupportedError
@@ -127,6 +127,49 @@ class Model(Handle):
         out = ctypes.c_void_p()
         check(lib.tp_model_clone(out, self._pointer))
         return self._adopt(out)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        *,
+        activation: Union[str, Activation] = Activation.LEAKY_RELU,
+        negative_slope: float = 0.01,
+    ) -> Model:
+        """The model in a safetensors file: one of `save`, a checkpoint, or a plain perceptron of PyTorch.
+
+        Only PyTorch's files, which do not tell, take activation and negative_slope from here.
+        """
+        config = _foreign_config(activation, negative_slope)
+        out = ctypes.c_void_p()
+        check(lib.tp_model_load(out, path_bytes(path), config))
+        return cls._adopt(out)
+
+    @classmethod
+    def from_bytes(
+        cls,
+        data: bytes,
+        *,
+        activation: Union[str, Activation] = Activation.LEAKY_RELU,
+        negative_slope: float = 0.01,
+    ) -> Model:
+        """The model in the bytes of a file, as `load`."""
+        config = _foreign_config(activation, negative_slope)
+        out = ctypes.c_void_p()
+        check(lib.tp_model_load_buffer(out, data, len(data), config))
+        return cls._adopt(out)
+
+    def save(self, path: Path) -> None:
+        """Writes a safetensors file. What is there gives way at once, when all is on the disk, or stays."""
+        check(lib.tp_model_save(self._pointer, path_bytes(path)))
+
+    def to_bytes(self) -> bytes:
+        """What `save` writes."""
+        size = ctypes.c_size_t()
+        check(lib.tp_model_save_buffer(self._pointer, None, 0, size))
+        buffer = ctypes.create_string_buffer(size.value)
+        check(lib.tp_model_save_buffer(self._pointer, buffer, len(buffer), size))
+        return buffer.raw
 
     __copy__ = clone
 
@@ -327,7 +370,7 @@ class Model(Handle):
         weights: Optional[npt.ArrayLike] = None,
         out: Optional[FloatArray] = None,
     ) -> FloatArray:
-        """The Hessian of the loss times v, both in the order of `get_parameters`; `out` may not be `v`."""
+        """The Hessian of the loss times v, in the order of `get_parameters`; `out` may not be `v`."""
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
         vector = float_array(v, "v")
@@ -407,13 +450,12 @@ class Model(Handle):
             )
         )
 
-    def apply_linear(
-        self, layer: int, g: npt.ArrayLike, x: Optional[npt.ArrayLike] = None
-    ) -> None:
-        """Acts with g (k x k, invertible) on the k units of hidden layer `layer`, through the inputs x.
+    def apply_linear(self, layer: int, g: npt.ArrayLike, x: Optional[npt.ArrayLike] = None) -> None:
+        """Acts with g (k x k, invertible) on the units of hidden layer `layer` through inputs x.
 
-        Outputs on x stay where x has no more samples than the layer has inputs, and elsewhere nearly; nothing
-        is checked. Identity activations need no x: outputs then stay for every input.
+        Outputs on x stay where x has no more samples than the layer has inputs, and elsewhere
+        nearly; nothing is checked. Identity activations need no x: outputs then stay for every
+        input.
         """
         element = float_array(g, "g")
         batch, kept = (None, None) if x is None else inputs(x)
@@ -432,9 +474,9 @@ class Model(Handle):
         loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
     ) -> Tuple[float, List[DoubleArray]]:
-        """phi, the squared gradient norm, and d phi / d T of every hidden layer at T = 0, k x k each.
+        """phi, the squared gradient norm, and d phi / d T of every hidden layer at T = 0.
 
-        T is in the Lie algebra of the linear group: `apply_linear` with g = exp(T).
+        T (k x k) is in the Lie algebra of the linear group: `apply_linear` with g = exp(T).
         """
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
@@ -481,6 +523,13 @@ class Model(Handle):
             )
         )
         return phi.value, gradient
+
+
+def _foreign_config(activation: Union[str, Activation], negative_slope: float) -> Any:
+    config = initialized(tp_model_config())
+    config.activation = Activation.of(activation).code
+    config.negative_slope = negative_slope
+    return config
 
 
 def _shape(name: str, array: npt.NDArray[Any], needed: Tuple[int, ...]) -> ShapeMismatchError:

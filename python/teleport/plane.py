@@ -1,4 +1,4 @@
-"""Gradient descent and teleports in the plane: functions of u^2 + v^2, which rotations of (u, v) keep.
+"""Gradient descent and teleports in the plane, on functions that rotations of (u, v) keep.
 
     from teleport import plane
 
@@ -42,8 +42,8 @@ class PlaneFunction:
     value             xy -> number
     gradient          xy -> 2 numbers
     to_uv, from_uv    xy -> uv and back
-    hessian           xy -> 2 x 2; without it, or without from_uv_jacobian, the ascent of theta takes
-                      central differences
+    hessian           xy -> 2 x 2; without it, or without from_uv_jacobian, the ascent of theta
+                      takes central differences
     from_uv_jacobian  uv -> 2 x 2, d (x, y) / d (u, v)
 
     Each gets an array of two. An exception in one of them is raised from `descend` or `teleport`.
@@ -179,7 +179,7 @@ def teleport(
     theta: float,
     config: PlaneConfig = PlaneConfig(),
 ) -> Tuple[DoubleArray, PlaneReport]:
-    """Rotates xy by the theta that ascent on |grad|^2 reaches from `theta`: the new point and a report."""
+    """The point after a rotation by the theta that ascent on |grad|^2 reaches, and a report."""
     point = _pair(xy, "xy").copy()
     report = initialized(tp_plane_report())
     native, kept = _native(config)

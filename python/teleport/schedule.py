@@ -19,9 +19,9 @@ Rate = Callable[[int, float], float]
 class Schedule:
     """tp_schedule_config with the library's defaults; for `Trainer.set_schedule`.
 
-    `rate(step, base_rate)` gives the rate of step `step`, from 0, and goes with "callback". It runs on the
-    thread that trains, and when the rate is asked for. An exception in it fails the step and is raised from
-    the call that asked.
+    `rate(step, base_rate)` gives the rate of step `step`, from 0, and goes with "callback". It runs
+    on the thread that trains, and when the rate is asked for. An exception in it fails the step and
+    is raised from the call that asked.
     """
 
     schedule: Union[str, ScheduleKind] = ScheduleKind.CONSTANT

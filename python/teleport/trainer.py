@@ -14,7 +14,7 @@ from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag
 from ._library import check, initialized, lib
 from ._structs import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
-from ._values import int32, uint64
+from ._values import Path, int32, int64, path_bytes, uint64
 from .dataset import Dataset
 from .enums import EventKind, Loss, OptimizerKind
 from .errors import Status
@@ -83,12 +83,7 @@ class Trainer(Handle):
         clip_norm: float = 0.0,
     ) -> None:
         self._pointer_or_none = None
-        self._loss = Loss.of(loss)
-        self._samples = Samples()
-        self._struct = self._samples.struct
-        self._value = ctypes.c_double()
-        self._model: Optional[Model] = None
-        self._schedule: Optional[NativeSchedule] = None
+        self._prepare(Loss.of(loss))
         config = initialized(tp_optimizer_config())
         config.optimizer = OptimizerKind.of(optimizer).code
         config.learning_rate = learning_rate
@@ -102,6 +97,14 @@ class Trainer(Handle):
         out = ctypes.c_void_p()
         check(lib.tp_trainer_create(out, model._pointer, self._loss.code, config))
         self._pointer_or_none = out.value
+
+    def _prepare(self, loss: Loss) -> None:
+        self._loss = loss
+        self._samples = Samples()
+        self._struct = self._samples.struct
+        self._value = ctypes.c_double()
+        self._model: Optional[Model] = None
+        self._schedule: Optional[NativeSchedule] = None
 
     def __repr__(self) -> str:
         if self.closed:
@@ -156,6 +159,25 @@ class Trainer(Handle):
         error = None if self._schedule is None else self._schedule.take_error()
         if error is not None:
             raise error
+
+    @classmethod
+    def load(cls, path: Path) -> Trainer:
+        """A new trainer, with a new `model`, where a checkpoint left off.
+
+        With the same data, options and thread count it goes on to the bit as if it had not stopped. A
+        schedule that was a callback must be set again.
+        """
+        out = ctypes.c_void_p()
+        check(lib.tp_trainer_load(out, path_bytes(path)))
+        trainer = cls._adopt(out)
+        loss = ctypes.c_int32()
+        check(lib.tp_trainer_get_config(trainer._pointer, loss, None))
+        trainer._prepare(Loss.of_code(loss.value))
+        return trainer
+
+    def save(self, path: Path) -> None:
+        """Writes a checkpoint, a safetensors file that `Model.load` reads as well. Safe inside `on_event`."""
+        check(lib.tp_trainer_save(self._pointer, path_bytes(path)))
 
     def step(
         self, x: npt.ArrayLike, y: npt.ArrayLike, weights: Optional[npt.ArrayLike] = None
@@ -215,6 +237,10 @@ class Trainer(Handle):
         teleport_samples: int = 2048,
         watch_steps: int = 200,
         progress_interval: int = 0,
+        checkpoint_path: Optional[Path] = None,
+        checkpoint_steps: int = 0,
+        checkpoint_seconds: float = 0.0,
+        checkpoint_keep: int = 1,
         stop: Optional[StopFlag] = None,
         on_event: Optional[OnEvent] = None,
     ) -> RunResult:
@@ -226,6 +252,10 @@ class Trainer(Handle):
         teleport_samples    samples that a teleport draws
         watch_steps         a loss that stops being finite within so many steps of a teleport undoes it
         progress_interval   steps between STEP events; 0: about 100 an epoch; -1: none
+        checkpoint_path     file that `save` writes during the run; None: none
+        checkpoint_steps, checkpoint_seconds
+                            from one checkpoint to the next; both 0: after each epoch
+        checkpoint_keep     the newest is checkpoint_path, those before it have .1, .2, ... added
         stop                another thread sets it to stop the run
         on_event            called on this thread; True stops the run after this event
 
@@ -244,6 +274,11 @@ class Trainer(Handle):
         config.teleport_samples = int32(teleport_samples, "teleport_samples")
         config.watch_steps = int32(watch_steps, "watch_steps")
         config.progress_interval = int32(progress_interval, "progress_interval")
+        if checkpoint_path is not None:
+            config.checkpoint_path = path_bytes(checkpoint_path)
+        config.checkpoint_steps = int64(checkpoint_steps, "checkpoint_steps")
+        config.checkpoint_seconds = checkpoint_seconds
+        config.checkpoint_keep = int32(checkpoint_keep, "checkpoint_keep")
         config.stop_flag = flag.address
         begins = np.array([int32(epoch, "a teleport epoch") for epoch in teleport_epochs], np.int32)
         native = None if teleport is None else NativeConfig(teleport, self._loss)

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels.h"
+
 /* Swift has no thread-local variables. 1,024 bytes a thread, zero at first; never fails. */
 char *shim_error_text(void);
 

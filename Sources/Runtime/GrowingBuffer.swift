@@ -1,25 +1,23 @@
-import Runtime
-
 /// An array whose memory comes from the checked allocator, so that a folder or file of any size can at worst
 /// be refused.
 ///
-/// It is written while a data set is built and only read afterwards.
-final class GrowingBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
+/// It is written while a data set or a file's header is built and only read afterwards.
+public final class GrowingBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
     private var storage: Buffer<Element>
-    private(set) var count = 0
+    public private(set) var count = 0
 
-    init(capacity: Int = 0) throws {
+    public init(capacity: Int = 0) throws {
         storage = try Buffer(count: capacity)
     }
 
-    var pointer: UnsafeMutablePointer<Element> { storage.pointer }
+    public var pointer: UnsafeMutablePointer<Element> { storage.pointer }
 
-    subscript(index: Int) -> Element {
+    public subscript(index: Int) -> Element {
         get { storage.pointer[index] }
         set { storage.pointer[index] = newValue }
     }
 
-    func reserve(_ extra: Int) throws {
+    public func reserve(_ extra: Int) throws {
         guard extra > storage.count - count else { return }
         let (needed, overflow) = count.addingReportingOverflow(extra)
         guard !overflow else { throw TeleportError(.outOfMemory, "a list is too long") }
@@ -29,19 +27,25 @@ final class GrowingBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
         storage = larger
     }
 
-    func append(_ element: Element) throws {
+    public func append(_ element: Element) throws {
         try reserve(1)
         storage.pointer[count] = element
         count += 1
     }
 
-    func append(from source: UnsafePointer<Element>, count added: Int) throws {
+    public func append(from source: UnsafePointer<Element>, count added: Int) throws {
         try reserve(added)
         (storage.pointer + count).update(from: source, count: added)
         count += added
     }
 
-    func removeLast(to remaining: Int) {
+    public func removeLast(to remaining: Int) {
         count = min(count, remaining)
+    }
+}
+
+extension GrowingBuffer {
+    public var elements: UnsafeMutableBufferPointer<Element> {
+        UnsafeMutableBufferPointer(start: pointer, count: count)
     }
 }

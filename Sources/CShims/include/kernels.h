@@ -1,0 +1,47 @@
+/* Elementwise kernels of the training step. Swift compiles a module for one kind of processor; these are compiled for
+ * three and chosen when the library is loaded (function multiversioning), which needs C's function attributes.
+ * Rows are contiguous, `width` floats each. */
+#ifndef TP_KERNELS_H
+#define TP_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* z = z + bias, then z > 0 ? z : slope * z; bias may be NULL. */
+void shim_rectify(float *z, ptrdiff_t rows, ptrdiff_t width, const float *bias, float slope);
+
+/* z = z + bias */
+void shim_add_bias(float *z, ptrdiff_t rows, ptrdiff_t width, const float *bias);
+
+/* delta = delta * (h > 0 ? 1 : slope) */
+void shim_rectify_derivative(float *delta, const float *h, ptrdiff_t count, float slope);
+
+/* sum = beta * sum + alpha * (column sums of x), for `width` columns of at least one row, rows `stride` apart. Columns
+ * after these are read too, but for the last row. */
+void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, float alpha, float beta,
+                      float *sum);
+
+/* Sum over rows of factor * weights[row] * -ln softmax(z[row])[labels[row]], and its derivative by z into delta.
+ * weights NULL: 1 each. delta may be NULL. exp is accurate to 2 units in the last place. */
+double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
+                          const float *weights, double factor, float *delta);
+
+/* z = exp(z - largest of its row) / (sum of these) */
+void shim_softmax(float *z, ptrdiff_t rows, ptrdiff_t width);
+
+/* One step of the adaptive optimizers; see AdaptiveMoments.swift, AdaGrad.swift and RMSProp.swift. */
+typedef struct shim_adaptive {
+    float rate;         /* over the bias correction of the first average */
+    float beta1, rest1; /* average of gradients; beta1 0 and rest1 1: the gradient itself */
+    float beta2, rest2; /* average of their squares */
+    float root;         /* of the bias correction of the second average */
+    float epsilon;
+    float decay;        /* added to the gradient, times the weight */
+    float kept;         /* the weight is multiplied by it */
+} shim_adaptive;
+
+/* moments NULL: the gradient itself takes the place of its average. */
+void shim_adaptive_step(float *weights, const float *gradient, float *moments, float *squares, ptrdiff_t count,
+                        const shim_adaptive *step);
+
+#endif

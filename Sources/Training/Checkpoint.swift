@@ -1,0 +1,321 @@
+import Files
+import Networks
+import Optimization
+import Runtime
+import Symmetry
+
+// A trainer in a safetensors file: its model as in `ModelFile`, so that the file is a model's file too; numbers in
+// __metadata__ under teleport.trainer.*; the optimizer's averages, and what undoing a teleport needs, as tensors
+// trainer.* in the order of the parameters.
+
+/// Keys of `__metadata__` and names of tensors.
+private enum CheckpointFile {
+    static func key(_ name: String) -> String { "teleport.trainer." + name }
+
+    static let firstMoments = "first_moments"
+    static let secondMoments = "second_moments"
+    static let parameters = "parameters"
+    static let undo = "trainer.undo."
+    static let current = "trainer."
+    static let watchedTeleport = "trainer.watched_teleport"
+
+    /// No count of a file is larger, so that sums and products of counts stay within an Int.
+    static let mostCount = 1 << 40
+}
+
+extension OptimizerKind: NamedInFiles {
+    public static var allCases: [OptimizerKind] {
+        [.sgd, .momentum, .nesterov, .adaGrad, .rmsProp, .adam, .adamW]
+    }
+
+    var fileName: String {
+        switch self {
+        case .sgd: "sgd"
+        case .momentum: "momentum"
+        case .nesterov: "nesterov"
+        case .adaGrad: "adagrad"
+        case .rmsProp: "rmsprop"
+        case .adam: "adam"
+        case .adamW: "adamw"
+        }
+    }
+}
+
+extension Loss: NamedInFiles {
+    public static var allCases: [Loss] { [.crossEntropy, .meanSquaredError, .halfSquaredError] }
+
+    var fileName: String {
+        switch self {
+        case .crossEntropy: "cross_entropy"
+        case .meanSquaredError: "mean_squared_error"
+        case .halfSquaredError: "half_squared_error"
+        }
+    }
+}
+
+extension LearningRateSchedule.Kind: NamedInFiles {
+    public static var allCases: [Self] { [.constant, .step, .cosine, .callback] }
+
+    var fileName: String {
+        switch self {
+        case .constant: "constant"
+        case .step: "step"
+        case .cosine: "cosine"
+        case .callback: "callback"
+        }
+    }
+}
+
+// Writing.
+extension Trainer {
+    /// Writes all that training goes on from (`tp_trainer_save`), after the `keeping` checkpoints before it have
+    /// moved on to path.1, path.2, ...
+    public func save(to path: UnsafePointer<CChar>, keeping: Int = 0) throws {
+        let writer = try SafetensorsWriter()
+        try writer.texts(of: model)
+        for (name, value) in settings + progress {
+            try writer.text(CheckpointFile.key(name), value)
+        }
+        let watched = try watch.map { try $0.report.numbers() }
+        if let watch { try writer.text(CheckpointFile.key("watch_end"), watch.end.description) }
+        if let undo = beforeTeleport {
+            try writer.text(
+                CheckpointFile.key("undo_optimizer_steps"), undo.optimizer.state.steps.description)
+        }
+        try writer.tensors(of: model)
+        try writer.tensors(of: optimizer.state, named: CheckpointFile.current)
+        if let undo = beforeTeleport {
+            try writer.tensor(
+                CheckpointFile.undo + CheckpointFile.parameters, [undo.parameters.count],
+                of: undo.parameters.pointer, count: undo.parameters.count)
+            try writer.tensors(of: undo.optimizer.state, named: CheckpointFile.undo)
+        }
+        if let watched {
+            try writer.tensor(
+                CheckpointFile.watchedTeleport, [watched.count], of: watched.pointer,
+                count: watched.count)
+        }
+        try withExtendedLifetime(watched) {
+            try writer.save(to: path, keeping: keeping, as: "checkpoint")
+        }
+    }
+
+    private var settings: [(String, String)] {
+        [
+            ("loss", loss.fileName),
+            ("optimizer", options.kind.fileName),
+            ("learning_rate", options.learningRate.description),
+            ("momentum", options.momentum.description),
+            ("beta1", options.beta1.description),
+            ("beta2", options.beta2.description),
+            ("alpha", options.alpha.description),
+            ("epsilon", options.resolvedEpsilon.description),
+            ("weight_decay", options.resolvedWeightDecay.description),
+            ("clip_norm", options.clipNorm.description),
+            ("base_rate", baseRate.description),
+            ("schedule", schedule.kind.fileName),
+            ("warmup_steps", schedule.warmupSteps.description),
+            ("interval", schedule.interval.description),
+            ("factor", schedule.factor.description),
+            ("floor", schedule.floor.description),
+        ]
+    }
+
+    private var progress: [(String, String)] {
+        [
+            ("epoch", epoch.description),
+            ("step", stepCount.description),
+            ("step_in_epoch", stepInEpoch.description),
+            ("epoch_loss", epochLoss.sum.description),
+            ("epoch_samples", epochLoss.samples.description),
+            // Steps count from 0; 0 here means none.
+            ("next_scheduled_teleport", (lastScheduledTeleport + 1).description),
+            ("optimizer_steps", optimizer.state.steps.description),
+        ]
+    }
+}
+
+extension SafetensorsWriter {
+    fileprivate func tensors(of state: OptimizerState, named prefix: String) throws {
+        for (name, moments) in [
+            (CheckpointFile.firstMoments, state.firstMoments),
+            (CheckpointFile.secondMoments, state.secondMoments),
+        ] {
+            guard let moments else { continue }
+            try tensor(prefix + name, [moments.count], of: moments.pointer, count: moments.count)
+        }
+    }
+}
+
+// Reading.
+extension Trainer {
+    /// A new trainer with a model of its own, where a checkpoint left off (`tp_trainer_load`).
+    public static func load(from path: UnsafePointer<CChar>) throws -> Trainer {
+        try reading(path, as: "checkpoint") { file in
+            guard try file.isOwn(), file.text(CheckpointFile.key("loss")) != nil else {
+                throw FileFailure(.format, "it holds no trainer")
+            }
+            let trainer = try Trainer(
+                try Model(from: file, options: ModelOptions()),
+                loss: try file.member(CheckpointFile.key("loss")),
+                options: try OptimizerOptions(from: file))
+            try trainer.restore(from: file)
+            return trainer
+        }
+    }
+
+    private func restore(from file: SafetensorsReader) throws {
+        try setLearningRate(try file.number(CheckpointFile.key("base_rate")))
+        var schedule = LearningRateSchedule()
+        schedule.kind = try file.member(CheckpointFile.key("schedule"))
+        schedule.warmupSteps = try file.number(CheckpointFile.key("warmup_steps"))
+        schedule.interval = try file.number(CheckpointFile.key("interval"))
+        schedule.factor = try file.number(CheckpointFile.key("factor"))
+        schedule.floor = try file.number(CheckpointFile.key("floor"))
+        if schedule.kind == .callback {
+            // A place for the host's own; nothing can be trained before it is there.
+            var rest = schedule
+            rest.kind = .constant
+            try rest.validate()
+        } else {
+            try schedule.validate()
+        }
+        self.schedule = schedule
+        epoch = try file.count("epoch")
+        stepCount = try file.count("step")
+        stepInEpoch = try file.count("step_in_epoch")
+        epochLoss.samples = try file.count("epoch_samples")
+        lastScheduledTeleport = try file.count("next_scheduled_teleport") - 1
+        epochLoss.sum = try file.number(CheckpointFile.key("epoch_loss"))
+        guard epochLoss.sum.isFinite else {
+            throw FileFailure(.format, "epoch_loss is \(epochLoss.sum)")
+        }
+        optimizer.state.steps = try file.count("optimizer_steps")
+        try file.read(optimizer.state, named: CheckpointFile.current)
+        if file.text(CheckpointFile.key("undo_optimizer_steps")) != nil {
+            let undo = try Snapshot(model, optimizer)
+            undo.optimizer.state.steps = try file.count("undo_optimizer_steps")
+            try file.read(
+                CheckpointFile.undo + CheckpointFile.parameters, into: undo.parameters.pointer,
+                count: undo.parameters.count)
+            guard allFinite(undo.parameters.pointer, count: undo.parameters.count) else {
+                throw FileFailure(.notFinite, "the weights before its last teleport are not finite")
+            }
+            try file.read(undo.optimizer.state, named: CheckpointFile.undo)
+            beforeTeleport = undo
+        }
+        if file.text(CheckpointFile.key("watch_end")) != nil {
+            watch = Watch(
+                end: try file.count("watch_end"), report: try TeleportReport(from: file))
+        }
+    }
+}
+
+extension OptimizerOptions {
+    fileprivate init(from file: SafetensorsReader) throws {
+        self.init()
+        kind = try file.member(CheckpointFile.key("optimizer"))
+        learningRate = try file.number(CheckpointFile.key("learning_rate"))
+        momentum = try file.number(CheckpointFile.key("momentum"))
+        beta1 = try file.number(CheckpointFile.key("beta1"))
+        beta2 = try file.number(CheckpointFile.key("beta2"))
+        alpha = try file.number(CheckpointFile.key("alpha"))
+        epsilon = try file.number(CheckpointFile.key("epsilon"))
+        weightDecay = try file.number(CheckpointFile.key("weight_decay"))
+        clipNorm = try file.number(CheckpointFile.key("clip_norm"))
+    }
+}
+
+extension SafetensorsReader {
+    fileprivate func count(_ name: String) throws(FileFailure) -> Int {
+        let value: Int = try number(CheckpointFile.key(name))
+        guard (0...CheckpointFile.mostCount).contains(value) else {
+            throw FileFailure(.format, "\(name) is \(value)")
+        }
+        return value
+    }
+
+    fileprivate func read(_ state: OptimizerState, named prefix: String) throws(FileFailure) {
+        for (name, moments) in [
+            (CheckpointFile.firstMoments, state.firstMoments),
+            (CheckpointFile.secondMoments, state.secondMoments),
+        ] {
+            guard let moments else { continue }
+            try read(prefix + name, into: moments.pointer, count: moments.count)
+        }
+    }
+
+    fileprivate func read<Number>(
+        _ name: String, into target: UnsafeMutablePointer<Number>, count: Int
+    ) throws(FileFailure) {
+        let type: TensorType = Number.self == Float.self ? .f32 : .f64
+        guard let tensor = tensor(named: name) else {
+            throw FileFailure(.format, "it has no tensor '\(name)'")
+        }
+        guard tensor.type == type, tensor.count == count else {
+            throw FileFailure(
+                .format,
+                "tensor '\(name)' has \(tensor.count) elements of type \(tensor.type.rawValue); \(count) of type \(type.rawValue) belong there"
+            )
+        }
+        try read(tensor, into: target)
+    }
+}
+
+// The report of a teleport that may still be undone.
+extension TeleportReport {
+    private static var fields: [WritableKeyPath<TeleportReport, Double>] {
+        [
+            \.radius, \.lossBefore, \.lossAfter, \.heldOutBefore, \.heldOutAfter, \.objectiveBefore,
+            \.objectiveAfter, \.gradientNorm2Before, \.gradientNorm2After, \.outputChange,
+            \.condition, \.inputCondition, \.fitResidual, \.scoreBefore, \.scoreAfter, \.seconds,
+        ]
+    }
+
+    private static var counts: [WritableKeyPath<TeleportReport, Int>] {
+        [\.steps, \.backtracks, \.candidates, \.refused, \.rank]
+    }
+
+    private static var numberCount: Int { 5 + counts.count + fields.count }
+
+    fileprivate func numbers() throws -> Buffer<Double> {
+        var numbers = [
+            Double(outcome.rawValue), Double(group.rawValue), Double(search.rawValue),
+            Double(layer ?? -1), halvesShared ? 1 : 0,
+        ]
+        numbers += Self.counts.map { Double(self[keyPath: $0]) }
+        numbers += Self.fields.map { self[keyPath: $0] }
+        return try Buffer(copying: numbers, count: numbers.count)
+    }
+
+    fileprivate init(from file: SafetensorsReader) throws {
+        let numbers = try Buffer<Double>(count: Self.numberCount)
+        try file.read(CheckpointFile.watchedTeleport, into: numbers.pointer, count: numbers.count)
+        func integer(_ index: Int) throws(FileFailure) -> Int {
+            guard let value = Int32(exactly: numbers.pointer[index]) else {
+                throw FileFailure(
+                    .format,
+                    "element \(index) of tensor '\(CheckpointFile.watchedTeleport)' is \(numbers.pointer[index])"
+                )
+            }
+            return Int(value)
+        }
+        self.init()
+        guard let outcome = TeleportOutcome(rawValue: Int32(truncatingIfNeeded: try integer(0))),
+            let group = Group(rawValue: Int32(truncatingIfNeeded: try integer(1))),
+            let search = Search(rawValue: Int32(truncatingIfNeeded: try integer(2)))
+        else {
+            throw FileFailure(.format, "its last teleport is of an unknown kind")
+        }
+        (self.outcome, self.group, self.search) = (outcome, group, search)
+        let layer = try integer(3)
+        self.layer = layer >= 0 ? layer : nil
+        halvesShared = try integer(4) != 0
+        for (index, count) in Self.counts.enumerated() {
+            self[keyPath: count] = try integer(5 + index)
+        }
+        for (index, field) in Self.fields.enumerated() {
+            self[keyPath: field] = numbers.pointer[5 + Self.counts.count + index]
+        }
+    }
+}

@@ -1,0 +1,243 @@
+import Files
+import Networks
+import Runtime
+
+extension Model {
+    /// The model in a file. `options` say what a file of another program does not.
+    convenience init(from file: SafetensorsReader, options: ModelOptions) throws {
+        var options = options
+        let layers: [FileLayer]
+        if try file.isOwn() {
+            try options.read(from: file)
+            try options.validate()
+            layers = try file.ownLayers()
+        } else {
+            layers = try file.foreignLayers()
+        }
+        let widths = [layers[0].weight.dimensions.1] + layers.map { $0.weight.dimensions.0 }
+        options.hasBias = layers[0].bias != nil
+        try self.init(
+            try Architecture(
+                widths: widths,
+                activation: Activation(options.activation, negativeSlope: options.negativeSlope),
+                hasBias: options.hasBias),
+            options: options)
+        for (index, layer) in layers.enumerated() {
+            let shape = architecture.layers.pointer[index]
+            try read(layer.weight, at: shape.weightOffset, file)
+            if let bias = layer.bias { try read(bias, at: shape.biasOffset, file) }
+        }
+        for position in 0..<file.textCount {
+            let (key, value) = file.text(position)
+            try keep(key, value)
+        }
+    }
+
+    private func read(_ tensor: Tensor, at offset: Int, _ file: SafetensorsReader) throws {
+        let target = parameters.pointer + offset
+        try file.read(tensor, into: target)
+        guard !allFinite(target, count: tensor.count) else { return }
+        let index = (0..<tensor.count).first { !target[$0].isFinite } ?? 0
+        throw FileFailure(
+            .notFinite,
+            "element \(index) of tensor \(quoted(file.name(of: tensor))) is \(target[index])")
+    }
+
+    /// Keeps metadata that a model may hold and leaves out the rest: another program's is no reason to refuse its file.
+    private func keep(
+        _ key: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>
+    ) throws {
+        do {
+            guard !key.contains(0), !value.contains(0) else { return }
+            try metadata.set(key, to: value)
+        } catch let error as TeleportError where error.status == .invalidArgument {}
+    }
+}
+
+extension ModelOptions {
+    fileprivate mutating func read(from file: SafetensorsReader) throws(FileFailure) {
+        activation = try file.member(ModelFile.activationKey)
+        negativeSlope = try file.number(ModelFile.negativeSlopeKey)
+        initialization = try file.member(ModelFile.initializationKey)
+        seed = try file.number(ModelFile.seedKey)
+    }
+}
+
+/// The tensors of one layer.
+struct FileLayer {
+    let weight: Tensor
+    let bias: Tensor?
+}
+
+// Metadata.
+extension SafetensorsReader {
+    /// Whether this library wrote the file, in a format that it knows.
+    func isOwn() throws(FileFailure) -> Bool {
+        guard text(ModelFile.versionKey) != nil else { return false }
+        let version: Int = try number(ModelFile.versionKey)
+        guard version >= 1 else {
+            throw FileFailure(.format, "its format is \(version); formats count from 1")
+        }
+        guard version <= ModelFile.version else {
+            throw FileFailure(
+                .version,
+                "its format is \(version); this library knows formats up to \(ModelFile.version)")
+        }
+        return true
+    }
+
+    func requiredText(_ key: String) throws(FileFailure) -> String {
+        guard let bytes = text(key) else {
+            throw FileFailure(.format, "its metadata lacks \(key)")
+        }
+        guard bytes.count <= 64 else {
+            throw FileFailure(.format, "\(key) has \(bytes.count) bytes")
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    func number<Number: LosslessStringConvertible>(_ key: String) throws(FileFailure) -> Number {
+        let text = try requiredText(key)
+        guard let number = Number(text) else {
+            throw FileFailure(.format, "\(key) is '\(text)', which is no number")
+        }
+        return number
+    }
+
+    func member<Member: NamedInFiles>(_ key: String) throws(FileFailure) -> Member {
+        let text = try requiredText(key)
+        guard let member = Member.allCases.first(where: { $0.fileName == text }) else {
+            throw FileFailure(.unsupported, "\(key) is '\(text)', which this library does not know")
+        }
+        return member
+    }
+}
+
+// Tensors.
+extension SafetensorsReader {
+    /// layers.0, layers.1, ... until there is none; other tensors belong to other readers.
+    fileprivate func ownLayers() throws(FileFailure) -> [FileLayer] {
+        var layers: [FileLayer] = []
+        while let weight = tensor(named: ModelFile.weightName(layers.count)) {
+            layers.append(
+                FileLayer(weight: weight, bias: tensor(named: ModelFile.biasName(layers.count))))
+        }
+        guard !layers.isEmpty else {
+            throw FileFailure(.format, "it has no tensor '\(ModelFile.weightName(0))'")
+        }
+        try check(layers)
+        return layers
+    }
+
+    /// Every tensor, named as PyTorch names those of linear layers, in the natural order of their names: `0.weight`,
+    /// `2.weight`, `10.weight`; `net.0.weight`; `fc1.weight`, `fc2.weight`.
+    fileprivate func foreignLayers() throws(FileFailure) -> [FileLayer] {
+        var weights: [Tensor] = []
+        var biasCount = 0
+        for position in 0..<tensorCount {
+            let tensor = tensor(position)
+            if tensor.rank == 2, ends(name(of: tensor), with: "weight") {
+                weights.append(tensor)
+            } else if tensor.rank == 1, ends(name(of: tensor), with: "bias") {
+                biasCount += 1
+            } else {
+                throw FileFailure(
+                    .unsupported,
+                    "tensor \(quoted(name(of: tensor))) of \(tensor.rank) dimensions has no place in a plain multi-layer perceptron"
+                )
+            }
+        }
+        guard !weights.isEmpty else {
+            throw FileFailure(.unsupported, "it has no tensor named *.weight")
+        }
+        weights.sort { isNaturallyBefore(name(of: $0), name(of: $1)) }
+        var layers: [FileLayer] = []
+        for weight in weights {
+            let prefix = String(
+                decoding: name(of: weight).dropLast("weight".utf8.count), as: UTF8.self)
+            layers.append(FileLayer(weight: weight, bias: tensor(named: prefix + "bias")))
+        }
+        guard layers.count(where: { $0.bias != nil }) == biasCount else {
+            throw FileFailure(.unsupported, "it has a bias without a weight")
+        }
+        try check(layers)
+        return layers
+    }
+
+    /// "weight" itself or "<anything>.weight".
+    private func ends(_ name: UnsafeBufferPointer<UInt8>, with last: String) -> Bool {
+        guard name.suffix(last.utf8.count).elementsEqual(last.utf8) else { return false }
+        let rest = name.dropLast(last.utf8.count)
+        return rest.isEmpty || rest.last == UInt8(ascii: ".")
+    }
+
+    private func check(_ layers: [FileLayer]) throws(FileFailure) {
+        for (index, layer) in layers.enumerated() {
+            let weight = quoted(name(of: layer.weight))
+            try requireFloat(layer.weight, rank: 2)
+            guard layer.weight.dimensions.0 > 0, layer.weight.dimensions.1 > 0 else {
+                throw FileFailure(.unsupported, "tensor \(weight) is empty")
+            }
+            if index > 0 {
+                let before = layers[index - 1].weight
+                guard before.dimensions.0 == layer.weight.dimensions.1 else {
+                    throw FileFailure(
+                        .shapeMismatch,
+                        "tensor \(weight) has \(layer.weight.dimensions.1) columns but \(quoted(name(of: before))) before it has \(before.dimensions.0) rows"
+                    )
+                }
+            }
+            guard (layer.bias == nil) == (layers[0].bias == nil) else {
+                throw FileFailure(
+                    .unsupported,
+                    "one of \(quoted(name(of: layers[0].weight))) and \(weight) has a bias and the other has not"
+                )
+            }
+            guard let bias = layer.bias else { continue }
+            try requireFloat(bias, rank: 1)
+            guard bias.count == layer.weight.dimensions.0 else {
+                throw FileFailure(
+                    .shapeMismatch,
+                    "tensor \(quoted(name(of: bias))) has \(bias.count) elements but \(weight) has \(layer.weight.dimensions.0) rows"
+                )
+            }
+        }
+    }
+
+    private func requireFloat(_ tensor: Tensor, rank: Int) throws(FileFailure) {
+        guard tensor.type == .f32, tensor.rank == rank else {
+            throw FileFailure(
+                .unsupported,
+                "tensor \(quoted(name(of: tensor))) is \(tensor.type.rawValue) of \(tensor.rank) dimensions; F32 of \(rank) is read"
+            )
+        }
+    }
+}
+
+/// By bytes, but runs of digits by the number they make.
+func isNaturallyBefore(
+    _ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>
+) -> Bool {
+    var (rest, other) = (a[...], b[...])
+    while let first = rest.first, let second = other.first {
+        if isDigit(first), isDigit(second) {
+            let number = rest.prefix(while: isDigit).drop { $0 == 0x30 }
+            let otherNumber = other.prefix(while: isDigit).drop { $0 == 0x30 }
+            if number.count != otherNumber.count { return number.count < otherNumber.count }
+            if !number.elementsEqual(otherNumber) {
+                return number.lexicographicallyPrecedes(otherNumber)
+            }
+            rest = rest.drop(while: isDigit)
+            other = other.drop(while: isDigit)
+        } else if first != second {
+            return first < second
+        } else {
+            rest = rest.dropFirst()
+            other = other.dropFirst()
+        }
+    }
+    if rest.isEmpty != other.isEmpty { return rest.isEmpty }
+    return a.lexicographicallyPrecedes(b)
+}
+
+private func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -1,0 +1,107 @@
+import Foundation
+import Networks
+import Runtime
+import TestSupport
+import XCTest
+
+@testable import Optimization
+
+final class TrainingStepTests: XCTestCase {
+    private func step(
+        _ model: Model, _ options: OptimizerOptions, batchSize: Int, loss: Loss = .crossEntropy
+    ) throws -> TrainingStep {
+        try TrainingStep(
+            model: model, loss: loss,
+            optimizer: try options.makeOptimizer(parameterCount: model.parameters.count),
+            clipNorm: options.clipNorm, batchSize: batchSize)
+    }
+
+    /// One product a layer, or a gradient and then a step: the same weights but for the order of two roundings.
+    func testTheFusedStepEqualsTheExplicitOne() throws {
+        for (count, decay) in [(1, 0.0), (32, 0), (32, 0.1), (500, 0)] {
+            var options = OptimizerOptions()
+            options.learningRate = 0.3
+            options.weightDecay = decay
+            let fused = try Model.random([12, 30, 17, 5], seed: 1)
+            let explicit = try Model(copying: fused)
+            let samples = try Samples.random(count, width: 12, outputs: 5, seed: 2)
+            let first = try step(fused, options, batchSize: count)
+            options.clipNorm = 1e9  // never reached: takes the way through the gradient
+            let second = try step(explicit, options, batchSize: count)
+            for _ in 0..<5 {
+                let loss = try XCTUnwrap(first.take(samples.batch))
+                XCTAssertEqual(try XCTUnwrap(second.take(samples.batch)), loss, accuracy: 1e-6)
+            }
+            XCTAssertLessThan(
+                relativeError(fused.parameters.array, explicit.parameters.array), 5e-7)
+        }
+    }
+
+    func testClippingShortensLongGradientsOnly() throws {
+        let samples = try Samples.random(16, width: 4, outputs: 3, seed: 3)
+        let start = try Model.random([4, 6, 3], seed: 4)
+        let gradient = try start.gradient(samples, .crossEntropy)
+        let norm = squaredNorm(gradient, count: gradient.count).squareRoot()
+        for share in [0.25, 0.999, 2] {
+            let model = try Model(copying: start)
+            var options = OptimizerOptions()
+            options.learningRate = 1
+            options.clipNorm = share * norm
+            _ = try step(model, options, batchSize: 16).take(samples.batch)
+            let moved = zip(start.parameters.array, model.parameters.array).map {
+                Double($0) - Double($1)
+            }
+            let factor = min(options.clipNorm / (norm + 1e-6), 1)
+            XCTAssertLessThan(relativeError(moved, gradient.map { Double($0) * factor }), 1e-5)
+        }
+    }
+
+    func testAppliedGradientsStepAsOwnOnesAndStayAsTheyAre() throws {
+        let samples = try Samples.random(16, width: 4, outputs: 3, seed: 3)
+        for (kind, clip) in [(OptimizerKind.sgd, 0.0), (.sgd, 0.01), (.adam, 0), (.momentum, 0.01)]
+        {
+            let own = try Model.random([4, 6, 3], seed: 4)
+            let applied = try Model(copying: own)
+            var options = OptimizerOptions()
+            (options.kind, options.clipNorm) = (kind, clip)
+            let gradient = try own.gradient(samples, .crossEntropy)
+            let given = gradient
+            _ = try step(own, options, batchSize: 16).take(samples.batch)
+            try step(applied, options, batchSize: 1).apply(gradient: given)
+            XCTAssertEqual(given, gradient)
+            XCTAssertLessThan(relativeError(applied.parameters.array, own.parameters.array), 1e-6)
+        }
+    }
+
+    func testABatchThatIsNotFiniteTouchesNothing() throws {
+        for kind in [OptimizerKind.sgd, .adam] {
+            for bad in [Float.nan, .infinity] {
+                let model = try Model.random([4, 6, 3], seed: 4)
+                var options = OptimizerOptions()
+                options.kind = kind
+                let samples = try Samples.random(16, width: 4, outputs: 3, seed: 3)
+                let step = try step(model, options, batchSize: 16)
+                _ = step.take(samples.batch)
+                let before = (model.bits, step.optimizer.state.firstMoments?.array)
+                samples.x.pointer[17] = bad
+                XCTAssertNil(step.take(samples.batch))
+                XCTAssertEqual(model.bits, before.0)
+                XCTAssertEqual(step.optimizer.state.firstMoments?.array, before.1)
+                XCTAssertEqual(step.optimizer.state.steps, kind == .adam ? 1 : 0)
+            }
+        }
+    }
+
+    func testStepsTakeNoMemory() throws {
+        for kind in [OptimizerKind.sgd, .adamW] {
+            let model = try Model.random([4, 6, 3], seed: 4)
+            var options = OptimizerOptions()
+            options.kind = kind
+            let samples = try Samples.random(16, width: 4, outputs: 3, seed: 3)
+            let step = try step(model, options, batchSize: 16)
+            Memory.failAllocation(after: 0)
+            for _ in 0..<3 { XCTAssertNotNil(step.take(samples.batch)) }
+            XCTAssertFalse(Memory.endAllocationFailure())
+        }
+    }
+}

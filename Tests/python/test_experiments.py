@@ -1,0 +1,133 @@
+"""Every experiment runs with --quick, prints its tables and saves its figures."""
+
+import json
+import re
+import subprocess
+import sys
+import tarfile
+
+import numpy as np
+import pytest
+
+import teleport
+from golden import load
+from header import ROOT
+
+EXPERIMENTS = ROOT / "examples" / "python" / "experiments"
+ARCHIVE = ROOT / "examples" / "data" / "digits-png.tar.gz"
+FIGURES = {
+    "plane": ["plane_booth.png", "plane_rosenbrock.png"],
+    "regression": ["regression.png"],
+    "classification": ["classification_digits-png.png"],
+    "notebook": ["notebook.png"],
+    "sharpness_curvature": ["sharpness_curvature_digits-png.png"],
+    "optimizer_state": ["optimizer_state_digits-png.png"],
+}
+WITHOUT_DATA = ("plane", "regression")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(
+            folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {})
+        )
+    return folder / "digits-png"
+
+
+@pytest.fixture(scope="module")
+def printed(digits, tmp_path_factory):
+    """What a script prints with --quick, and the folder of its figures."""
+    done = {}
+
+    def run(name):
+        if name not in done:
+            out = tmp_path_factory.mktemp(name)
+            command = [sys.executable, EXPERIMENTS / f"{name}.py", "--quick", "--out", out]
+            command += [] if name in WITHOUT_DATA else ["--data", digits]
+            process = subprocess.run(command, cwd=out, capture_output=True, text=True)
+            assert process.returncode == 0, process.stderr
+            assert "Warning" not in process.stderr, process.stderr
+            done[name] = process.stdout, out
+        return done[name]
+
+    return run
+
+
+def rows_of(text, title):
+    """The cells of the table under a title, without its header."""
+    lines = text[text.index(title) :].splitlines()[2:]
+    table = [line for line in lines[: lines.index("")] if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+
+
+def test_every_experiment_is_here():
+    assert {path.stem for path in EXPERIMENTS.glob("*.py")} == {*FIGURES, "common"}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_experiment_prints_tables_and_saves_figures(printed, name):
+    text, out = printed(name)
+    assert "libteleport" in text.splitlines()[1]
+    tables = re.findall(r"^\| -+ .*\|$", text, re.M)
+    assert tables and "±" in text and "nan" not in text
+    for line in re.findall(r"^\|.*\|$", text, re.M):
+        assert line.count("|") in {table.count("|") for table in tables}
+    assert sorted(path.name for path in out.iterdir()) == FIGURES[name]
+    for figure in FIGURES[name]:
+        pixels = teleport.load_image(out / figure, channels=3)
+        assert pixels.shape[1] > 300 and np.unique(pixels).size > 10
+
+
+def test_regression_gains_as_much_as_it_must():
+    """The issue's bound, over all five starts and not the two of --quick."""
+    process = subprocess.run(
+        [sys.executable, "-c", REGRESSION], cwd=EXPERIMENTS, capture_output=True, text=True
+    )
+    assert process.returncode == 0, process.stderr
+    for optimizer, (plain, moved, accepted) in json.loads(process.stdout).items():
+        assert np.all(np.isfinite(moved)) and accepted == 5, optimizer
+        assert np.mean(moved) <= 0.85 * np.mean(plain), optimizer
+
+
+REGRESSION = """
+import json, regression as r
+problems, found = list(r.starts()), {}
+for optimizer, (rate, _) in r.METHODS.items():
+    plain = [r.run(*p, optimizer, rate, None)[0][-1] for p in problems]
+    runs = [r.run(*p, optimizer, rate, r.ARMS["scaling group"]) for p in problems]
+    found[optimizer] = plain, [run[0][-1] for run in runs], sum(run[2].accepted for run in runs)
+print(json.dumps(found))
+"""
+
+
+def test_regression_starts_are_those_of_the_vectors():
+    starts = json.loads((EXPERIMENTS / "regression_starts.json").read_text())["starts"]
+    vectors = load("regression.json")["runs"]
+    assert starts == [{key: run[key] for key in starts[0]} for run in vectors]
+
+
+def test_rosenbrock_and_booth_end_lower_with_teleports(printed):
+    text, _ = printed("plane")
+    for name in ("Rosenbrock: value", "Booth: value"):
+        rows = {(row[0], row[1]): row for row in rows_of(text, name)}
+        plain = rows["plain", "published"]
+        assert float(rows["with teleports", "published"][3]) < float(plain[3]), name
+
+
+def test_the_scaling_group_keeps_the_loss_and_gains_accuracy_on_digits(printed):
+    text, _ = printed("notebook")
+    moves = rows_of(text, "Teleports before epoch 5: scaling group")
+    for _, outcome, _, change, before, after, factor, _ in moves:
+        assert outcome == "accepted" and abs(float(change)) <= 1e-5
+        assert before == after and float(factor) > 1
+    rows = {row[0]: row for row in rows_of(text, "SGD at 0.001")}
+    assert float(rows["scaling group"][3]) > 10 and rows["plain"][3] == "+0.0"
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    command = [sys.executable, EXPERIMENTS / "notebook.py", "--data", tmp_path / "nothing"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 1 and "nothing" in process.stderr
+    assert "Traceback" not in process.stderr
