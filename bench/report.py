@@ -93,7 +93,8 @@ class Table:
         return "\n".join(lines + [""] + [f"- {note}" for note in self.notes] + [""] * bool(self.notes))
 
     def write(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        content = {"name": self.name, "title": self.title, "machine": facts, "rows": self.rows, "notes": self.notes}
+        finite = [{key: None if value != value else value for key, value in row.items()} for row in self.rows]
+        content = {"name": self.name, "title": self.title, "machine": facts, "rows": finite, "notes": self.notes}
         (folder / f"{self.name}.json").write_text(json.dumps(content, indent=1) + "\n")
         (folder / f"{self.name}.md").write_text(self.markdown())
 
@@ -139,16 +140,30 @@ class Worker:
             self.process.wait()
 
 
-def interleave(workers: Mapping[str, Worker], repetitions: int, budget: float = 1e9) -> dict[str, list[Sample]]:
-    """Asks every worker once, then again, `repetitions` times; ends them. Past `budget` seconds two rounds are enough."""
+@dataclass(frozen=True)
+class Effort:
+    """At least `repetitions`, then more until `seconds` have gone by; past `limit` seconds two are enough."""
+
+    repetitions: int
+    seconds: float = 0
+    limit: float = float("inf")
+
+    def go_on(self, done: int, elapsed: float) -> bool:
+        if elapsed > self.limit:
+            return done < 2
+        return done < self.repetitions or elapsed < self.seconds
+
+
+def interleave(workers: Mapping[str, Worker], effort: Effort) -> dict[str, list[Sample]]:
+    """Asks every worker once, then again, as often as `effort` says; ends them."""
     samples: dict[str, list[Sample]] = {name: [] for name in workers}
     start = time.perf_counter()
+    done = 0
     try:
-        for done in range(repetitions):
-            if done >= 2 and time.perf_counter() - start > budget:
-                break
+        while effort.go_on(done, time.perf_counter() - start):
             for name, worker in workers.items():
                 samples[name].append(worker.sample())
+            done += 1
     finally:
         for worker in workers.values():
             worker.close()

@@ -34,10 +34,10 @@ SECTIONS = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="without Python peers, 7 repetitions, smaller sets")
+    parser.add_argument("--quick", action="store_true", help="without Python peers, fewer repetitions, smaller sets")
     parser.add_argument("--data", type=Path, help="folder with train/ and test/, one sub-folder of PNGs a class")
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, by comma")
-    parser.add_argument("--repetitions", type=int, help="at least 7 for a figure to quote; default 15, quick 7")
+    parser.add_argument("--repetitions", type=int, help="at least so many a row; default 15, quick 7")
     parser.add_argument("--python", type=Path, help="interpreter of the peers' environment")
     parser.add_argument("--flags", default="", help="compiler flags, for the record")
     arguments = parser.parse_args()

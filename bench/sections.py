@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from report import Sample, Table, Worker, interleave, median, minimum
+from report import Effort, Sample, Table, Worker, interleave, median, minimum
 
 US, MS = 1e6, 1e3
 
@@ -39,10 +39,11 @@ class Run:
     def processors(self, threads: int) -> set[int]:
         return self.one if threads == 1 else set(sorted(os.sched_getaffinity(0))[-threads:])
 
-    @property
-    def budget(self) -> float:
-        """Seconds for one row; past them, fewer repetitions."""
-        return 2 if self.quick else 1e9
+    def effort(self, share: float = 1) -> Effort:
+        """Of one row; `share` 2 takes twice the time."""
+        if self.quick:
+            return Effort(self.repetitions, 0.8 * share, 1.6)
+        return Effort(self.repetitions, 4 * share)
 
     def prepare(self) -> None:
         """Samples for the teleports: MNIST's test images, or made-up ones of its kind."""
@@ -102,7 +103,7 @@ def steps(run: Run) -> list[Table]:
                 for peer in ("torch", "jax"):
                     words = net.words(threads)
                     workers[f"{peer} {threads}"] = run.peer(f"{peer}_steps.py", *words, threads=threads)
-        samples = interleave(workers, run.repetitions, run.budget)
+        samples = interleave(workers, run.effort(2))
         for threads in counts:
             table.add_row(_step_row(run, net, threads, samples))
     return [table]
@@ -116,6 +117,7 @@ def _step_row(run: Run, net: Net, threads: int, samples: dict[str, list[Sample]]
     bare /= threads
     ours = minimum(own)
     row: dict[str, Any] = {"step": net.name, "threads": threads, "sgemm GFLOP/s": rate / 1e9}
+    row["repetitions"] = len(own)
     row |= {"F": floor * US, "B": bare * US, "B/F": bare / floor}
     row["ours"] = f"{ours * US:,.1f} ({median(own) * US:,.1f})"
     row |= {"ours/B": ours / bare, "goal": net.goal, "ours/F": ours / floor}
@@ -138,10 +140,10 @@ def _step_row(run: Run, net: Net, threads: int, samples: dict[str, list[Sample]]
     return row
 
 
-def _alone(run: Run, net: Net, counts: list[int], repetitions: int) -> dict[int, list[Sample]]:
+def _alone(run: Run, net: Net, counts: list[int]) -> dict[int, list[Sample]]:
     program = run.programs / "steps"
     workers = {str(n): Worker([program, "--serve", *net.words(n)], run.processors(n)) for n in counts}
-    return {int(name): samples for name, samples in interleave(workers, repetitions).items()}
+    return {int(name): samples for name, samples in interleave(workers, run.effort(0.5)).items()}
 
 
 def threads(run: Run) -> list[Table]:
@@ -152,7 +154,7 @@ def threads(run: Run) -> list[Table]:
     for width in widths:
         for batch in (32, 256):
             net = Net((784, width, width, 10), batch, "sgd", 0)
-            samples = _alone(run, net, counts, run.repetitions)
+            samples = _alone(run, net, counts)
             row: dict[str, Any] = {"step": net.name}
             for count in counts:
                 row[f"{count} threads"] = minimum(samples[count]) * US
@@ -174,7 +176,7 @@ def growth(run: Run) -> list[Table]:
         _grow(run, table, "depth", Net((784, *[64] * depth, 10), 32, "sgd", 0))
     sizes = (1000, 4000) if small else (1000, 4000, 16000, 64000, 256000)
     workers = {str(n): Worker([run.programs / "calls", "--serve", "epoch", str(n)], run.one) for n in sizes}
-    for name, samples in interleave(workers, 3 if small else 7).items():
+    for name, samples in interleave(workers, run.effort()).items():
         row = {"grows": "data", "net": f"784-64-64-10, batch 32, epoch of {name} samples from memory"}
         seconds = minimum(samples)
         table.add_row(row | {"microseconds": seconds * US, "a sample": seconds / int(name) * US})
@@ -182,7 +184,7 @@ def growth(run: Run) -> list[Table]:
 
 
 def _grow(run: Run, table: Table, what: str, net: Net) -> None:
-    samples = _alone(run, net, [1], 3 if run.quick else 7)[1]
+    samples = _alone(run, net, [1])[1]
     rate = max(sample["rate"] for sample in samples)
     seconds = minimum(samples)
     row = {"grows": what, "net": net.name, "microseconds": seconds * US, "a sample": seconds / net.batch * US}
@@ -198,7 +200,7 @@ def calls(run: Run) -> list[Table]:
             workers["Python"] = Worker([run.any_python, run.peers / "python_calls.py"], run.one)
         except RuntimeError as error:
             table.notes.append(f"Python left out: {error}")
-    for host, samples in interleave(workers, run.repetitions).items():
+    for host, samples in interleave(workers, run.effort(0.5)).items():
         for call in samples[0]:
             least, usual = minimum(samples, call) * US, median(samples, call) * US
             table.add(host=host, call=call, minimum=least, median=usual, goal=limits[host], met=least < limits[host])
@@ -233,7 +235,7 @@ def teleports(run: Run) -> list[Table]:
         workers = {"ours": Worker([program, "--serve", key, run.samples], run.one)}
         if run.python and peer:
             workers["torch"] = run.peer("torch_teleports.py", *peer.split(), run.samples)
-        samples = interleave(workers, 7 if run.python and peer else run.repetitions, run.budget)
+        samples = interleave(workers, Effort(7) if workers.keys() > {"ours"} else run.effort(0.5))
         own, theirs = samples["ours"], samples.get("torch", [])
         seconds, first = minimum(own), own[0]
         row: dict[str, Any] = {"teleport": title, "ours": f"{seconds * MS:.3g} ({median(own) * MS:.3g})"}

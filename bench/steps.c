@@ -81,7 +81,7 @@ static void set_up(bench *t, const net *w, int threads) {
     t->net = *w;
     t->threads = threads;
     t->flop = work_of(w);
-    t->inner = t->flop > 2e9 ? 1 : t->flop > 5e8 ? 3 : t->flop > 5e7 ? 20 : 300;
+    t->inner = t->flop > 2e9 ? 1 : t->flop > 5e8 ? 3 : t->flop > 5e7 ? 10 : 60;
     size_t rows = (size_t)w->batch;
     for (int l = 0; l < w->count - 1; l++) {
         size_t in = (size_t)w->widths[l], out = (size_t)w->widths[l + 1];
@@ -109,11 +109,8 @@ static void tear_down(bench *t) {
 }
 
 static sample measure(bench *t) {
-    sample s = {0, 0, 0};
-    for (int i = 0; i < 3; i++) {
-        double rate = sgemm_rate();
-        if (rate > s.rate) s.rate = rate;
-    }
+    sample s;
+    s.rate = sgemm_rate();
     double start = now();
     for (int i = 0; i < t->inner; i++) products(t);
     double middle = now();
@@ -136,7 +133,7 @@ static int ascending(const void *a, const void *b) {
 }
 
 static void print_row(const net *w, int threads) {
-    enum { repetitions = 15 };
+    enum { repetitions = 45 };
     double bare[repetitions], step[repetitions], rate = 0;
     bench t;
     set_up(&t, w, threads);

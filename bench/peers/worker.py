@@ -29,4 +29,4 @@ def rounds(widths: list[int], batch: int) -> int:
     """Steps a repetition, as in steps.c."""
     pairs = list(zip(widths, widths[1:]))
     flop = sum((6 if layer else 4) * batch * a * b for layer, (a, b) in enumerate(pairs))
-    return 1 if flop > 2e9 else 3 if flop > 5e8 else 20 if flop > 5e7 else 100
+    return 1 if flop > 2e9 else 3 if flop > 5e8 else 10 if flop > 5e7 else 60
