@@ -115,6 +115,7 @@ demo: build/examples/03-image-folder build/digits-png
 
 # ---- tests -------------------------------------------------------------------------------------------------------
 
+FUZZ_TARGETS := png idx safetensors folders abi
 C_TESTS := $(patsubst Tests/c/%.c,build/tests/c/%,$(filter-out Tests/c/blas_threads.c,$(wildcard Tests/c/*.c)))
 BLAS_TESTS := build/tests/c/blas_threads build/tests/c/blas_threads_unwrapped
 WRAP := -Wl,--wrap=blas_memory_alloc,--wrap=blas_memory_free
@@ -135,7 +136,8 @@ build/tests/c/blas_threads_unwrapped: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIV
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -DUNWRAPPED -ISources/CShims/include Tests/c/blas_threads.c -o $@ $(ARCHIVE) -lpthread -lm
 
-test-programs: lib $(C_TESTS) $(BLAS_TESTS) $(EXAMPLES) $(addprefix build/tests/fuzz/,png idx safetensors folders abi)
+test-programs: lib $(C_TESTS) $(BLAS_TESTS) $(EXAMPLES) \
+	$(addprefix build/tests/fuzz/,$(FUZZ_TARGETS)) $(addprefix build/fuzz/corpus/,$(FUZZ_TARGETS))
 
 test: build/stamps/system-test .venv/stamp $(ARCHIVE)
 	@$(PYTHON) Tests/run
@@ -185,12 +187,11 @@ abi-record: lib
 
 # ---- fuzzing -----------------------------------------------------------------------------------------------------
 
-FUZZ_TARGETS := png idx safetensors folders abi
 SECONDS ?= 60
 FUZZ_FLAGS := -sanitize=fuzzer,address
 FUZZ_OPTIONS := allocator_may_return_null=1:max_allocation_size_mb=256:detect_leaks=0
 FUZZ_MODULES := Runtime Files LinearAlgebra Networks Optimization Symmetry Datasets Training TeleportABI CShims
-FUZZ_CORPUS = fuzz/corpus/$* $(if $(filter png,$*),Tests/data/png Tests/data/bad) $(if $(filter safetensors,$*),Tests/data/bad)
+FUZZ_CORPUS = build/fuzz/corpus/$* $(if $(filter png,$*),Tests/data/png Tests/data/bad) $(if $(filter safetensors,$*),Tests/data/bad)
 
 build/stamps/fuzz: $(SWIFT_SOURCES) | $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -207,9 +208,12 @@ build/fuzz/%: fuzz/%.c fuzz/fuzz.h build/stamps/fuzz
 		$(foreach module,$(FUZZ_MODULES),$$(find .build-fuzz/release/$(module).build -name '*.o')) \
 		-Xlinker --wrap=blas_memory_alloc -Xlinker --wrap=blas_memory_free -Xlinker $(ARCHIVE) -lpng16 -lz -lm -o $@
 
-# Inputs that find new edges are kept in build/fuzz/found; `make fuzz-corpus` merges them into fuzz/corpus.
-fuzz-%: build/fuzz/%
-	@mkdir -p build/fuzz/found/$* fuzz/corpus/$*
+build/fuzz/corpus/%: fuzz/corpus/%.tar.gz
+	@mkdir -p $(@D) && rm -rf $@ && tar -xzf $< -C $(@D) && touch $@
+
+# Inputs that find new edges are kept in build/fuzz/found; `make fuzz-corpus` puts those that matter into fuzz/corpus.
+fuzz-%: build/fuzz/% build/fuzz/corpus/%
+	@mkdir -p build/fuzz/found/$*
 	@echo "fuzzing $* for $(SECONDS) s"
 	@ASAN_OPTIONS=$(FUZZ_OPTIONS) nice build/fuzz/$* -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
 		-print_final_stats=1 -artifact_prefix=build/fuzz/$*- build/fuzz/found/$* $(FUZZ_CORPUS) >build/fuzz/$*.log 2>&1 \
@@ -218,9 +222,12 @@ fuzz-%: build/fuzz/%
 
 fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
 
-merge-%: build/fuzz/%
-	@mkdir -p build/fuzz/found/$* fuzz/corpus/$*
-	@ASAN_OPTIONS=$(FUZZ_OPTIONS) build/fuzz/$* -merge=1 -max_len=4096 fuzz/corpus/$* build/fuzz/found/$* >build/fuzz/$*-merge.log 2>&1
+merge-%: build/fuzz/% build/fuzz/corpus/%
+	@mkdir -p build/fuzz/found/$*
+	@ASAN_OPTIONS=$(FUZZ_OPTIONS) build/fuzz/$* -set_cover_merge=1 -max_len=4096 build/fuzz/corpus/$* build/fuzz/found/$* \
+		>build/fuzz/$*-merge.log 2>&1
+	@tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=2026-01-01 -C build/fuzz/corpus -cf - $* | gzip -9n \
+		>fuzz/corpus/$*.tar.gz
 
 fuzz-corpus: $(addprefix merge-,$(FUZZ_TARGETS))
 

@@ -3,7 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(__x86_64__)
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+/* The functions that choose run before ThreadSanitizer has begun and crash when it has instrumented them. */
+#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define FOR_EACH_PROCESSOR
