@@ -171,7 +171,8 @@ def interleave(workers: Mapping[str, Worker], effort: Effort) -> dict[str, list[
 
 
 def run_once(command: Sequence[str | Path], processors: set[int]) -> Sample:
-    """A whole process: what it printed as JSON, with its wall clock and the peak memory of its largest process."""
+    """A whole process: what it printed as JSON, with its wall clock, the processor time of it and its children,
+    and the peak memory of the largest of them."""
     start = time.perf_counter()
     process = subprocess.Popen(
         [str(part) for part in command],
@@ -188,7 +189,8 @@ def run_once(command: Sequence[str | Path], processors: set[int]) -> Sample:
         raise RuntimeError(f"{' '.join(str(part) for part in command)} ended with {process.returncode}")
     lines = text.strip().splitlines()
     result: Sample = json.loads(lines[-1]) if lines else {}
-    return result | {"wall": seconds, "peak": usage.ru_maxrss * 1024}
+    cpu = usage.ru_utime + usage.ru_stime
+    return result | {"wall": seconds, "cpu": cpu, "peak": usage.ru_maxrss * 1024}
 
 
 def warn(message: str) -> None:

@@ -65,12 +65,16 @@ def main() -> int:
     failed = 0
     for name in names:
         warn(f"... {name}")
+        load = os.getloadavg()[0]
         try:
             made = SECTIONS[name](run)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             made = [Table(name, name, notes=[f"not measured: {error}"])]
             failed = 1
         for table in made:
+            note = f"Load average before and after: {load:.1f}, {os.getloadavg()[0]:.1f} on {facts['processors']} processors"
+            busy = "; others used the machine, so 2 threads and medians say little" if load > 2 else ""
+            table.notes.append(note + busy + ".")
             table.write(programs, facts)
             print(table.markdown(), flush=True)
         tables += made

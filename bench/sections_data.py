@@ -85,7 +85,8 @@ def epoch(run: Run) -> list[Table]:
     ours = minimum(samples["ours"], "wall")
     for name, measured in samples.items():
         seconds, peak = minimum(measured, "wall"), max(sample["peak"] for sample in measured) / 1e6
-        row: dict[str, Any] = {"program": name, "seconds": seconds, "median": median(measured, "wall"), "peak MB": peak}
+        row: dict[str, Any] = {"program": name, "seconds": seconds, "median": median(measured, "wall")}
+        row |= {"processor seconds": minimum(measured, "cpu"), "peak MB": peak}
         row |= {"loss": measured[0]["loss"], "repetitions": len(measured)}
         if name == "ours":
             best = min(measured, key=lambda sample: sample["wall"])
@@ -93,11 +94,13 @@ def epoch(run: Run) -> list[Table]:
             row["met"] = peak < 250
         else:
             row["times ours"] = seconds / ours
+            row["times ours, processor"] = minimum(measured, "cpu") / minimum(samples["ours"], "cpu")
             row["met"] = seconds >= 15 * ours
         table.add_row(row)
     table.notes = [
         "Wall clock of the whole process. Peak: the largest resident set of any process of the program, as /usr/bin/time -v "
         "reports it. Ours also evaluates the loss over all images at the end; PyTorch reports the epoch's mean loss.",
+        "Processor seconds: user and system time of all its processes; on a busy machine the fairer comparison.",
         "Goals: 15 times faster, under 250 MB.",
     ]
     return [table]
