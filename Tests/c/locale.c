@@ -23,16 +23,22 @@ static size_t save(char *data, size_t capacity) {
 int main(void) {
     static char before[4096], after[4096];
     static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "pl_PL.UTF-8"};
+    char folder[] = "/tmp/tp-locale-XXXXXX", removal[64];
     const char *set = NULL;
     size_t size = save(before, sizeof before);
     for (size_t i = 0; i < 4 && !set; i++) set = setlocale(LC_ALL, names[i]);
     if (!set) {
         /* Made here where none is installed: localedef comes with libc. */
-        CHECK(system("rm -rf /tmp/tp-locale && mkdir /tmp/tp-locale && "
-                     "localedef -i de_DE -f UTF-8 /tmp/tp-locale/de_DE.UTF-8 >/dev/null 2>&1 || true") == 0);
-        setenv("LOCPATH", "/tmp/tp-locale", 1);
+        char command[160];
+        if (!mkdtemp(folder)) return 2;
+        snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 %s/de_DE.UTF-8 >/dev/null 2>&1 || true", folder);
+        CHECK(system(command) == 0);
+        setenv("LOCPATH", folder, 1);
         set = setlocale(LC_ALL, "de_DE.UTF-8");
     }
+    /* Loaded by now, or of no use. */
+    snprintf(removal, sizeof removal, "rm -rf %s", folder);
+    CHECK(system(removal) == 0);
     if (!set) {
         printf("skipped: no locale with a decimal comma here\n");
         CHECK(1);
