@@ -28,6 +28,16 @@ static void release_buffer(void *buffer) {
 
 static void make_key(void) { release_key_status = pthread_key_create(&release_key, release_buffer); }
 
+/* OpenBLAS's kernels prefetch past the end of what they have packed. A prefetch from a page that was never touched walks
+ * the page tables each time, in vain: a fifth of a step of 784-64-64-10 on a Zen processor. Reading gives every page
+ * the system's page of zeros, which takes no memory. What is packed for small products, where it matters, lies here. */
+#define PREFETCHED_BYTES ((size_t)4 << 20)
+#define SMALLEST_PAGE ((size_t)4096)
+
+static void map_zeros(const char *buffer) {
+    for (size_t i = 0; i < PREFETCHED_BYTES; i += SMALLEST_PAGE) (void)*(const volatile char *)(buffer + i);
+}
+
 static void *map_buffer(void) {
     char *buffer = mmap(NULL, BUFFER_BYTES + GUARD_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -36,6 +46,7 @@ static void *map_buffer(void) {
         unmap_buffer(buffer);
         return NULL;
     }
+    map_zeros(buffer);
     return buffer;
 }
 
