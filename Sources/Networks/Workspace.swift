@@ -129,10 +129,13 @@ struct Pass {
         let layer = layers[m]
         let delta = place(of: m, in: errors)
         let input = m == 0 ? x : UnsafePointer(place(of: m - 1, in: activations))
+        let weights = target + layer.weightOffset + first * layer.inputs
+        // OpenBLAS clears C for beta = 0 in a pass of its own, which is slower than this one.
+        if beta == 0 { weights.update(repeating: 0, count: count * layer.inputs) }
         BLAS.multiply(
             delta + first, .yes, stride: layer.outputs, input, stride: layer.inputs,
-            into: target + layer.weightOffset + first * layer.inputs, stride: layer.inputs,
-            m: count, n: layer.inputs, k: rows, alpha: alpha, beta: beta)
+            into: weights, stride: layer.inputs, m: count, n: layer.inputs, k: rows, alpha: alpha,
+            beta: beta == 0 ? 1 : beta)
         guard layer.hasBias else { return }
         shim_column_sums(
             delta + first, rows, count, layer.outputs, alpha, beta,
