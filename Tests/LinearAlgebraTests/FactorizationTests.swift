@@ -55,7 +55,8 @@ final class FactorizationTests: XCTestCase {
 
     func testConditionOfADiagonalMatrix() throws {
         XCTAssertEqual(try SVD.condition(try Matrix.of([[8, 0], [0, -2]])), 4, accuracy: 1e-14)
-        XCTAssertEqual(try SVD.condition(try Matrix.of([[1, 1], [1, 1]])).isFinite, true)
+        // Infinite, or as large as the rounding of the smallest singular value makes it.
+        XCTAssertGreaterThan(try SVD.condition(try Matrix.of([[1, 1], [1, 1]])), 1e15)
         XCTAssertEqual(try SVD.condition(try Matrix(zeros: 2, 2)).isNaN, true)
     }
 

@@ -69,6 +69,8 @@ int main(void) {
         memcpy(&here, &first.create, sizeof here);
         if (!address) address = here;
         CHECK(address == here);
+        /* Kernels may sum the rows of another share in another order: what is compared has one thread. */
+        CHECK(first.set_threads(1) == TP_OK);
         work(&first, out);
         CHECK(dlclose(library) == 0);
         if (round == 9) before = resident();
@@ -85,9 +87,10 @@ int main(void) {
     void *other = open_functions(copy, &second);
     /* The soname is the same: a loader may say so by giving the first again. */
     if (first.create == second.create) printf("the loader gives one copy for both\n");
+    CHECK(second.set_threads(1) == TP_OK);
     work(&second, again);
     CHECK(!memcmp(out, again, sizeof out));
-    CHECK(first.set_threads(1) == TP_OK && second.set_threads(2) == TP_OK);
+    CHECK(second.set_threads(2) == TP_OK);
     CHECK_EQUAL(first.threads(), first.create == second.create ? 2 : 1);
     CHECK_EQUAL(second.threads(), 2);
     CHECK(second.set_threads(-7) < 0);
