@@ -435,7 +435,10 @@ typedef enum tp_group {
     /* GL(k) on a hidden layer, through the samples of a batch (arXiv 2205.10637, equation 8, anchored form):
      * W_(m+1) times g^-1, W_m plus (f^-1(g f(z_m)) - z_m) h^+, h the layer's input. For LEAKY_RELU with a slope,
      * SIGMOID, TANH and IDENTITY (exact for every input there). Keeps the loss where the batch has no more
-     * samples than the layer has inputs, and elsewhere only as far as the samples speak for others. */
+     * samples than the layer has inputs, and elsewhere only as far as the samples speak for others. So
+     * TP_LAYER_ALL and TP_LAYER_RANDOM leave out layers with fewer inputs than samples where another has enough;
+     * the report names the layer when one is left. ASCENT and LOOKAHEAD move by the Cayley transform of T,
+     * (I - T/2)^-1 (I + T/2), which is exp T to second order. */
     TP_GROUP_LINEAR = 1,
     /* Moves that no sample of the batch sees: the objective's derivative by W_m, projected on the null space of the
      * layer's inputs (arXiv 2502.11362). For every activation. Needs fewer samples than inputs, or dead inputs. */
@@ -552,7 +555,7 @@ typedef struct tp_teleport_report {
     int32_t outcome;               /* tp_teleport_outcome */
     int32_t group;
     int32_t search;
-    int32_t layer;                 /* the layer that moved, -1 all */
+    int32_t layer;                 /* the layer that moved, -1 several or all */
     int32_t halves_shared;         /* 1: the batch was too small to choose and score on different samples */
     int32_t steps;                 /* steps the ascent took */
     int32_t backtracks;            /* steps taken back on the way */

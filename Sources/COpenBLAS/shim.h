@@ -12,7 +12,9 @@ void cblas_dgemm(int order, int trans_a, int trans_b, int m, int n, int k, doubl
                  const double *b, int ldb, double beta, double *c, int ldc);
 void cblas_dtrsm(int order, int side, int uplo, int trans, int diag, int m, int n, double alpha, const double *a,
                  int lda, double *b, int ldb);
-enum { CblasLeft = 141, CblasLower = 122, CblasNonUnit = 131 };
+void cblas_dsyrk(int order, int uplo, int trans, int n, int k, double alpha, const double *a, int lda, double beta,
+                 double *c, int ldc);
+enum { CblasLeft = 141, CblasRight = 142, CblasLower = 122, CblasNonUnit = 131 };
 
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t);
 void dpocon_(const char *uplo, const int *n, const double *a, const int *lda, const double *anorm, double *rcond,

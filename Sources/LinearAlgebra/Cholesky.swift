@@ -2,13 +2,13 @@ import COpenBLAS
 import Runtime
 
 /// The factor L of a symmetric positive definite A = L L^T (`dpotrf`), with an estimate of its condition.
-struct Cholesky {
+public struct Cholesky {
     private let factor: Matrix
     /// 1 / condition number in the 1-norm (`dpocon`).
-    let reciprocalCondition: Double
+    public let reciprocalCondition: Double
 
     /// Nil when A is not positive definite to working precision. A's content is lost.
-    init?(_ a: Matrix) throws {
+    public init?(_ a: Matrix) throws {
         var n = Int32(truncatingIfNeeded: a.rows)
         var info: Int32 = 0
         var norm = 0.0
@@ -30,15 +30,39 @@ struct Cholesky {
         reciprocalCondition = reciprocal
     }
 
+    /// L itself, zero above its diagonal.
+    public var lower: Matrix {
+        get throws {
+            let result = try factor.copy()
+            for row in 0..<result.rows {
+                for column in row + 1..<max(result.columns, row + 1) { result[row, column] = 0 }
+            }
+            return result
+        }
+    }
+
     /// b <- A^-1 b
     func solve(_ b: Matrix) {
-        for transpose in [CblasNoTrans, CblasTrans] {
-            cblas_dtrsm(
-                Int32(CblasRowMajor), Int32(CblasLeft), Int32(CblasLower), Int32(transpose),
-                Int32(CblasNonUnit), Int32(truncatingIfNeeded: b.rows),
-                Int32(truncatingIfNeeded: b.columns), 1, factor.pointer,
-                Int32(truncatingIfNeeded: factor.columns), b.pointer,
-                Int32(truncatingIfNeeded: b.columns))
-        }
+        divide(b)
+        divideByTranspose(b)
+    }
+
+    /// b <- L^-1 b
+    public func divide(_ b: Matrix) { divide(b, side: CblasLeft, CblasNoTrans) }
+
+    /// b <- L^-T b
+    public func divideByTranspose(_ b: Matrix) { divide(b, side: CblasLeft, CblasTrans) }
+
+    /// b <- b L^-1
+    func divideFromTheRight(_ b: Matrix) { divide(b, side: CblasRight, CblasNoTrans) }
+
+    /// (`dtrsm`)
+    private func divide(_ b: Matrix, side: Int, _ transpose: Int) {
+        cblas_dtrsm(
+            Int32(CblasRowMajor), Int32(side), Int32(CblasLower), Int32(transpose),
+            Int32(CblasNonUnit), Int32(truncatingIfNeeded: b.rows),
+            Int32(truncatingIfNeeded: b.columns), 1, factor.pointer,
+            Int32(truncatingIfNeeded: factor.columns), b.pointer,
+            Int32(truncatingIfNeeded: b.columns))
     }
 }

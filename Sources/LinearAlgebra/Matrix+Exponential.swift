@@ -47,12 +47,12 @@ extension Matrix {
         try Matrix(identity: rows).solved(by: try copy())
     }
 
-    /// self a^-1, in place on both; for square matrices (`dgesv` on the transposes).
-    private func solved(by a: Matrix) throws -> Matrix {
-        var n = Int32(truncatingIfNeeded: rows)
-        var columns = n
+    /// self a^-1, in place on both; for a square a (`dgesv` on the transposes).
+    public func solved(by a: Matrix) throws -> Matrix {
+        var n = Int32(truncatingIfNeeded: a.rows)
+        var columns = Int32(truncatingIfNeeded: rows)
         var info: Int32 = 0
-        let pivots = try Buffer<Int32>(count: rows)
+        let pivots = try Buffer<Int32>(count: a.rows)
         dgesv_(&n, &columns, a.pointer, &n, pivots.pointer, pointer, &n, &info)
         guard info == 0 else {
             throw TeleportError(.linearAlgebra, "a \(n) x \(n) matrix is singular")

@@ -1,3 +1,4 @@
+import COpenBLAS
 import Runtime
 
 /// A row-major matrix of doubles.
@@ -63,6 +64,29 @@ public struct Matrix {
     /// self += factor other
     public func add(_ other: Matrix, scaledBy factor: Double = 1) {
         for i in 0..<min(count, other.count) { pointer[i] += factor * other.pointer[i] }
+    }
+
+    /// a a^T (`dsyrk`)
+    public static func gramOfRows(_ a: Matrix) throws -> Matrix {
+        try gram(a, CblasNoTrans, size: a.rows, sum: a.columns)
+    }
+
+    /// a^T a
+    public static func gramOfColumns(_ a: Matrix) throws -> Matrix {
+        try gram(a, CblasTrans, size: a.columns, sum: a.rows)
+    }
+
+    private static func gram(_ a: Matrix, _ transpose: Int, size: Int, sum: Int) throws -> Matrix {
+        let result = try Matrix(size, size)
+        cblas_dsyrk(
+            Int32(CblasRowMajor), Int32(CblasLower), Int32(transpose),
+            Int32(truncatingIfNeeded: size), Int32(truncatingIfNeeded: sum), 1, a.pointer,
+            Int32(truncatingIfNeeded: a.columns), 0, result.pointer,
+            Int32(truncatingIfNeeded: size))
+        for row in 0..<size {
+            for column in 0..<row { result[column, row] = result[row, column] }
+        }
+        return result
     }
 
     /// op(a) op(b)

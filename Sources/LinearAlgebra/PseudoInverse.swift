@@ -6,7 +6,7 @@ import Runtime
 /// product keeps eight digits; otherwise the singular value decomposition, singular values under `cutoff` of the
 /// largest counted as zero.
 public struct PseudoInverse {
-    private static let leastReciprocalCondition = 1e-8
+    public static let leastReciprocalCondition = 1e-8
 
     private enum Factors {
         /// H H^T, itself and factored
@@ -14,6 +14,8 @@ public struct PseudoInverse {
         /// H^T H
         case tall(Cholesky)
         case singular(SVD)
+        /// H is the factor itself
+        case triangular(Cholesky)
     }
 
     private let h: Matrix
@@ -27,7 +29,7 @@ public struct PseudoInverse {
     public init(_ h: Matrix, cutoff: Double = 1e-6) throws {
         self.h = h
         let isWide = h.rows <= h.columns
-        let gram = try isWide ? Matrix.product(h, .no, h, .yes) : Matrix.product(h, .yes, h, .no)
+        let gram = try isWide ? Matrix.gramOfRows(h) : Matrix.gramOfColumns(h)
         guard gram.isFinite else {
             throw TeleportError(.notFinite, "a layer's input has NaN or infinite values")
         }
@@ -45,6 +47,14 @@ public struct PseudoInverse {
         factors = .singular(svd)
         rank = counted
         condition = counted > 0 ? largest / svd.values.pointer[counted - 1] : .infinity
+    }
+
+    /// The inverse of the triangular factor of a matrix whose condition has been found good.
+    public init(_ cholesky: Cholesky) throws {
+        h = try cholesky.lower
+        factors = .triangular(cholesky)
+        rank = h.rows
+        condition = (1 / cholesky.reciprocalCondition).squareRoot()
     }
 
     /// H^+ d, k x c, for d: n x c, and what H makes of it: the part of d that it reaches.
@@ -66,6 +76,10 @@ public struct PseudoInverse {
             let reached = try Matrix.product(svd.left, .no, inner)
             divideRows(inner, by: svd.values)
             return (try Matrix.product(svd.right, .yes, inner), reached)
+        case .triangular(let cholesky):
+            let solution = try d.copy()
+            cholesky.divide(solution)
+            return (solution, try d.copy())
         }
     }
 
@@ -84,6 +98,10 @@ public struct PseudoInverse {
             let inner = try Matrix.product(svd.right, .no, a, .yes)
             divideRows(inner, by: svd.values)
             return try Matrix.product(inner, .yes, svd.left, .yes)
+        case .triangular(let cholesky):
+            let result = try a.copy()
+            cholesky.divideFromTheRight(result)
+            return result
         }
     }
 

@@ -13,13 +13,41 @@ public final class HessianVectorProduct {
     private let tangents: Buffer<Float>
     private let errorTangents: Buffer<Float>
 
-    public init(_ model: Model, count: Int) throws {
+    public convenience init(_ model: Model, count: Int) throws {
+        try self.init(
+            model, workspace: try model.measuringWorkspace(count: count, backward: true))
+    }
+
+    /// With a workspace that others use too.
+    public init(_ model: Model, workspace: Workspace) throws {
         self.model = model
-        workspace = try model.measuringWorkspace(count: count, backward: true)
+        self.workspace = workspace
         let elements = try Memory.product(
             model.architecture.widths.dropFirst().reduce(0, +), workspace.capacity)
         tangents = try Buffer(count: elements)
         errorTangents = try Buffer(count: elements)
+    }
+
+    /// H v of the loss of a valid batch that fits the workspace, where `lossAndErrors` of the same batch under the
+    /// same weights was the last to write it. What it wrote is lost.
+    public func productAfterErrors(
+        of batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
+        into result: UnsafeMutablePointer<Float>
+    ) {
+        let normalization = loss.normalization(
+            totalWeight: batch.totalWeight, outputs: model.architecture.outputWidth)
+        carry(batch, loss, normalization, v, into: result, beta: 0)
+    }
+
+    /// R of every quantity of a piece whose activations and errors are in the workspace.
+    private func carry(
+        _ piece: Batch, _ loss: Loss, _ normalization: Double, _ v: UnsafePointer<Float>,
+        into result: UnsafeMutablePointer<Float>, beta: Float
+    ) {
+        forward(piece, v)
+        outputTangent(piece, loss, normalization: normalization)
+        backward(piece, v)
+        accumulate(piece, into: result, beta: beta)
     }
 
     /// H v of the loss of a valid batch into `result` (parameterCount, other memory than v); returns the loss.
@@ -37,10 +65,7 @@ public final class HessianVectorProduct {
                 workspace.lossAndErrors(
                     model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
                 ).loss
-            forward(piece, v)
-            outputTangent(piece, loss, normalization: normalization)
-            backward(piece, v)
-            accumulate(piece, into: result, beta: first == 0 ? 0 : 1)
+            carry(piece, loss, normalization, v, into: result, beta: first == 0 ? 0 : 1)
         }
         return sum
     }

@@ -35,11 +35,10 @@ struct DirectedSearch<Moves: DirectedGroup> {
             var isMoved = false
             for _ in 0...Self.mostBacktracks {
                 isMoved = try attempt(from: here, to: trial, direction, sign * radius) {
-                    check.measureAfter()
-                    guard check.isFinite, check.keepsLoss(tolerance: options.lossTolerance) else {
-                        return false
-                    }
-                    return sign * (try objective.value(trial) - value) > 0
+                    let measured = try objective.measure(trial)
+                    check.recordAfter(loss: measured.loss)
+                    return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
+                        && sign * (measured.value - value) > 0
                 }
                 if isMoved { break }
                 radius /= 2

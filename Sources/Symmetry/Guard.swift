@@ -31,6 +31,11 @@ struct Guard {
         lossAfter = measure(into: after)
     }
 
+    /// The same where the loss after the move may be known already.
+    mutating func recordAfter(loss: Double?) {
+        if let loss { lossAfter = loss } else { measureAfter() }
+    }
+
     private func measure(into outputs: Buffer<Float>) -> Double {
         let width = model.architecture.outputWidth
         let normalization = loss.normalization(totalWeight: batch.totalWeight, outputs: width)

@@ -38,9 +38,10 @@ enum LinearAction {
     /// the present weights; z becomes that of the moved ones. False, and nothing moved, when g f(z) leaves the
     /// activation's range.
     static func apply(
-        g: Matrix, inverse: Matrix, toLayer m: Int, of model: Model, z: Matrix,
+        _ element: LinearElement, toLayer m: Int, of model: Model, z: Matrix,
         pseudoInverse: PseudoInverse, fit: inout Fit
     ) throws -> Bool {
+        let g = element.g
         let activation = model.architecture.activation
         let wanted = try z.copy()
         activation.apply(wanted)
@@ -71,27 +72,27 @@ enum LinearAction {
                 weights[place] = Float(Double(weights[place]) + change[j, i])
             }
         }
-        try multiplyNextLayer(m, of: model, by: inverse)
+        try divideNextLayer(m, of: model, by: element)
         return true
     }
 
     /// W_m <- g W_m, b_m <- g b_m, W_(m+1) <- W_(m+1) g^-1: exact for every input where f is the identity.
     static func applyExactly(
-        g: Matrix, inverse: Matrix, toLayer m: Int, of model: Model
+        _ element: LinearElement, toLayer m: Int, of model: Model
     ) throws {
         try multiplyRows(
-            of: model.architecture.layers.pointer[m], by: g, model.parameters.pointer)
-        try multiplyNextLayer(m, of: model, by: inverse)
+            of: model.architecture.layers.pointer[m], by: element.g, model.parameters.pointer)
+        try divideNextLayer(m, of: model, by: element)
     }
 
     /// W_(m+1) <- W_(m+1) g^-1
-    private static func multiplyNextLayer(
-        _ m: Int, of model: Model, by inverse: Matrix
+    private static func divideNextLayer(
+        _ m: Int, of model: Model, by element: LinearElement
     ) throws {
         let next = model.architecture.layers.pointer[m + 1]
         let weights = model.parameters.pointer + next.weightOffset
-        let moved = try Matrix.product(
-            try Matrix(weights, rows: next.outputs, columns: next.inputs), .no, inverse)
+        let moved = try element.divide(
+            try Matrix(weights, rows: next.outputs, columns: next.inputs))
         for i in 0..<moved.count { weights[i] = Float(moved.pointer[i]) }
     }
 
@@ -110,6 +111,19 @@ enum LinearAction {
     }
 }
 
+/// An invertible matrix g, k x k, and how to divide by it.
+struct LinearElement {
+    let g: Matrix
+    /// Where it is known; otherwise a system of equations is solved instead.
+    var inverse: Matrix?
+
+    /// w g^-1 for w: rows x k, whose content is lost.
+    func divide(_ w: Matrix) throws -> Matrix {
+        if let inverse { return try Matrix.product(w, .no, inverse) }
+        return try w.solved(by: try g.copy())
+    }
+}
+
 // Activations in double, with their inverses.
 extension Activation {
     var isBijective: Bool {
@@ -122,32 +136,36 @@ extension Activation {
 
     /// z <- f(z)
     func apply(_ z: Matrix) {
-        for i in 0..<z.count {
-            let value = z.pointer[i]
-            switch kind {
-            case .identity: break
-            case .leakyReLU, .reLU: z.pointer[i] = value > 0 ? value : Double(negativeSlope) * value
-            case .sigmoid: z.pointer[i] = 1 / (1 + exp(-value))
-            case .tanh: z.pointer[i] = Glibc.tanh(value)
-            }
+        let values = z.storage.elements
+        let slope = Double(negativeSlope)
+        switch kind {
+        case .identity: return
+        case .leakyReLU, .reLU:
+            for i in values.indices { values[i] = values[i] > 0 ? values[i] : slope * values[i] }
+        case .sigmoid: for i in values.indices { values[i] = 1 / (1 + exp(-values[i])) }
+        case .tanh: for i in values.indices { values[i] = Glibc.tanh(values[i]) }
         }
     }
 
     /// y <- f^-1(y) but for the columns of `still`; false when a value lies outside the range of f.
     func invert(_ y: Matrix, leaving still: [Bool]) -> Bool {
-        for i in 0..<y.count where !still[i % y.columns] {
-            let value = y.pointer[i]
-            switch kind {
-            case .identity, .reLU: break
-            case .leakyReLU: y.pointer[i] = value > 0 ? value : value / Double(negativeSlope)
-            case .sigmoid:
-                guard value > 0, value < 1 else { return false }
-                y.pointer[i] = log(value) - log1p(-value)
-            case .tanh:
-                guard abs(value) < 1 else { return false }
-                y.pointer[i] = atanh(value)
+        let slope = Double(negativeSlope)
+        for row in 0..<y.rows {
+            let values = y.pointer + row * y.columns
+            for i in 0..<y.columns where !still[i] {
+                let value = values[i]
+                switch kind {
+                case .identity, .reLU: break
+                case .leakyReLU: values[i] = value > 0 ? value : value / slope
+                case .sigmoid:
+                    guard value > 0, value < 1 else { return false }
+                    values[i] = log(value) - log1p(-value)
+                case .tanh:
+                    guard abs(value) < 1 else { return false }
+                    values[i] = atanh(value)
+                }
+                guard values[i].isFinite else { return false }
             }
-            guard y.pointer[i].isFinite else { return false }
         }
         return true
     }

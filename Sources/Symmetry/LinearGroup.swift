@@ -12,6 +12,8 @@ public final class LinearGroup {
     private let batch: Batch
     private let x: Matrix
     private let layers: [Int]
+    /// Of the samples themselves, which no move touches.
+    private var inverseOfSamples: PseudoInverse?
     /// What was computed last for each layer under weights that no move had touched below it.
     private var known: [Int: Known] = [:]
 
@@ -22,10 +24,14 @@ public final class LinearGroup {
         var inverse: PseudoInverse?
     }
 
-    init(_ architecture: Architecture, _ batch: Batch, layers: [Int]) throws {
+    /// `inverse`: of the samples, where it is known already.
+    init(
+        _ architecture: Architecture, _ batch: Batch, layers: [Int], inverse: PseudoInverse? = nil
+    ) throws {
         self.architecture = architecture
         self.batch = batch
         self.layers = layers
+        inverseOfSamples = inverse
         x = try Matrix(batch.x, rows: batch.count, columns: batch.inputWidth)
     }
 
@@ -62,9 +68,14 @@ public final class LinearGroup {
         }
 
         func inverse() throws -> PseudoInverse {
+            if index == 0, let inverse = group.inverseOfSamples { return inverse }
             if isKnown, let inverse = group.known[index]?.inverse { return inverse }
             let inverse = try PseudoInverse(input)
-            if isKnown { group.known[index]?.inverse = inverse }
+            if index == 0 {
+                group.inverseOfSamples = inverse
+            } else if isKnown {
+                group.known[index]?.inverse = inverse
+            }
             return inverse
         }
     }
@@ -123,11 +134,9 @@ public final class LinearGroup {
             return Layer(self, m, input: known.input, z: try known.z.copy(), isKnown: true)
         }
         let z = try preactivations(m, of: model, input: input)
-        // The first layer's input is always the same; the others' were those of other weights.
-        let inverse = m == 0 ? known[0]?.inverse : nil
         known[m] = Known(
             weights: try Buffer(copying: weights, count: shape.parameterCount), input: input,
-            z: try z.copy(), inverse: inverse)
+            z: try z.copy())
         for above in (m + 1)..<max(architecture.layerCount, m + 2) { known[above] = nil }
         return Layer(self, m, input: input, z: z, isKnown: true)
     }
@@ -135,12 +144,14 @@ public final class LinearGroup {
     /// A zero for every unit that is saturated on a sample, one for the others.
     private func activeUnits(_ z: Matrix) -> [Double] {
         let bound = architecture.activation.saturation
+        guard bound < .infinity else { return Array(repeating: 1, count: z.columns) }
         return (0..<z.columns).map { i in
             (0..<z.rows).contains { abs(z[$0, i]) > bound } ? 0 : 1
         }
     }
 
     private func leaveOut(_ units: [Double], of t: Matrix) {
+        guard units.contains(0) else { return }
         for i in 0..<t.rows {
             // Not a product: 1 / f'(z) of a saturated unit may be infinite.
             for j in 0..<t.columns where units[i] * units[j] == 0 { t[i, j] = 0 }
@@ -194,12 +205,13 @@ public final class LinearGroup {
                 activation.apply(h)
                 t = try Matrix.product(inner, .no, h)
             }
-            let weights = try Matrix(
-                model.parameters.pointer + next.weightOffset, rows: next.outputs,
-                columns: next.inputs)
-            let above = try Matrix(
-                covector + next.weightOffset, rows: next.outputs, columns: next.inputs)
-            t.add(try Matrix.product(weights, .yes, above), scaledBy: -1)
+            // Both factors are floats, and the result is a direction: a product of floats will do.
+            let above = try Buffer<Float>(count: t.count)
+            BLAS.multiply(
+                model.parameters.pointer + next.weightOffset, .yes, stride: next.inputs,
+                covector + next.weightOffset, stride: next.inputs, into: above.pointer,
+                stride: t.columns, m: t.rows, n: t.columns, k: next.outputs)
+            for i in 0..<t.count { t.pointer[i] -= Double(above.pointer[i]) }
             leaveOut(activeUnits(z), of: t)
             result[m] = t
             return .left
@@ -218,52 +230,56 @@ public final class LinearGroup {
         }
     }
 
-    /// Moves the layers one after the other by g_m = exp(length T_m), each with the activations that the ones below
-    /// left. False when a layer's g f(z) leaves the activation's range; the weights are then anything.
-    /// `elements` gets the g_m.
+    /// Moves the layers one after the other by g_m, the Cayley transform of length T_m, which is exp(length T_m) to
+    /// second order and much cheaper. Each layer sees the activations that the ones below left. False when a layer's
+    /// g f(z) leaves the activation's range; the weights are then anything. `elements` gets the g_m.
     func move(
         _ model: Model, along t: Algebra, by length: Double, fit: inout LinearAction.Fit,
         elements: inout [Int: Matrix]
     ) throws -> Bool {
         try act(on: model, fit: &fit) { m, z in
             guard let direction = t[m] else { return nil }
-            let element = try element(direction, length, z)
+            let element = try element(direction, length, z) {
+                LinearElement(g: try $0.cayleyTransform())
+            }
             elements[m] = element.g
             return element
         }
     }
 
-    /// exp(length T) and its inverse, to the bit the identity on units that are saturated.
+    /// The element of length T by a map from the algebra to the group; to the bit the identity on units that are
+    /// saturated.
     func element(
-        _ direction: Matrix, _ length: Double, _ z: Matrix
-    ) throws -> (g: Matrix, inverse: Matrix) {
+        _ direction: Matrix, _ length: Double, _ z: Matrix,
+        _ map: (Matrix) throws -> LinearElement
+    ) throws -> LinearElement {
         let units = activeUnits(z)
         let scaled = try direction.copy()
         scaled.scale(by: length)
         leaveOut(units, of: scaled)
-        let (g, inverse) = try scaled.exponentials()
-        for matrix in [g, inverse] {
+        let element = try map(scaled)
+        for matrix in [element.g, element.inverse].compactMap({ $0 }) {
             leaveOut(units, of: matrix)
             for i in 0..<units.count where units[i] == 0 { matrix[i, i] = 1 }
         }
-        return (g, inverse)
+        return element
     }
 
     /// Acts with the elements that `element(m, z)` gives, nil for none.
     func act(
         on model: Model, fit: inout LinearAction.Fit,
-        _ element: (_ m: Int, _ z: Matrix) throws -> (g: Matrix, inverse: Matrix)?
+        _ element: (_ m: Int, _ z: Matrix) throws -> LinearElement?
     ) throws -> Bool {
         try forEachLayer(of: model) { layer in
-            guard layers.contains(layer.index), let (g, inverse) = try element(layer.index, layer.z)
+            guard layers.contains(layer.index), let element = try element(layer.index, layer.z)
             else { return .left }
             guard architecture.activation.kind != .identity else {
                 try LinearAction.applyExactly(
-                    g: g, inverse: inverse, toLayer: layer.index, of: model)
+                    element, toLayer: layer.index, of: model)
                 return .rewritten
             }
             let isMoved = try LinearAction.apply(
-                g: g, inverse: inverse, toLayer: layer.index, of: model, z: layer.z,
+                element, toLayer: layer.index, of: model, z: layer.z,
                 pseudoInverse: try layer.inverse(), fit: &fit)
             return isMoved ? .moved : .failed
         }
@@ -432,13 +448,13 @@ extension Model {
         }
         try BLAS.reserve()
         let g = try Matrix(elements, rows: k, columns: k)
-        let inverse = try g.inverse()
+        let element = LinearElement(g: g, inverse: try g.inverse())
         let backup = try Buffer(copying: parameters)
         do {
             if architecture.activation.kind == .identity {
-                try LinearAction.applyExactly(g: g, inverse: inverse, toLayer: layer, of: self)
+                try LinearAction.applyExactly(element, toLayer: layer, of: self)
             } else {
-                try apply(g: g, inverse: inverse, hiddenLayer: layer, batch: batch)
+                try apply(element, hiddenLayer: layer, batch: batch)
             }
             guard allFinite(parameters.pointer, count: parameters.count) else {
                 throw TeleportError(.notFinite, "moving layer \(layer) makes a weight overflow")
@@ -449,7 +465,7 @@ extension Model {
         }
     }
 
-    private func apply(g: Matrix, inverse: Matrix, hiddenLayer layer: Int, batch: Batch?) throws {
+    private func apply(_ element: LinearElement, hiddenLayer layer: Int, batch: Batch?) throws {
         guard let batch else {
             throw TeleportError.invalid(
                 "batch is NULL; only identity activations can be moved without samples")
@@ -457,8 +473,8 @@ extension Model {
         var fit = LinearAction.Fit()
         let group = try LinearGroup(architecture, batch, layers: [layer])
         let isInRange = try group.act(on: self, fit: &fit) { _, z in
-            try group.requireUnsaturated(g, z, layer: layer)
-            return (g, inverse)
+            try group.requireUnsaturated(element.g, z, layer: layer)
+            return element
         }
         guard isInRange else {
             throw TeleportError(

@@ -1,3 +1,4 @@
+import Glibc
 import Networks
 import Runtime
 
@@ -6,8 +7,21 @@ protocol ObjectiveFunction: AnyObject {
     /// The value at the model's weights.
     func value(_ model: Model) throws -> Double
 
+    /// The value with what else came of computing it.
+    func measure(_ model: Model) throws -> Measured
+
     /// The value, and its derivative by the weights into `covector` (parameterCount).
     func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double
+}
+
+struct Measured {
+    let value: Double
+    /// Of the objective's samples, where it is known.
+    var loss: Double?
+}
+
+extension ObjectiveFunction {
+    func measure(_ model: Model) throws -> Measured { Measured(value: try value(model)) }
 }
 
 extension TeleportOptions {
@@ -22,15 +36,22 @@ extension TeleportOptions {
                 model, batch, loss, norms: perturbationNorms, count: perturbations, seed: seed)
         case .curvatureMaximize, .curvatureMinimize:
             return try Curvature(
-                model, batch, group: group, layers: movedLayers(model.architecture), count: curves,
+                model, batch, group: group,
+                layers: movedLayers(model.architecture, samples: batch.count), count: curves,
                 seed: seed)
         }
     }
 
-    /// Hidden layers that move; all where each candidate takes another one.
-    func movedLayers(_ architecture: Architecture) -> [Int] {
+    /// Hidden layers that may move; all where each candidate takes another one.
+    ///
+    /// With more samples than inputs a layer's weights can only fit what the linear group wants of it, and the loss
+    /// drifts. So where other layers can follow exactly, such layers stay unless they are named.
+    func movedLayers(_ architecture: Architecture, samples: Int = 0) -> [Int] {
         if case .one(let layer) = layers { return [layer] }
-        return Array(0..<architecture.hiddenLayerCount)
+        let all = Array(0..<architecture.hiddenLayerCount)
+        guard group == .linear, architecture.activation.kind != .identity else { return all }
+        let following = all.filter { architecture.layers.pointer[$0].inputs >= samples }
+        return following.isEmpty ? all : following
     }
 }
 
@@ -42,31 +63,59 @@ final class GradientNorm: ObjectiveFunction {
     private let gradient: Buffer<Float>
     private var hessian: HessianVectorProduct?
     private var hessianModel: Model?
+    // What was measured last, so that the derivative where a search has gone costs no second gradient.
+    private let weights: Buffer<Float>
+    private var measured: Measured?
+    /// Activations and errors of all samples under `weights` are in the workspace.
+    private var workspaceIsFresh = false
 
     init(_ model: Model, _ batch: Batch, _ loss: Loss) throws {
         self.batch = batch
         self.loss = loss
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         gradient = try Buffer(count: model.architecture.parameterCount)
+        weights = try Buffer(count: model.architecture.parameterCount)
     }
 
-    func value(_ model: Model) throws -> Double {
-        _ = model.gradient(batch, loss, into: gradient.pointer, workspace: workspace)
-        return squaredNorm(gradient.pointer, count: gradient.count)
+    func value(_ model: Model) -> Double { measure(model).value }
+
+    func measure(_ model: Model) -> Measured {
+        weights.pointer.update(from: model.parameters.pointer, count: weights.count)
+        let lossValue = model.gradient(
+            batch, loss, into: gradient.pointer, workspace: workspace)
+        workspaceIsFresh = batch.count <= workspace.capacity
+        let result = Measured(
+            value: squaredNorm(gradient.pointer, count: gradient.count), loss: lossValue)
+        measured = result
+        return result
     }
 
     func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double {
-        let value = try value(model)
+        let value = known(model)?.value ?? value(model)
         let product: HessianVectorProduct
         if let hessian, hessianModel === model {
             product = hessian
         } else {
-            product = try HessianVectorProduct(model, count: batch.count)
+            product = try HessianVectorProduct(model, workspace: workspace)
             hessian = product
             hessianModel = model
         }
-        product.product(batch, loss, v: gradient.pointer, into: covector)
+        if workspaceIsFresh {
+            product.productAfterErrors(of: batch, loss, v: gradient.pointer, into: covector)
+        } else {
+            product.product(batch, loss, v: gradient.pointer, into: covector)
+        }
+        workspaceIsFresh = false
         for i in 0..<gradient.count { covector[i] *= 2 }
         return value
+    }
+
+    /// What was measured last, if it was at these weights.
+    private func known(_ model: Model) -> Measured? {
+        let bytes = weights.count * MemoryLayout<Float>.size
+        guard let measured, memcmp(weights.pointer, model.parameters.pointer, bytes) == 0 else {
+            return nil
+        }
+        return measured
     }
 }

@@ -10,6 +10,10 @@ struct RandomSearch {
     let batch: Batch
     let loss: Loss
     let options: TeleportOptions
+    /// Hidden layers that may move.
+    let layers: [Int]
+    /// Of the samples, where it is known already.
+    var inverse: PseudoInverse?
 
     /// Draws one candidate after the other and moves copies by them. `score` nil: by rollouts.
     func run(
@@ -34,17 +38,17 @@ struct RandomSearch {
                 report.refused += 1
                 continue
             }
-            check.measureAfter()
+            let measured = try objective?.measure(trial)
+            check.recordAfter(loss: measured?.loss)
             guard check.isFinite, check.keepsLoss(tolerance: options.lossTolerance) else {
                 report.refused += 1
                 continue
             }
-            guard let objective else {
+            guard let value = measured?.value else {
                 try drawn.keep(trial)
                 kept.append(drawn)
                 continue
             }
-            let value = try objective.value(trial)
             // Where the start has no value, any candidate that has one is better.
             guard value.isFinite, !(sign * (value - bestValue) <= 0) else { continue }
             bestValue = value
@@ -87,15 +91,14 @@ struct RandomSearch {
         switch options.group {
         case .linear:
             let group = try LinearGroup(
-                model.architecture, batch, layers: options.movedLayers(model.architecture))
+                model.architecture, batch, layers: layers, inverse: inverse)
             return { trial, generator in try self.drawLinear(group, trial, &generator) }
         default:
             return { trial, generator in try self.drawScaling(trial, &generator) }
         }
     }
 
-    private func layers(_ generator: inout RandomGenerator) -> [Int] {
-        let layers = options.movedLayers(model.architecture)
+    private func drawLayers(_ generator: inout RandomGenerator) -> [Int] {
         guard options.layers == .random else { return layers }
         return [layers[generator.nextIndex(below: layers.count)]]
     }
@@ -103,7 +106,7 @@ struct RandomSearch {
     private func drawScaling(_ trial: Model, _ generator: inout RandomGenerator) throws -> Drawn? {
         let architecture = model.architecture
         let s = try Buffer<Double>(repeating: 0, count: architecture.hiddenUnitCount)
-        let layers = layers(&generator)
+        let layers = drawLayers(&generator)
         for m in layers {
             let units = Scaling.units(ofHiddenLayer: m, architecture)
             for i in units.first..<units.first + units.count {
@@ -123,7 +126,7 @@ struct RandomSearch {
         _ group: LinearGroup, _ trial: Model, _ generator: inout RandomGenerator
     ) throws -> Drawn? {
         let architecture = model.architecture
-        let layers = layers(&generator)
+        let layers = drawLayers(&generator)
         var matrices: [Int: Matrix] = [:]
         switch options.sampler {
         case .exponential:
@@ -141,7 +144,10 @@ struct RandomSearch {
             guard let matrix = matrices[m] else { return nil }
             let element =
                 options.sampler == .exponential
-                ? try group.element(matrix, 1, z) : (g: matrix, inverse: try matrix.inverse())
+                ? try group.element(matrix, 1, z) {
+                    let (g, inverse) = try $0.exponentials()
+                    return LinearElement(g: g, inverse: inverse)
+                } : LinearElement(g: matrix)
             elements.append(element.g)
             return element
         }

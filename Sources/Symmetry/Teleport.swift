@@ -153,7 +153,9 @@ extension Teleport {
         }
         let objective = try options.makeObjective(model, halves.direction, loss)
         let before = try objective.value(model)
-        let move = try search(objective, &report)
+        // A gradient of zero is one that nothing can be told from.
+        let isFlat = options.objective.isGradientNorm && before == 0
+        let move = isFlat ? nil : try search(objective, &report)
         let moved = try Model(copying: model)
         let after =
             move == nil || move?.apply(to: moved) == false ? before : try objective.value(moved)
@@ -168,13 +170,64 @@ extension Teleport {
         return move
     }
 
+    /// The row space of the batch, for searches that see nothing but the batch.
+    private func rowSpace() throws -> RowSpace? {
+        guard options.group == .linear, options.search != .lookahead,
+            options.objective.isGradientNorm, model.architecture.activation.kind != .identity
+        else { return nil }
+        return try RowSpace(of: model, batch)
+    }
+
     private func search(
         _ objective: any ObjectiveFunction, _ report: inout TeleportReport
     ) throws -> (any Move)? {
+        if let space = try rowSpace() {
+            var inSpace = report
+            let move = try search(space, &inSpace)
+            if try move.map(keepsLoss) ?? true {
+                report = inSpace
+                return move
+            }
+            // After large moves rounding alone may do more to the whole model than it did in the space.
+        }
+        return try search(
+            SearchSpace(model: model, batch: batch, options: options), objective, &report)
+    }
+
+    private func keepsLoss(_ move: any Move) throws -> Bool {
+        let moved = try Model(copying: model)
+        var check = try Guard(
+            moved, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
+        guard move.apply(to: moved) else { return false }
+        check.measureAfter()
+        return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
+    }
+
+    private func search(_ space: RowSpace, _ report: inout TeleportReport) throws -> (any Move)? {
+        var options = options
+        // Half of what the guard allows is left to the rounding of the whole model.
+        options.lossTolerance /= 2
+        let move = try search(
+            SearchSpace(
+                model: space.model, batch: space.batch, options: options, inverse: space.inverse),
+            try options.makeObjective(space.model, space.batch, loss), &report)
+        guard let move else { return nil }
+        let moved = try Model(copying: space.model)
+        _ = move.apply(to: moved)
+        return try MovedWeights(space.lift(moved))
+    }
+
+    private func search(
+        _ space: SearchSpace, _ objective: any ObjectiveFunction, _ report: inout TeleportReport
+    ) throws -> (any Move)? {
+        let (model, batch, options) = (space.model, space.batch, space.options)
         let architecture = model.architecture
-        let layers = options.movedLayers(architecture)
+        let layers = options.movedLayers(architecture, samples: batch.count)
+        if layers.count == 1, architecture.hiddenLayerCount > 1 { report.layer = layers[0] }
         guard options.search != .random else {
-            let search = RandomSearch(model: model, batch: batch, loss: loss, options: options)
+            let search = RandomSearch(
+                model: model, batch: batch, loss: loss, options: options, layers: layers,
+                inverse: space.inverse)
             return try search.run(
                 options.objective == .lookahead ? nil : objective, rollout: rollout,
                 optimizer: try rolloutOptimizer(), &report)
@@ -182,19 +235,21 @@ extension Teleport {
         switch options.group {
         case .scaling:
             return try search(
-                ScalingMoves(architecture, layers: layers, exact: options.exact), objective, &report
-            )
-        case .linear:
-            return try search(
-                LinearMoves(try LinearGroup(architecture, batch, layers: layers)), objective,
+                space, ScalingMoves(architecture, layers: layers, exact: options.exact), objective,
                 &report)
+        case .linear:
+            let group = try LinearGroup(
+                architecture, batch, layers: layers, inverse: space.inverse)
+            return try search(space, LinearMoves(group), objective, &report)
         case .nullSpace:
             return try search(
+                space,
                 NullSpaceMoves(
                     NullSpace(architecture, batch, tolerance: options.nullTolerance)),
                 objective, &report)
         case .levelSet:
             return try search(
+                space,
                 LevelSetMoves(
                     try LevelSet(model, batch, loss, tolerance: options.lossTolerance)),
                 objective, &report)
@@ -202,11 +257,12 @@ extension Teleport {
     }
 
     private func search(
-        _ moves: some DirectedGroup, _ objective: any ObjectiveFunction,
+        _ space: SearchSpace, _ moves: some DirectedGroup, _ objective: any ObjectiveFunction,
         _ report: inout TeleportReport
     ) throws -> (any Move)? {
         let search = DirectedSearch(
-            moves: moves, model: model, loss: loss, options: options, batch: batch)
+            moves: moves, model: space.model, loss: loss, options: space.options,
+            batch: space.batch)
         guard options.search == .lookahead else { return try search.ascent(objective, &report) }
         return try search.lookahead(
             objective, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
@@ -251,6 +307,15 @@ extension Teleport {
         plain.learningRate = options.learningRate
         return try plain.makeOptimizer(parameterCount: model.parameters.count)
     }
+}
+
+/// What a search looks at: the model and the samples themselves, or as a row space has them.
+private struct SearchSpace {
+    let model: Model
+    let batch: Batch
+    let options: TeleportOptions
+    /// Of the samples, where it is known already.
+    var inverse: PseudoInverse?
 }
 
 extension TeleportOptions {
