@@ -142,8 +142,9 @@ static void make_model(void) {
         widths[i] = byte() % 16 ? 1 + byte() % 12 : small();
         if (i && widths[i] > 0 && widths[i - 1] > 0) weights += (int64_t)widths[i] * widths[i - 1];
     }
-    /* What could be had, but takes gigabytes, is left to other tests. */
-    if (weights > 1 << 20 && weights < INT64_MAX / 64) return;
+    /* What could be had, but takes gigabytes, or seconds for a level-set ascent under the sanitizers (each step is a
+     * gradient for every correction of every halving), is left to other tests. */
+    if (weights > 1 << 17 && weights < INT64_MAX / 64) return;
     tp_model_free(*place);
     tp_status status = fuzz_check(tp_model_create_mlp(place, MAYBE(widths), count, MAYBE(&config)));
     REQUIRE((status == TP_OK) == (*place != NULL));
