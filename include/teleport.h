@@ -681,9 +681,10 @@ tp_status tp_trainer_get_config(const tp_trainer *trainer, tp_loss *loss_out,
 
 void tp_trainer_free(tp_trainer *trainer);
 
-/* One training step on the host's arrays; the batch is used whole. loss_out, the loss before the step, may be
- * NULL. When loss or output error are not finite: TP_ERROR_NOT_FINITE, and the weights are those of the step
- * before. The same batch gives the same weights, to the bit, as a step of tp_trainer_run on these samples.
+/* One training step on the host's arrays; the batch, of at most 2^31 - 1 samples, is used whole. loss_out, the loss
+ * before the step, may be NULL. When loss or output error are not finite: TP_ERROR_NOT_FINITE, and the weights are
+ * those of the step before. The same batch gives the same weights, to the bit, as a step of tp_trainer_run on these
+ * samples.
  * Complexity: one forward and one backward pass; allocates nothing once a batch of this size has been seen. */
 tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *loss_out);
 

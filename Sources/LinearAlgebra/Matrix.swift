@@ -11,7 +11,13 @@ public struct Matrix {
     public init(_ rows: Int, _ columns: Int) throws {
         self.rows = rows
         self.columns = columns
-        storage = try Buffer(count: try Memory.product(rows, columns))
+        let elements = try Memory.product(rows, columns)
+        guard max(rows, columns) <= Int(Int32.max) else {
+            throw TeleportError.invalid(
+                "a matrix of \(rows) x \(columns) elements; rows and columns are counted in 32 bits"
+            )
+        }
+        storage = try Buffer(count: elements)
     }
 
     public init(zeros rows: Int, _ columns: Int) throws {

@@ -27,7 +27,12 @@ public struct Teleport {
         try options.validate(for: model.architecture)
         try batch.validate(for: model.architecture, loss: loss)
         if let heldOut = options.heldOut {
-            try heldOut.validate(for: model.architecture, loss: loss)
+            do {
+                try heldOut.validate(for: model.architecture, loss: loss)
+            } catch let error as TeleportError {
+                // The sentence speaks of a batch: it must be clear of which.
+                throw TeleportError(error.status, "held_out: " + error.message)
+            }
         }
         if options.needsRollouts, optimizer == nil, options.learningRate <= 0 {
             throw TeleportError.invalid(
@@ -156,6 +161,8 @@ extension Teleport {
         // A gradient of zero is one that nothing can be told from.
         let isFlat = options.objective.isGradientNorm && before == 0
         let move = isFlat ? nil : try search(objective, &report)
+        // Bounded activations hide an infinite input from the loss, not from the gradient.
+        if move == nil, !before.isFinite { report.outcome = .notFinite }
         let moved = try Model(copying: model)
         let after =
             move == nil || move?.apply(to: moved) == false ? before : try objective.value(moved)

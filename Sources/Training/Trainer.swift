@@ -115,6 +115,11 @@ public final class Trainer {
     public func takeStep(_ batch: Batch) throws -> Double {
         try requireIdle()
         try BLAS.reserve()
+        // A step is one product a layer over the whole batch, and products count rows in 32 bits.
+        guard batch.count <= Int(Int32.max) else {
+            throw TeleportError.invalid(
+                "the batch has \(batch.count) samples; a step takes at most \(Int32.max)")
+        }
         try batch.validate(for: model.architecture, loss: loss)
         try requireFinite(batch)
         try reserve(batch.count)
