@@ -5,6 +5,8 @@ PyTorch's wheel on PyPI is the CUDA build. It pulls in about 3 GB of NVIDIA's li
 not import without them: its own libraries name them. So it is installed without its dependencies, and where a library
 that it names is missing, an empty one of that name is compiled into torch/lib: every function that torch wants from it
 is there and returns 0. A CPU wheel (`pip` takes one from --find-links or an index that has it) names none of them.
+
+tensorflow-cpu has no wheel for every Python and processor: requirements.txt names it only where there is one.
 """
 
 from __future__ import annotations
@@ -92,7 +94,7 @@ def main() -> int:
         print(__doc__)
         return 2
     folder = Path(sys.argv[1])
-    print(f"setting up {folder}: PyTorch and JAX for the CPU, some minutes and 2 GB", flush=True)
+    print(f"setting up {folder}: PyTorch, JAX and TensorFlow for the CPU, some minutes and 3 GB", flush=True)
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
@@ -102,6 +104,11 @@ def main() -> int:
         print(f"{count} libraries of NVIDIA's stand empty in torch/lib")
     check = "import torch, jax, cv2, PIL; assert torch.ones(2, 2).mm(torch.ones(2, 2)).sum() == 8"
     subprocess.run([str(python), "-c", check], check=True)
+    if (site / "tensorflow").is_dir():
+        quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        subprocess.run([str(python), "-c", "import tensorflow, keras"], check=True, env=quiet)
+    else:
+        print("without TensorFlow, which has no wheel for this Python")
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from report import Effort, Sample, Table, Worker, interleave, median, minimum
 
 US, MS = 1e6, 1e3
+STEP_PEERS = ("torch", "jax", "tf")  # of peers/NAME_steps.py
 
 
 @dataclass
@@ -93,6 +94,7 @@ def steps(run: Run) -> list[Table]:
         "threads. B: the same matrix products bare on OpenBLAS on one core, divided by the threads.",
         "1 thread: pinned to one processor. Every column of a net comes from one run, asked in turn.",
     ]
+    silent: list[str] = []
     for net in NETS:
         counts = [1, 2] if net.large and len(run.two) == 2 else [1]
         workers: dict[str, Worker] = {}
@@ -100,12 +102,17 @@ def steps(run: Run) -> list[Table]:
             own = [run.programs / "steps", "--serve", *net.words(threads)]
             workers[f"ours {threads}"] = Worker(own, run.processors(threads))
             if run.python:
-                for peer in ("torch", "jax"):
+                for peer in STEP_PEERS:
                     words = net.words(threads)
-                    workers[f"{peer} {threads}"] = run.peer(f"{peer}_steps.py", *words, threads=threads)
+                    try:
+                        workers[f"{peer} {threads}"] = run.peer(f"{peer}_steps.py", *words, threads=threads)
+                    except RuntimeError:
+                        silent.append(peer)
         samples = interleave(workers, run.effort(2))
         for threads in counts:
             table.add_row(_step_row(run, net, threads, samples))
+    for peer in dict.fromkeys(silent):
+        table.notes.append(f"{peer}: its worker did not start, so it is left out of the rows without its figure.")
     return [table]
 
 
@@ -123,7 +130,7 @@ def _step_row(run: Run, net: Net, threads: int, samples: dict[str, list[Sample]]
     row |= {"ours/B": ours / bare, "goal": net.goal, "ours/F": ours / floor}
     met = ours <= net.goal * bare
     best = None
-    for peer in ("torch", "jax"):
+    for peer in STEP_PEERS:
         theirs = samples.get(f"{peer} {threads}", [])
         if not theirs:
             continue

@@ -10,6 +10,9 @@ from typing import Any
 from report import Sample, Table, median, minimum, run_once
 from sections import Run
 
+EPOCH_GOAL = "torchvision ImageFolder + PyTorch, 2 workers"  # what the goal compares with
+EPOCH_KERAS = "Keras image_dataset_from_directory + TensorFlow, 2 threads"
+
 
 def _libpng(program: Path, folder: Path, processes: int, read_only: bool, processors: set[int]) -> Sample:
     command = ["taskset", "-c", ",".join(map(str, processors)), str(program)]
@@ -76,12 +79,21 @@ def epoch(run: Run) -> list[Table]:
     both = run.two
     commands: dict[str, list[str | Path]] = {"ours": [run.programs / "folder", "epoch", folder, str(len(both))]}
     if run.python:
-        commands["torchvision ImageFolder + PyTorch, 2 workers"] = [run.python, run.peers / "torch_epoch.py", folder, "2"]
+        commands[EPOCH_GOAL] = [run.python, run.peers / "torch_epoch.py", folder, "2"]
+        commands[EPOCH_KERAS] = [run.python, run.peers / "keras_epoch.py", folder, "2"]
     samples: dict[str, list[Sample]] = {name: [] for name in commands}
+    silent: list[str] = []
     for repetition in range(3 if run.quick else 7):
         for name, command in commands.items():
-            if name == "ours" or repetition < 3:
+            if name in silent or (name != "ours" and repetition >= 3):
+                continue
+            try:
                 samples[name].append(run_once(command, both))
+            except RuntimeError:
+                if name != EPOCH_KERAS:
+                    raise
+                silent.append(name)
+                samples.pop(name)
     ours = minimum(samples["ours"], "wall")
     for name, measured in samples.items():
         seconds, peak = minimum(measured, "wall"), max(sample["peak"] for sample in measured) / 1e6
@@ -95,12 +107,13 @@ def epoch(run: Run) -> list[Table]:
         else:
             row["times ours"] = seconds / ours
             row["times ours, processor"] = minimum(measured, "cpu") / minimum(samples["ours"], "cpu")
-            row["met"] = seconds >= 15 * ours
+            row["met"] = seconds >= 15 * ours if name == EPOCH_GOAL else None
         table.add_row(row)
     table.notes = [
         "Wall clock of the whole process. Peak: the largest resident set of any process of the program, as /usr/bin/time -v "
-        "reports it. Ours also evaluates the loss over all images at the end; PyTorch reports the epoch's mean loss.",
+        "reports it. Ours also evaluates the loss over all images at the end; the others report the epoch's mean loss.",
         "Processor seconds: user and system time of all its processes; on a busy machine the fairer comparison.",
-        "Goals: 15 times faster, under 250 MB.",
+        "Goals: 15 times faster than torchvision and PyTorch, under 250 MB. Keras: no goal, here for comparison.",
     ]
+    table.notes += [f"{name}: left out, it did not run." for name in silent]
     return [table]
