@@ -13,7 +13,7 @@
 
 void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float *a, int lda,
                  const float *b, int ldb, float beta, float *c, int ldc);
-enum { ROW = 101, NO = 111, YES = 112, max_widths = 8 };
+enum { ROW = 101, NO = 111, YES = 112, max_widths = 64 };
 
 typedef struct {
     int32_t widths[max_widths];
