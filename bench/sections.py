@@ -43,7 +43,7 @@ class Run:
     def effort(self, share: float = 1) -> Effort:
         """Of one row; `share` 2 takes twice the time."""
         if self.quick:
-            return Effort(self.repetitions, 0.8 * share, 1.6)
+            return Effort(self.repetitions, 0.3 * share, 0.9)
         return Effort(self.repetitions, 4 * share)
 
     def prepare(self) -> None:
