@@ -9,11 +9,13 @@ public struct Batch {
     public let count: Int
     public let inputWidth: Int
     public let targetWidth: Int
+    /// x is the identity matrix, so what is multiplied by it need not be.
+    public let isIdentity: Bool
 
     public init(
         x: UnsafePointer<Float>, inputWidth: Int, labels: UnsafePointer<Int32>? = nil,
         targets: UnsafePointer<Float>? = nil, targetWidth: Int = 0,
-        weights: UnsafePointer<Float>? = nil, count: Int
+        weights: UnsafePointer<Float>? = nil, count: Int, isIdentity: Bool = false
     ) {
         self.x = x
         self.inputWidth = inputWidth
@@ -22,6 +24,7 @@ public struct Batch {
         self.targetWidth = targetWidth
         self.weights = weights
         self.count = count
+        self.isIdentity = isIdentity
     }
 
     /// Samples first ..< first + count.
@@ -29,8 +32,12 @@ public struct Batch {
         Batch(
             x: x + first * inputWidth, inputWidth: inputWidth, labels: labels.map { $0 + first },
             targets: targets.map { $0 + first * targetWidth }, targetWidth: targetWidth,
-            weights: weights.map { $0 + first }, count: count)
+            weights: weights.map { $0 + first }, count: count,
+            isIdentity: isIdentity && count == self.count)
     }
+
+    /// x, or nil where it is the identity.
+    var factor: UnsafePointer<Float>? { isIdentity ? nil : x }
 
     /// The sum of the samples' weights.
     public var totalWeight: Double {

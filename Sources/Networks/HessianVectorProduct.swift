@@ -79,12 +79,11 @@ public final class HessianVectorProduct {
         for m in 0..<pass.layerCount {
             let layer = pass.layers[m]
             let input =
-                m == 0 ? batch.x : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
+                m == 0 ? batch.factor : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
             let output = pass.place(of: m, in: tangents.pointer)
-            BLAS.multiply(
-                input, stride: layer.inputs, v + layer.weightOffset, .yes, stride: layer.inputs,
-                into: output, stride: layer.outputs, m: batch.count, n: layer.outputs,
-                k: layer.inputs)
+            pass.multiply(
+                input, by: v + layer.weightOffset, layer, into: output, first: 0,
+                count: batch.count)
             if m > 0 {
                 BLAS.multiply(
                     pass.place(of: m - 1, in: tangents.pointer), stride: layer.inputs,
@@ -163,14 +162,14 @@ public final class HessianVectorProduct {
         for m in 0..<pass.layerCount {
             let layer = pass.layers[m]
             pass.accumulate(
-                layer: m, rows: batch.count, first: 0, count: layer.outputs, x: batch.x,
+                layer: m, rows: batch.count, first: 0, count: layer.outputs, x: batch.factor,
                 errors: errorTangents.pointer, into: result, alpha: 1, beta: beta)
             guard m > 0 else { continue }
-            BLAS.multiply(
-                pass.place(of: m, in: errors), .yes, stride: layer.outputs,
-                pass.place(of: m - 1, in: tangents.pointer), stride: layer.inputs,
-                into: result + layer.weightOffset, stride: layer.inputs, m: layer.outputs,
-                n: layer.inputs, k: batch.count, beta: 1)
+            BatchProducts.columns(
+                pass.place(of: m, in: errors), stride: layer.outputs,
+                pass.place(of: m - 1, in: tangents.pointer),
+                into: result + layer.weightOffset, m: layer.outputs, n: layer.inputs,
+                k: batch.count, alpha: 1, beta: 1)
         }
     }
 }

@@ -42,16 +42,21 @@ extension Workspace {
     public func forward(
         _ parameters: UnsafePointer<Float>, x: UnsafePointer<Float>, count: Int
     ) {
+        forward(
+            parameters, Batch(x: x, inputWidth: architecture.inputWidth, count: count))
+    }
+
+    private func forward(_ parameters: UnsafePointer<Float>, _ batch: Batch) {
         var job = Job(
             pass: pass, parameters: parameters,
-            batch: Batch(x: x, inputWidth: architecture.inputWidth, count: count),
-            loss: .crossEntropy, normalization: 1, parts: parts(rows: count))
+            batch: batch,
+            loss: .crossEntropy, normalization: 1, parts: parts(rows: batch.count))
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             let (first, count) = job.pointee.range(part, of: job.pointee.batch.count)
             guard count > 0 else { return }
             job.pointee.pass.forward(
-                job.pointee.parameters, job.pointee.batch.x, first: first, count: count)
+                job.pointee.parameters, job.pointee.batch.factor, first: first, count: count)
         }
     }
 
@@ -59,7 +64,7 @@ extension Workspace {
     public func loss(
         _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, normalization: Double
     ) -> Double {
-        forward(parameters, x: batch.x, count: batch.count)
+        forward(parameters, batch)
         return loss.evaluate(
             outputs, width: architecture.outputWidth, batch: batch, normalization: normalization,
             delta: nil)
@@ -105,7 +110,7 @@ extension Job {
         let (first, count) = range(part, of: batch.count)
         partialLoss(part, 0)
         guard count > 0, let errors = pass.errors else { return }
-        pass.forward(parameters, batch.x, first: first, count: count)
+        pass.forward(parameters, batch.factor, first: first, count: count)
         let width = pass.layers[pass.layerCount - 1].outputs
         let last = pass.place(of: pass.layerCount - 1, in: errors)
         partialLoss(
@@ -126,7 +131,8 @@ extension Job {
             let (first, count) = range(part, of: pass.layers[m].outputs)
             guard count > 0 else { continue }
             pass.accumulate(
-                layer: m, rows: batch.count, first: first, count: count, x: batch.x, errors: errors,
+                layer: m, rows: batch.count, first: first, count: count, x: batch.factor,
+                errors: errors,
                 into: target, alpha: alpha, beta: beta)
         }
     }

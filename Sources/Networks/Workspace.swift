@@ -79,18 +79,17 @@ struct Pass {
 
     // Shapes: x: rows x inputs; W: outputs x inputs; h, delta: rows x outputs.
 
-    /// Rows first ..< first + count through all layers.
+    /// Rows first ..< first + count through all layers; x nil: the identity.
     func forward(
-        _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>, first: Int, count: Int
+        _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>?, first: Int, count: Int
     ) {
-        var input = x + first * layers[0].inputs
+        var input = x.map { $0 + first * layers[0].inputs }
         for m in 0..<layerCount {
             let layer = layers[m]
             let output = place(of: m, in: activations) + first * layer.outputs
-            BLAS.multiply(
-                input, stride: layer.inputs,
-                parameters + layer.weightOffset, .yes, stride: layer.inputs,
-                into: output, stride: layer.outputs, m: count, n: layer.outputs, k: layer.inputs)
+            multiply(
+                input, by: parameters + layer.weightOffset, layer, into: output, first: first,
+                count: count)
             let bias = layer.hasBias ? parameters + layer.biasOffset : nil
             if m < layerCount - 1 {
                 activation.apply(output, rows: count, width: layer.outputs, bias: bias)
@@ -98,6 +97,21 @@ struct Pass {
                 shim_add_bias(output, count, layer.outputs, bias)
             }
             input = UnsafePointer(output)
+        }
+    }
+
+    /// output <- input W^T, for rows `first ..< first + count`; input nil: the identity.
+    func multiply(
+        _ input: UnsafePointer<Float>?, by weights: UnsafePointer<Float>, _ layer: LayerShape,
+        into output: UnsafeMutablePointer<Float>, first: Int, count: Int
+    ) {
+        if let input {
+            BatchProducts.rows(
+                input, weights, into: output, m: count, n: layer.outputs, k: layer.inputs)
+        } else {
+            BatchProducts.transpose(
+                weights + first, stride: layer.inputs, into: output, stride: layer.outputs,
+                m: layer.outputs, n: count)
         }
     }
 
@@ -120,9 +134,9 @@ struct Pass {
         }
     }
 
-    /// target <- beta target + alpha gradient, for rows `first ..< first + count` of W_m and b_m.
+    /// target <- beta target + alpha gradient, for rows `first ..< first + count` of W_m and b_m; x nil: the identity.
     func accumulate(
-        layer m: Int, rows: Int, first: Int, count: Int, x: UnsafePointer<Float>,
+        layer m: Int, rows: Int, first: Int, count: Int, x: UnsafePointer<Float>?,
         errors: UnsafeMutablePointer<Float>, into target: UnsafeMutablePointer<Float>,
         alpha: Float, beta: Float
     ) {
@@ -130,12 +144,15 @@ struct Pass {
         let delta = place(of: m, in: errors)
         let input = m == 0 ? x : UnsafePointer(place(of: m - 1, in: activations))
         let weights = target + layer.weightOffset + first * layer.inputs
-        // OpenBLAS clears C for beta = 0 in a pass of its own, which is slower than this one.
-        if beta == 0 { weights.update(repeating: 0, count: count * layer.inputs) }
-        BLAS.multiply(
-            delta + first, .yes, stride: layer.outputs, input, stride: layer.inputs,
-            into: weights, stride: layer.inputs, m: count, n: layer.inputs, k: rows, alpha: alpha,
-            beta: beta == 0 ? 1 : beta)
+        if let input {
+            BatchProducts.columns(
+                delta + first, stride: layer.outputs, input, into: weights, m: count,
+                n: layer.inputs, k: rows, alpha: alpha, beta: beta)
+        } else {
+            BatchProducts.transpose(
+                delta + first, stride: layer.outputs, into: weights, stride: layer.inputs,
+                m: rows, n: count, alpha: alpha, beta: beta)
+        }
         guard layer.hasBias else { return }
         shim_column_sums(
             delta + first, rows, count, layer.outputs, alpha, beta,

@@ -33,6 +33,84 @@ final class KernelTests: XCTestCase {
         }
     }
 
+    /// Sizes around a tile's and a vector's.
+    private func forEachProduct(
+        _ body: (_ m: Int, _ n: Int, _ k: Int, _ generator: inout RandomGenerator) throws -> Void
+    ) rethrows {
+        var generator = RandomGenerator(seed: 2)
+        for m in [1, 2, 3, 4, 5, 6, 7, 11, 16] {
+            for n in [1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 33, 48, 70] {
+                for k in [1, 2, 7, 8, 15, 16, 17, 40, 67] { try body(m, n, k, &generator) }
+            }
+        }
+    }
+
+    func testRowProductsEqualSumsInDouble() throws {
+        try forEachProduct { m, n, k, generator in
+            let a = try Rows(m * k, &generator)
+            let b = try Rows(n * k, &generator)
+            let c = try Rows(m * n, &generator)
+            shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer)
+            for i in 0..<m {
+                for j in 0..<n {
+                    let terms = (0..<k).map {
+                        Double(a.pointer[i * k + $0]) * Double(b.pointer[j * k + $0])
+                    }
+                    XCTAssertEqual(
+                        Double(c.pointer[i * n + j]), terms.reduce(0, +),
+                        accuracy: 1e-6 * terms.reduce(0) { $0 + abs($1) }, "\(m) \(n) \(k)")
+                }
+            }
+            XCTAssertTrue(a.guardsStand && b.guardsStand && c.guardsStand, "\(m) \(n) \(k)")
+        }
+    }
+
+    func testRowProductsDoNotDependOnTheOtherRows() throws {
+        var generator = RandomGenerator(seed: 3)
+        let (m, n, k) = (11, 13, 83)
+        let a = try Rows(m * k, &generator)
+        let b = try Rows(n * k, &generator)
+        let c = try Rows(m * n, &generator)
+        shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer)
+        for i in 0..<m {
+            for j in 0..<n {
+                var alone: Float = 0
+                shim_row_products(a.pointer + i * k, 1, b.pointer + j * k, 1, k, &alone)
+                XCTAssertEqual(alone, c.pointer[i * n + j])
+            }
+        }
+    }
+
+    func testColumnProductsEqualSumsInDouble() throws {
+        try forEachProduct { m, n, k, generator in
+            let stride = m + 3
+            let a = try Rows(k * stride, &generator)
+            let b = try Rows(k * n, &generator)
+            for (alpha, beta) in [(Float(1), Float(0)), (-0.5, 1), (0.25, 0.75)] {
+                let c = try Rows(m * n, &generator)
+                let before = try Buffer(copying: c.pointer, count: m * n)
+                if beta == 0 { c.pointer.update(repeating: .nan, count: m * n) }
+                shim_column_products(
+                    a.pointer, stride, m, b.pointer, n, k, alpha, beta, c.pointer)
+                for i in 0..<m {
+                    for j in 0..<n {
+                        var terms = (0..<k).map {
+                            Double(alpha) * Double(a.pointer[$0 * stride + i])
+                                * Double(b.pointer[$0 * n + j])
+                        }
+                        terms.append(Double(beta) * Double(before.pointer[i * n + j]))
+                        XCTAssertEqual(
+                            Double(c.pointer[i * n + j]), terms.reduce(0, +),
+                            accuracy: 1e-6 * terms.reduce(0) { $0 + abs($1) },
+                            "\(m) \(n) \(k) \(beta)")
+                    }
+                }
+                XCTAssertTrue(c.guardsStand, "\(m) \(n) \(k)")
+            }
+            XCTAssertTrue(a.guardsStand && b.guardsStand, "\(m) \(n) \(k)")
+        }
+    }
+
     func testCrossEntropyEqualsTheFormulaInDouble() throws {
         try forEachShape { rows, width, generator in
             let z = try Rows(rows * width, &generator)

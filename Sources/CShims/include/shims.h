@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "kernels.h"
+#include "products.h"
 
 /* Swift has no thread-local variables. 1,024 bytes a thread, zero at first; never fails. */
 char *shim_error_text(void);

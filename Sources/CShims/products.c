@@ -1,0 +1,45 @@
+#include "products.h"
+
+#include <string.h>
+
+typedef float quad __attribute__((vector_size(16)));
+
+#define CONCATENATED(a, b) a##b
+#define JOINED(a, b) CONCATENATED(a, b)
+#define INLINE static inline __attribute__((always_inline))
+/* A tile has 12 sums: with what it loads they fill the 16 registers of AVX2. */
+enum { SUMS = 12, ROW_TILE = 3, COLUMN_TILE = SUMS / ROW_TILE };
+
+/* Vectors of LANES floats, for processors that have them. */
+#ifdef __x86_64__
+#define LANES 16
+#define TARGET __attribute__((target("avx512f")))
+#include "products_body.h"
+#define LANES 8
+#define TARGET __attribute__((target("avx2,fma")))
+#include "products_body.h"
+#endif
+#define LANES 4
+#define TARGET
+#include "products_body.h"
+
+#ifdef __x86_64__
+#define FOR_THIS_PROCESSOR(function, ...)                                        \
+    if (__builtin_cpu_supports("avx512f")) {                                     \
+        function##_16(__VA_ARGS__);                                              \
+    } else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) { \
+        function##_8(__VA_ARGS__);                                               \
+    } else                                                                       \
+        function##_4(__VA_ARGS__)
+#else
+#define FOR_THIS_PROCESSOR(function, ...) function##_4(__VA_ARGS__)
+#endif
+
+void shim_row_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
+    FOR_THIS_PROCESSOR(row_products, a, m, b, n, k, c);
+}
+
+void shim_column_products(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
+                          float alpha, float beta, float *c) {
+    FOR_THIS_PROCESSOR(column_products, a, row_a, m, b, n, k, alpha, beta, c);
+}

@@ -1,0 +1,135 @@
+/* One kind of processor's copy of products.c, which sets LANES and TARGET. */
+
+#define NAME(name) JOINED(name##_, LANES)
+#define vector NAME(vector)
+
+typedef float vector __attribute__((vector_size(4 * LANES), aligned(4)));
+
+/* The sum of the vector's quads. */
+TARGET INLINE quad NAME(quads)(vector v) {
+    quad part[LANES / 4];
+    memcpy(part, &v, sizeof part);
+    for (int half = LANES / 8; half; half /= 2) {
+        for (int i = 0; i < half; i++) part[i] += part[i + half];
+    }
+    return part[0];
+}
+
+/* Sums of p, q, r and s. */
+TARGET INLINE quad NAME(totals)(vector p, vector q, vector r, vector s) {
+    const quad a = NAME(quads)(p), b = NAME(quads)(q), c = NAME(quads)(r), d = NAME(quads)(s);
+    const quad ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const quad cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+/* rows x columns of c. */
+TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const float *b, ptrdiff_t k, float *c, ptrdiff_t n) {
+    vector sum[ROW_TILE][COLUMN_TILE] = {0};
+    ptrdiff_t s = 0;
+    for (; s + LANES <= k; s += LANES) {
+        vector left[ROW_TILE];
+        for (int i = 0; i < rows; i++) left[i] = *(const vector *)(a + i * k + s);
+        for (int j = 0; j < columns; j++) {
+            const vector right = *(const vector *)(b + j * k + s);
+            for (int i = 0; i < rows; i++) sum[i][j] += left[i] * right;
+        }
+    }
+    if (s < k) {
+        const size_t rest = (size_t)(k - s) * sizeof *a;
+        for (int i = 0; i < rows; i++) {
+            vector left = {0};
+            memcpy(&left, a + i * k + s, rest);
+            for (int j = 0; j < columns; j++) {
+                vector right = {0};
+                memcpy(&right, b + j * k + s, rest);
+                sum[i][j] += left * right;
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++) {
+        const quad total = NAME(totals)(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
+        memcpy(c + i * n, &total, (size_t)columns * sizeof *c);
+    }
+}
+
+TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
+    for (ptrdiff_t j = 0; j < n;) {
+        const int wide = n - j >= COLUMN_TILE;
+        for (ptrdiff_t i = 0; i < m;) {
+            const float *rows = a + i * k, *columns = b + j * k;
+            float *out = c + i * n + j;
+            const int high = m - i >= ROW_TILE ? ROW_TILE : (int)(m - i);
+            if (high == ROW_TILE && wide) NAME(row_tile)(ROW_TILE, COLUMN_TILE, rows, columns, k, out, n);
+            if (high == ROW_TILE && !wide) NAME(row_tile)(ROW_TILE, 1, rows, columns, k, out, n);
+            if (high == 2 && wide) NAME(row_tile)(2, COLUMN_TILE, rows, columns, k, out, n);
+            if (high == 2 && !wide) NAME(row_tile)(2, 1, rows, columns, k, out, n);
+            if (high == 1 && wide) NAME(row_tile)(1, COLUMN_TILE, rows, columns, k, out, n);
+            if (high == 1 && !wide) NAME(row_tile)(1, 1, rows, columns, k, out, n);
+            i += high;
+        }
+        j += wide ? COLUMN_TILE : 1;
+    }
+}
+
+/* rows x (vectors * LANES) of c. */
+TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrdiff_t row_a, const float *b,
+                                     ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c) {
+    vector sum[SUMS / 2][2] = {0};
+    for (ptrdiff_t s = 0; s < k; s++, a += row_a, b += row_b) {
+        vector right[2];
+        for (int v = 0; v < vectors; v++) right[v] = *(const vector *)(b + v * LANES);
+        for (int i = 0; i < rows; i++) {
+            for (int v = 0; v < vectors; v++) sum[i][v] += right[v] * a[i];
+        }
+    }
+    for (int i = 0; i < rows; i++) {
+        for (int v = 0; v < vectors; v++) {
+            vector *out = (vector *)(c + i * row_c + v * LANES);
+            *out = beta == 0 ? sum[i][v] * alpha : sum[i][v] * alpha + *out * beta;
+        }
+    }
+}
+
+/* m rows of a strip of c. */
+TARGET INLINE void NAME(column_strip)(int vectors, const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b,
+                                      ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c) {
+    for (ptrdiff_t i = 0; i < m;) {
+        const float *columns = a + i;
+        float *out = c + i * row_c;
+        const int rows = m - i >= SUMS / 2 ? SUMS / 2 : m - i >= 4 ? 4 : 1;
+        if (rows == SUMS / 2) NAME(column_tile)(SUMS / 2, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c);
+        if (rows == 4) NAME(column_tile)(4, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c);
+        if (rows == 1) NAME(column_tile)(1, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c);
+        i += rows;
+    }
+}
+
+TARGET static void NAME(column_products)(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n,
+                                         ptrdiff_t k, float alpha, float beta, float *c) {
+    ptrdiff_t j = 0;
+    for (; j + 2 * LANES <= n; j += 2 * LANES) NAME(column_strip)(2, a, row_a, m, b + j, n, k, alpha, beta, c + j, n);
+    for (; j + LANES <= n; j += LANES) NAME(column_strip)(1, a, row_a, m, b + j, n, k, alpha, beta, c + j, n);
+    if (j == n) return;
+    const size_t rest = (size_t)(n - j) * sizeof *b;
+    for (ptrdiff_t i = 0; i < m; i++) {
+        vector sum = {0};
+        for (ptrdiff_t s = 0; s < k; s++) {
+            vector right = {0};
+            memcpy(&right, b + s * n + j, rest);
+            sum += right * a[s * row_a + i];
+        }
+        sum *= alpha;
+        if (beta != 0) {
+            vector before = {0};
+            memcpy(&before, c + i * n + j, rest);
+            sum += before * beta;
+        }
+        memcpy(c + i * n + j, &sum, rest);
+    }
+}
+
+#undef NAME
+#undef vector
+#undef LANES
+#undef TARGET
