@@ -48,6 +48,8 @@ def ctrl_c():
 
 @pytest.fixture(autouse=True)
 def handlers_are_put_back():
+    # A shell's background jobs ignore SIGINT, and Python leaves that alone.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.getsignal(signal.SIGINT), signal.set_wakeup_fd(-1), threading.active_count()
     signal.set_wakeup_fd(before[1])
     yield
@@ -55,6 +57,7 @@ def handlers_are_put_back():
     assert (signal.getsignal(signal.SIGINT), wakeup) == before[:2]
     names = [thread.name for thread in threading.enumerate()]
     assert "teleport-ctrl-c" not in names
+    signal.signal(signal.SIGINT, inherited)
 
 
 def test_ctrl_c_stops_a_run_within_an_epoch_without_step_events(ctrl_c):

@@ -67,14 +67,13 @@ def test_a_step_costs_little_more_than_the_native_call():
     labels = np.zeros(1, np.int32)
     trainer = teleport.Trainer(teleport.Model([1, 1]), learning_rate=0.0)
     native, pointer = _library.lib.tp_trainer_step, trainer._pointer
-    struct, value = trainer._struct, trainer._value
-    keep = trainer._samples
-    keep.fill(trainer.loss, x, labels, None)
+    batch, value = trainer._samples, trainer._value
+    batch.fill(trainer.loss, x, labels, None)
 
     def best(call):
         return min(timeit.repeat(call, number=2000, repeat=7)) / 2000
 
-    bare = best(lambda: native(pointer, struct, value))
+    bare = best(lambda: native(pointer, batch, value))
     whole = best(lambda: trainer.step(x, labels))
     # 3 us on an idle machine; the bound is for a busy one.
     assert whole - bare < 25e-6

@@ -20,6 +20,7 @@ _float32 = np.dtype(np.float32)
 _int32 = np.dtype(np.int32)
 _from_buffer: Any = ctypes.c_char.from_buffer
 _addressof = ctypes.addressof
+_cross_entropy = Loss.CROSS_ENTROPY  # an enum's members are slow to look up
 
 
 def address(array: npt.NDArray[Any]) -> int:
@@ -107,39 +108,31 @@ def inputs(x: npt.ArrayLike) -> Tuple[tp_batch, FloatArray]:
     return tp_batch(x=address(rows), x_width=rows.shape[1], count=rows.shape[0]), rows
 
 
-class Samples:
-    """A tp_batch and the arrays it points to. May be filled again and again."""
+class Samples(tp_batch):
+    """A tp_batch that keeps the arrays it points to. May be filled again and again, for one loss."""
 
-    __slots__ = ("struct", "_kept")
-
-    def __init__(self) -> None:
-        self.struct = tp_batch()
-        self._kept: Tuple[Any, ...] = ()
+    _kept: Tuple[Any, ...]
 
     def fill(
         self, loss: Loss, x: npt.ArrayLike, y: npt.ArrayLike, weights: Optional[npt.ArrayLike]
-    ) -> tp_batch:
-        """Points the struct at x (count x width), y (labels or targets, as the loss asks) and weights."""
+    ) -> None:
+        """Points at x (count x width), y (labels or targets, as the loss asks) and weights."""
         rows = matrix(x, "x")
         count, width = rows.shape
-        batch = self.struct
-        batch.x = address(rows)
-        batch.x_width = width
-        batch.count = count
-        if loss is Loss.CROSS_ENTROPY:
+        self.x = address(rows)
+        self.x_width = width
+        self.count = count
+        if loss is _cross_entropy:
             labels = labels_of(y, count)
             kept: Tuple[Any, ...] = (rows, labels)
-            batch.labels = address(labels)
-            batch.targets = None
-            batch.target_width = 0
+            self.labels = address(labels)
         else:
             targets = targets_of(y, count)
             kept = (rows, targets)
-            batch.labels = None
-            batch.targets = address(targets)
-            batch.target_width = targets.shape[1]
+            self.targets = address(targets)
+            self.target_width = targets.shape[1]
         if weights is None:
-            batch.weights = None
+            self.weights = None
         else:
             factors = float_array(weights, "weights")
             if factors.shape != (count,):
@@ -147,9 +140,8 @@ class Samples:
                     f"weights have shape {factors.shape}, but x has {count} samples"
                 )
             kept += (factors,)
-            batch.weights = address(factors)
+            self.weights = address(factors)
         self._kept = kept
-        return batch
 
     def clear(self) -> None:
         """Lets the arrays go. The struct must be filled again before its next use."""

@@ -183,9 +183,14 @@ class Model(Handle):
 
     @property
     def widths(self) -> Tuple[int, ...]:
-        widths = np.empty(self.layer_count + 1, np.int32)
-        check(lib.tp_model_widths(self._pointer, address(widths), widths.size))
-        return tuple(widths.tolist())
+        pointer = self._pointer  # raises for a closed model
+        try:
+            return self._widths
+        except AttributeError:  # asked for the first time; they never change
+            widths = np.empty(self.layer_count + 1, np.int32)
+            check(lib.tp_model_widths(pointer, address(widths), widths.size))
+            self._widths: Tuple[int, ...] = tuple(widths.tolist())
+            return self._widths
 
     @property
     def layer_count(self) -> int:
@@ -336,7 +341,7 @@ class Model(Handle):
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
         value = ctypes.c_double()
-        check(lib.tp_model_loss(self._pointer, batch.struct, kind.code, value))
+        check(lib.tp_model_loss(self._pointer, batch, kind.code, value))
         return value.value
 
     def gradient(
@@ -355,7 +360,7 @@ class Model(Handle):
         value = ctypes.c_double()
         check(
             lib.tp_model_gradient(
-                self._pointer, batch.struct, kind.code, address(gradient), gradient.size, value
+                self._pointer, batch, kind.code, address(gradient), gradient.size, value
             )
         )
         return gradient, value.value
@@ -378,7 +383,7 @@ class Model(Handle):
         check(
             lib.tp_model_hessian_vector_product(
                 self._pointer,
-                batch.struct,
+                batch,
                 kind.code,
                 address(vector),
                 vector.size,
@@ -438,7 +443,7 @@ class Model(Handle):
         batch = samples(kind, x, y, weights)
         native = NativeConfig(config, kind)
         report = new_report()
-        check(lib.tp_model_teleport(self._pointer, batch.struct, kind.code, native.struct, report))
+        check(lib.tp_model_teleport(self._pointer, batch, kind.code, native.struct, report))
         return report_of(report)
 
     def apply_scaling(self, layer: int, scale: npt.ArrayLike) -> None:
@@ -485,7 +490,7 @@ class Model(Handle):
         phi = ctypes.c_double()
         check(
             lib.tp_model_linear_gradient_norm(
-                self._pointer, batch.struct, kind.code, phi, address(gradient), gradient.size
+                self._pointer, batch, kind.code, phi, address(gradient), gradient.size
             )
         )
         ends = np.cumsum([k * k for k in hidden])
@@ -513,7 +518,7 @@ class Model(Handle):
         check(
             lib.tp_model_scaling_gradient_norm(
                 self._pointer,
-                batch.struct,
+                batch,
                 kind.code,
                 address(scale),
                 scale.size,

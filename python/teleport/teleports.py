@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ._arrays import Samples, address, doubles, samples
 from ._library import initialized, lib
-from ._structs import tp_teleport_config, tp_teleport_report
+from ._structs import tp_batch, tp_teleport_config, tp_teleport_report
 from ._values import int32, uint64
 from .enums import Group, Loss, Objective, Sampler, Search, StatePolicy, TeleportOutcome
 from .errors import InvalidArgumentError
@@ -134,7 +134,7 @@ class NativeConfig:
             if len(config.held_out) not in (2, 3):
                 raise InvalidArgumentError("held_out must be (x, y) or (x, y, weights)")
             self._held_out = samples(loss, *config.held_out)
-            struct.held_out = ctypes.pointer(self._held_out.struct)
+            struct.held_out = ctypes.POINTER(tp_batch)(self._held_out)
         self.struct = struct
 
 

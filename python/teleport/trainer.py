@@ -64,7 +64,7 @@ class Trainer(Handle):
     Keeps the model: it may be closed while the trainer lives. One trainer, one thread at a time.
     """
 
-    __slots__ = ("_loss", "_samples", "_struct", "_value", "_model", "_schedule")
+    __slots__ = ("_loss", "_samples", "_value", "_model", "_schedule")
     _free: ClassVar[Any] = lib.tp_trainer_free
 
     def __init__(
@@ -101,7 +101,6 @@ class Trainer(Handle):
     def _prepare(self, loss: Loss) -> None:
         self._loss = loss
         self._samples = Samples()
-        self._struct = self._samples.struct
         self._value = ctypes.c_double()
         self._model: Optional[Model] = None
         self._schedule: Optional[NativeSchedule] = None
@@ -190,7 +189,7 @@ class Trainer(Handle):
         filled = self._samples
         filled.fill(self._loss, x, y, weights)
         try:
-            status = lib.tp_trainer_step(self._pointer, self._struct, self._value)
+            status = lib.tp_trainer_step(self._pointer, filled, self._value)
         finally:
             filled.clear()
         if status < 0:
@@ -214,7 +213,7 @@ class Trainer(Handle):
         batch = samples(self._loss, x, y, weights)
         native = NativeConfig(config, self._loss)
         report = new_report()
-        self._check(lib.tp_trainer_teleport(self._pointer, batch.struct, native.struct, report))
+        self._check(lib.tp_trainer_teleport(self._pointer, batch, native.struct, report))
         return report_of(report)
 
     def undo_teleport(self) -> None:
