@@ -222,7 +222,7 @@ def allocations(run: Run) -> list[Table]:
     environment = os.environ | {"LD_PRELOAD": str(run.programs / "malloc_count.so")}
     for net in NETS:
         for count in (1, 2):
-            number_of_steps = 100 if run.quick and net.large else 1000
+            number_of_steps = 20 if run.quick and net.large else 1000
             command = [str(run.programs / "calls"), "allocations", *net.words(count), str(number_of_steps)]
             result = subprocess.run(command, env=environment, capture_output=True, text=True)
             if result.returncode:
