@@ -30,36 +30,16 @@ public struct Cholesky {
         reciprocalCondition = reciprocal
     }
 
-    /// L itself, zero above its diagonal.
-    public var lower: Matrix {
-        get throws {
-            let result = try factor.copy()
-            for row in 0..<result.rows {
-                for column in row + 1..<max(result.columns, row + 1) { result[row, column] = 0 }
-            }
-            return result
-        }
-    }
-
     /// b <- A^-1 b
-    func solve(_ b: Matrix) {
-        divide(b)
-        divideByTranspose(b)
+    public func solve(_ b: Matrix) {
+        divide(b, CblasNoTrans)
+        divide(b, CblasTrans)
     }
 
-    /// b <- L^-1 b
-    public func divide(_ b: Matrix) { divide(b, side: CblasLeft, CblasNoTrans) }
-
-    /// b <- L^-T b
-    public func divideByTranspose(_ b: Matrix) { divide(b, side: CblasLeft, CblasTrans) }
-
-    /// b <- b L^-1
-    func divideFromTheRight(_ b: Matrix) { divide(b, side: CblasRight, CblasNoTrans) }
-
-    /// (`dtrsm`)
-    private func divide(_ b: Matrix, side: Int, _ transpose: Int) {
+    /// b <- L^-1 b, or L^-T b (`dtrsm`)
+    private func divide(_ b: Matrix, _ transpose: Int) {
         cblas_dtrsm(
-            Int32(CblasRowMajor), Int32(side), Int32(CblasLower), Int32(transpose),
+            Int32(CblasRowMajor), Int32(CblasLeft), Int32(CblasLower), Int32(transpose),
             Int32(CblasNonUnit), Int32(truncatingIfNeeded: b.rows),
             Int32(truncatingIfNeeded: b.columns), 1, factor.pointer,
             Int32(truncatingIfNeeded: factor.columns), b.pointer,

@@ -14,8 +14,7 @@ public struct PseudoInverse {
         /// H^T H
         case tall(Cholesky)
         case singular(SVD)
-        /// H is the factor itself
-        case triangular(Cholesky)
+        case identity
     }
 
     private let h: Matrix
@@ -49,12 +48,12 @@ public struct PseudoInverse {
         condition = counted > 0 ? largest / svd.values.pointer[counted - 1] : .infinity
     }
 
-    /// The inverse of the triangular factor of a matrix whose condition has been found good.
-    public init(_ cholesky: Cholesky) throws {
-        h = try cholesky.lower
-        factors = .triangular(cholesky)
-        rank = h.rows
-        condition = (1 / cholesky.reciprocalCondition).squareRoot()
+    /// Of the identity, which stands for a matrix of this condition.
+    public init(identity size: Int, condition: Double) throws {
+        h = try Matrix(identity: size)
+        factors = .identity
+        rank = size
+        self.condition = condition
     }
 
     /// H^+ d, k x c, for d: n x c, and what H makes of it: the part of d that it reaches.
@@ -76,10 +75,8 @@ public struct PseudoInverse {
             let reached = try Matrix.product(svd.left, .no, inner)
             divideRows(inner, by: svd.values)
             return (try Matrix.product(svd.right, .yes, inner), reached)
-        case .triangular(let cholesky):
-            let solution = try d.copy()
-            cholesky.divide(solution)
-            return (solution, try d.copy())
+        case .identity:
+            return (try d.copy(), try d.copy())
         }
     }
 
@@ -98,10 +95,8 @@ public struct PseudoInverse {
             let inner = try Matrix.product(svd.right, .no, a, .yes)
             divideRows(inner, by: svd.values)
             return try Matrix.product(inner, .yes, svd.left, .yes)
-        case .triangular(let cholesky):
-            let result = try a.copy()
-            cholesky.divideFromTheRight(result)
-            return result
+        case .identity:
+            return try a.copy()
         }
     }
 

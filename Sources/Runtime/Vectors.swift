@@ -59,17 +59,23 @@ public func allFinite(_ x: UnsafePointer<Float>, count: Int) -> Bool {
 /// The sum of squares in double.
 @inlinable
 public func squaredNorm(_ x: UnsafePointer<Float>, count: Int) -> Double {
+    dot(x, x, count: count)
+}
+
+/// The sum of products in double.
+@inlinable
+public func dot(_ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, count: Int) -> Double {
     var total = 0.0
     var i = 0
     var sums = SIMD8<Double>.zero
     while i &+ 8 <= count {
-        let value = SIMD8<Double>(
-            UnsafeRawPointer(x + i).loadUnaligned(as: SIMD8<Float>.self))
-        sums += value * value
+        let a = SIMD8<Double>(UnsafeRawPointer(x + i).loadUnaligned(as: SIMD8<Float>.self))
+        let b = SIMD8<Double>(UnsafeRawPointer(y + i).loadUnaligned(as: SIMD8<Float>.self))
+        sums += a * b
         i &+= 8
     }
     while i < count {
-        total += Double(x[i]) * Double(x[i])
+        total += Double(x[i]) * Double(y[i])
         i &+= 1
     }
     return total + sums.sum()

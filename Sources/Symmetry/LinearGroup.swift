@@ -41,7 +41,9 @@ public final class LinearGroup {
         let parameters = model.parameters.pointer
         let weights = try Matrix(
             parameters + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
-        let z = try Matrix.product(input, .no, weights, .yes)
+        let z =
+            m == 0 && batch.isIdentity
+            ? try weights.transposed() : try Matrix.product(input, .no, weights, .yes)
         guard layer.hasBias else { return z }
         for row in 0..<z.rows {
             for i in 0..<layer.outputs { z[row, i] += Double(parameters[layer.biasOffset + i]) }

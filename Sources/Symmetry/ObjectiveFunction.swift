@@ -1,4 +1,5 @@
 import Glibc
+import LinearAlgebra
 import Networks
 import Runtime
 
@@ -61,6 +62,9 @@ final class GradientNorm: ObjectiveFunction {
     private let loss: Loss
     private let workspace: Workspace
     private let gradient: Buffer<Float>
+    // K and M, see `init`.
+    private let metric: Buffer<Float>?
+    private let scaled: Buffer<Float>
     private var hessian: HessianVectorProduct?
     private var hessianModel: Model?
     // What was measured last, so that the derivative where a search has gone costs no second gradient.
@@ -69,11 +73,15 @@ final class GradientNorm: ObjectiveFunction {
     /// Activations and errors of all samples under `weights` are in the workspace.
     private var workspaceIsFresh = false
 
-    init(_ model: Model, _ batch: Batch, _ loss: Loss) throws {
+    /// `metric`: K, n x n for a first layer with n inputs. phi is then g . M g, where M multiplies the first layer's
+    /// part of g by K from the right and leaves the rest, and its derivative 2 H M g.
+    init(_ model: Model, _ batch: Batch, _ loss: Loss, metric: Buffer<Float>? = nil) throws {
         self.batch = batch
         self.loss = loss
+        self.metric = metric
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         gradient = try Buffer(count: model.architecture.parameterCount)
+        scaled = metric == nil ? gradient : try Buffer(count: gradient.count)
         weights = try Buffer(count: model.architecture.parameterCount)
     }
 
@@ -84,10 +92,21 @@ final class GradientNorm: ObjectiveFunction {
         let lossValue = model.gradient(
             batch, loss, into: gradient.pointer, workspace: workspace)
         workspaceIsFresh = batch.count <= workspace.capacity
-        let result = Measured(
-            value: squaredNorm(gradient.pointer, count: gradient.count), loss: lossValue)
+        let result = Measured(value: squaredNorm(model.architecture), loss: lossValue)
         measured = result
         return result
+    }
+
+    /// g . M g; M g goes to `scaled`.
+    private func squaredNorm(_ architecture: Architecture) -> Double {
+        guard let metric else { return Runtime.squaredNorm(gradient.pointer, count: gradient.count) }
+        let first = architecture.layers.pointer[0]
+        scaled.pointer.update(from: gradient.pointer, count: gradient.count)
+        BLAS.multiply(
+            gradient.pointer, stride: first.inputs, metric.pointer, stride: first.inputs,
+            into: scaled.pointer, stride: first.inputs, m: first.outputs, n: first.inputs,
+            k: first.inputs)
+        return dot(gradient.pointer, scaled.pointer, count: gradient.count)
     }
 
     func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double {
@@ -101,9 +120,9 @@ final class GradientNorm: ObjectiveFunction {
             hessianModel = model
         }
         if workspaceIsFresh {
-            product.productAfterErrors(of: batch, loss, v: gradient.pointer, into: covector)
+            product.productAfterErrors(of: batch, loss, v: scaled.pointer, into: covector)
         } else {
-            product.product(batch, loss, v: gradient.pointer, into: covector)
+            product.product(batch, loss, v: scaled.pointer, into: covector)
         }
         workspaceIsFresh = false
         for i in 0..<gradient.count { covector[i] *= 2 }

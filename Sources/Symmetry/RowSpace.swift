@@ -2,22 +2,25 @@ import LinearAlgebra
 import Networks
 import Runtime
 
-/// A model as the samples of one batch see it: the first layer in an orthonormal basis of the space that they span.
+/// A model as the samples of one batch see it: the first layer by what it makes of each of them.
 ///
-/// With X X^T = L L^T (Cholesky) and Q = L^-1 X, whose rows are orthonormal, X = L Q. A net with the inputs L and the
-/// first layer W Q^T has the same activations, and the same |grad L|^2, since delta^T X = (delta^T L) Q. The linear
-/// group moves W by combinations of the samples alone. So a search for the gradient norm may go on with n inputs
-/// instead of the model's own, and W moves once, when it has ended.
+/// The linear group moves the first layer's W by combinations of the samples X alone, so what it does is known from
+/// W X^T. A net with the identity for its inputs and W X^T for its first layer has the same activations, and where that
+/// layer's gradient is delta^T, the whole model's is delta^T X, of squared norm tr(delta^T K delta) with K = X X^T. So a
+/// search for the gradient norm may go on with n inputs instead of the model's own, where the products with the inputs
+/// and their inverse cost nothing, and W moves once, when it has ended: by C K^-1 X, where W X^T moved by C.
 final class RowSpace {
     /// The model with n inputs, and the samples in its coordinates.
     let model: Model
     let batch: Batch
-    /// The inverse of `batch.x`.
+    /// The inverse of `batch.x`, with the rank and condition of the samples themselves.
     let inverse: PseudoInverse
 
     private let whole: Model
     private let x: Matrix
     private let cholesky: Cholesky
+    /// K, and the identity: n x n.
+    private let metric: Buffer<Float>
     private let inputs: Buffer<Float>
 
     /// Nil where there are no fewer samples than inputs, or where they are too nearly dependent.
@@ -28,33 +31,36 @@ final class RowSpace {
         guard n < batch.inputWidth else { return nil }
         x = try Matrix(batch.x, rows: n, columns: batch.inputWidth)
         let gram = try Matrix.gramOfRows(x)
-        guard gram.isFinite, let cholesky = try Cholesky(gram),
+        guard gram.isFinite else { return nil }
+        metric = try Buffer(count: gram.count)
+        for i in 0..<gram.count { metric.pointer[i] = Float(gram.pointer[i]) }
+        guard let cholesky = try Cholesky(gram),
             cholesky.reciprocalCondition > PseudoInverse.leastReciprocalCondition
         else { return nil }
         self.cholesky = cholesky
-        inverse = try PseudoInverse(cholesky)
+        inverse = try PseudoInverse(
+            identity: n, condition: (1 / cholesky.reciprocalCondition).squareRoot())
         whole = model
-        let lower = try cholesky.lower
-        inputs = try Buffer(count: lower.count)
-        for i in 0..<lower.count { inputs.pointer[i] = Float(lower.pointer[i]) }
+        inputs = try Buffer(repeating: 0, count: gram.count)
+        for i in 0..<n { inputs.pointer[i * (n + 1)] = 1 }
         self.batch = Batch(
             x: inputs.pointer, inputWidth: n, labels: batch.labels, targets: batch.targets,
-            targetWidth: batch.targetWidth, weights: batch.weights, count: n)
+            targetWidth: batch.targetWidth, weights: batch.weights, count: n, isIdentity: true)
 
         let architecture = try Architecture(
             widths: [n] + model.architecture.widths.dropFirst(),
             activation: model.architecture.activation, hasBias: model.architecture.hasBias)
         self.model = try Model(architecture, options: model.options)
         let first = model.architecture.layers.pointer[0]
-        let weights = try Matrix(
-            model.parameters.pointer + first.weightOffset, rows: first.outputs,
-            columns: first.inputs)
-        let projected = try Matrix.product(x, .no, weights, .yes)  // n x k
-        cholesky.divide(projected)
-        for i in 0..<first.outputs {
-            for j in 0..<n { self.model.parameters.pointer[i * n + j] = Float(projected[j, i]) }
-        }
+        BatchProducts.rows(
+            model.parameters.pointer + first.weightOffset, batch.x,
+            into: self.model.parameters.pointer, m: first.outputs, n: n, k: first.inputs)
         copyTheRest(from: model, to: self.model)
+    }
+
+    /// phi = |grad L|^2 of the whole model.
+    func gradientNorm(_ loss: Loss) throws -> GradientNorm {
+        try GradientNorm(model, batch, loss, metric: metric)
     }
 
     /// What follows the first layer's weights is the same in both.
@@ -78,7 +84,7 @@ final class RowSpace {
                     - Double(model.parameters.pointer[i * n + j])
             }
         }
-        cholesky.divideByTranspose(change)
+        cholesky.solve(change)
         let total = try Matrix.product(change, .yes, x)  // k x inputs
         let weights = result.parameters.pointer + first.weightOffset
         for i in 0..<total.count { weights[i] = Float(Double(weights[i]) + total.pointer[i]) }

@@ -217,7 +217,7 @@ extension Teleport {
         let move = try search(
             SearchSpace(
                 model: space.model, batch: space.batch, options: options, inverse: space.inverse),
-            try options.makeObjective(space.model, space.batch, loss), &report)
+            space.gradientNorm(loss), &report)
         guard let move else { return nil }
         let moved = try Model(copying: space.model)
         _ = move.apply(to: moved)

@@ -54,7 +54,7 @@ final class CayleyTests: XCTestCase {
         }
     }
 
-    func testGramMatricesAndTriangularFactors() throws {
+    func testGramMatricesAreTheProducts() throws {
         for (rows, columns) in [(4, 9), (9, 4), (5, 5)] {
             let a = try Matrix.random(rows, columns, seed: 7)
             XCTAssertLessThan(
@@ -62,15 +62,5 @@ final class CayleyTests: XCTestCase {
             XCTAssertLessThan(
                 try Matrix.gramOfColumns(a).distance(try a.transposed().times(a)), 1e-14)
         }
-        let gram = try Matrix.gramOfRows(try Matrix.random(6, 11, seed: 8))
-        let cholesky = try XCTUnwrap(try Cholesky(try gram.copy()))
-        let lower = try cholesky.lower
-        XCTAssertLessThan(try lower.times(try lower.transposed()).distance(gram), 1e-14)
-        let inverse = try PseudoInverse(cholesky)
-        let d = try Matrix.random(6, 3, seed: 9)
-        XCTAssertLessThan(try lower.times(try inverse.solve(d).solution).distance(d), 1e-12)
-        XCTAssertEqual(try inverse.solve(d).reached.distance(d), 0)
-        let a = try d.transposed()
-        XCTAssertLessThan(try inverse.multiply(a).times(lower).distance(a), 1e-12)
     }
 }

@@ -22,7 +22,7 @@ final class RowSpaceTests: XCTestCase {
                 XCTAssertEqual(space.model.architecture.widths, [12, 9, 7, 3])
                 XCTAssertEqual(space.batch.count, 12)
                 let whole = try GradientNorm(model, samples.batch, loss).measure(model)
-                let inSpace = try GradientNorm(space.model, space.batch, loss).measure(space.model)
+                let inSpace = try space.gradientNorm(loss).measure(space.model)
                 XCTAssertEqual(inSpace.value / whole.value, 1, accuracy: 1e-5, "\(kind) \(loss)")
                 let losses = (try XCTUnwrap(inSpace.loss), try XCTUnwrap(whole.loss))
                 XCTAssertEqual(losses.0 / losses.1, 1, accuracy: 1e-5)
@@ -46,12 +46,15 @@ final class RowSpaceTests: XCTestCase {
             let layers = [0, 1]
             var slopes: [LinearGroup.Algebra] = []
             var groups: [LinearGroup] = []
-            for (model, batch, inverse) in [
-                (model, samples.batch, nil), (space.model, space.batch, space.inverse),
+            for (model, batch, inverse, objective) in [
+                (
+                    model, samples.batch, nil,
+                    try GradientNorm(model, samples.batch, .crossEntropy)
+                ),
+                (space.model, space.batch, space.inverse, try space.gradientNorm(.crossEntropy)),
             ] {
                 let covector = try Buffer<Float>(count: model.parameters.count)
-                _ = try GradientNorm(model, batch, .crossEntropy).derivative(
-                    model, into: covector.pointer)
+                _ = try objective.derivative(model, into: covector.pointer)
                 let group = try LinearGroup(
                     model.architecture, batch, layers: layers, inverse: inverse)
                 groups.append(group)
