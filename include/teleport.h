@@ -458,7 +458,9 @@ typedef enum tp_search {
      * form after one gradient and convex, so steepest ascent ends in a corner of the box |s| <= radius. */
     TP_SEARCH_ASCENT = 1,
     /* The best of `candidates` random elements by the true objective at the moved weights, staying included. For
-     * SCALING (s uniform in the box) and LINEAR (see tp_sampler). */
+     * SCALING (s uniform in the box) and LINEAR (see tp_sampler). Where candidates of LINEAR move one layer and could
+     * follow exactly, they are ranked from one pass over the batch, and only the best are moved and measured until one
+     * holds. */
     TP_SEARCH_RANDOM = 2
 } tp_search;
 

@@ -55,6 +55,19 @@ public enum BLAS {
             Int32(truncatingIfNeeded: ldb), beta, c, Int32(truncatingIfNeeded: ldc))
     }
 
+    /// b <- b a^-1, with a: size x size, whose content is lost, and b: rows x size (`sgesv` on the transposes). False where
+    /// a is singular.
+    public static func divide(
+        _ b: UnsafeMutablePointer<Float>, rows: Int, by a: UnsafeMutablePointer<Float>, size: Int
+    ) throws -> Bool {
+        var n = Int32(truncatingIfNeeded: size)
+        var columns = Int32(truncatingIfNeeded: rows)
+        var info: Int32 = 0
+        let pivots = try Buffer<Int32>(count: size)
+        sgesv_(&n, &columns, a, &n, pivots.pointer, b, &n, &info)
+        return info == 0
+    }
+
     /// OpenBLAS's version and the kernels it chose for this processor.
     public static var description: String {
         let configuration = openblas_get_config().map { String(cString: $0) } ?? "OpenBLAS"

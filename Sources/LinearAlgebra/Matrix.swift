@@ -58,9 +58,19 @@ public struct Matrix {
 
     /// The sum of squares.
     public var squaredNorm: Double {
-        var sum = 0.0
-        for i in 0..<count { sum += pointer[i] * pointer[i] }
-        return sum
+        var sums = SIMD8<Double>.zero
+        var i = 0
+        while i &+ 8 <= count {
+            let values = UnsafeRawPointer(pointer + i).loadUnaligned(as: SIMD8<Double>.self)
+            sums += values * values
+            i &+= 8
+        }
+        var rest = 0.0
+        while i < count {
+            rest += pointer[i] * pointer[i]
+            i &+= 1
+        }
+        return sums.sum() + rest
     }
 
     public func scale(by factor: Double) {

@@ -66,7 +66,7 @@ extension Activation {
     }
 
     /// delta *= f'(z), with f' from h.
-    func multiplyByDerivative(
+    public func multiplyByDerivative(
         _ delta: UnsafeMutablePointer<Float>, h: UnsafePointer<Float>, count: Int
     ) {
         switch kind {

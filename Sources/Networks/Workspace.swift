@@ -51,6 +51,16 @@ public final class Workspace: @unchecked Sendable {
             errors: errorStorage?.pointer, capacity: capacity, partialLosses: partialLosses.pointer)
     }
 
+    /// h of a layer after a forward pass: rows x its outputs.
+    public func activations(of layer: Int) -> UnsafePointer<Float> {
+        UnsafePointer(pass.place(of: layer, in: activationStorage.pointer))
+    }
+
+    /// delta of a layer after `lossAndErrors`: rows x its outputs.
+    public func errors(of layer: Int) -> UnsafePointer<Float> {
+        UnsafePointer(pass.place(of: layer, in: (errorStorage ?? activationStorage).pointer))
+    }
+
     /// Outputs of the last layer after a forward pass: rows x output width.
     public var outputs: UnsafeMutablePointer<Float> { pass.outputs }
 }

@@ -3,23 +3,25 @@ import Glibc
 /// xoshiro256++ 1.0 of Blackman and Vigna (public domain algorithm), seeded through SplitMix64 as its authors
 /// advise. `stream` keeps the draws for different purposes apart under one seed.
 public struct RandomGenerator: RandomNumberGenerator, Sendable {
-    public private(set) var state: (UInt64, UInt64, UInt64, UInt64)
+    public var state: (UInt64, UInt64, UInt64, UInt64) { words }
+    @usableFromInline var words: (UInt64, UInt64, UInt64, UInt64)
 
     public init(seed: UInt64, stream: UInt64 = 0) {
         var mixer = SplitMix64(state: seed)
         mixer.state = mixer.next() ^ (stream &* 0xD1B5_4A32_D192_ED03)
-        state = (mixer.next(), mixer.next(), mixer.next(), mixer.next())
+        words = (mixer.next(), mixer.next(), mixer.next(), mixer.next())
     }
 
+    @inlinable
     public mutating func next() -> UInt64 {
-        let result = rotateLeft(state.0 &+ state.3, 23) &+ state.0
-        let shifted = state.1 << 17
-        state.2 ^= state.0
-        state.3 ^= state.1
-        state.1 ^= state.2
-        state.0 ^= state.3
-        state.2 ^= shifted
-        state.3 = rotateLeft(state.3, 45)
+        let result = rotateLeft(words.0 &+ words.3, 23) &+ words.0
+        let shifted = words.1 << 17
+        words.2 ^= words.0
+        words.3 ^= words.1
+        words.1 ^= words.2
+        words.0 ^= words.3
+        words.2 ^= shifted
+        words.3 = rotateLeft(words.3, 45)
         return result
     }
 
@@ -29,6 +31,7 @@ public struct RandomGenerator: RandomNumberGenerator, Sendable {
     }
 
     /// Uniform in [0, 1), a multiple of 2^-53.
+    @inlinable
     public mutating func nextDouble() -> Double {
         Double(next() >> 11) * 0x1p-53
     }
@@ -51,7 +54,8 @@ public struct RandomGenerator: RandomNumberGenerator, Sendable {
         return Int(product.high)
     }
 
-    private func rotateLeft(_ value: UInt64, _ count: UInt64) -> UInt64 {
+    @inlinable
+    func rotateLeft(_ value: UInt64, _ count: UInt64) -> UInt64 {
         (value << count) | (value >> (64 - count))
     }
 }

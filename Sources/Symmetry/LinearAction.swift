@@ -47,9 +47,7 @@ enum LinearAction {
         activation.apply(wanted)
         let moved = try Matrix.product(wanted, .no, g, .yes)
         // f^-1(f(z)) is not z where f is flat, so a unit that g leaves alone is left alone here too.
-        let still = (0..<g.rows).map { i in
-            (0..<g.columns).allSatisfy { g[i, $0] == ($0 == i ? 1 : 0) }
-        }
+        let still = element.unitsLeftAlone
         guard activation.invert(moved, leaving: still) else { return false }
         for sample in 0..<moved.rows {
             for i in 0..<moved.columns {
@@ -116,6 +114,13 @@ struct LinearElement {
     let g: Matrix
     /// Where it is known; otherwise a system of equations is solved instead.
     var inverse: Matrix?
+
+    /// Whether g leaves a unit alone, for each.
+    var unitsLeftAlone: [Bool] {
+        (0..<g.rows).map { i in
+            (0..<g.columns).allSatisfy { g[i, $0] == ($0 == i ? 1 : 0) }
+        }
+    }
 
     /// w g^-1 for w: rows x k, whose content is lost.
     func divide(_ w: Matrix) throws -> Matrix {

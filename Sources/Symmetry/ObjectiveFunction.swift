@@ -99,7 +99,9 @@ final class GradientNorm: ObjectiveFunction {
 
     /// g . M g; M g goes to `scaled`.
     private func squaredNorm(_ architecture: Architecture) -> Double {
-        guard let metric else { return Runtime.squaredNorm(gradient.pointer, count: gradient.count) }
+        guard let metric else {
+            return dot(gradient.pointer, gradient.pointer, count: gradient.count)
+        }
         let first = architecture.layers.pointer[0]
         scaled.pointer.update(from: gradient.pointer, count: gradient.count)
         BLAS.multiply(

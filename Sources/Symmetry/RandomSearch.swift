@@ -14,8 +14,10 @@ struct RandomSearch {
     let layers: [Int]
     /// Of the samples, where it is known already.
     var inverse: PseudoInverse?
+    /// Where the model is one of a row space: that.
+    var rows: RowSpace?
 
-    /// Draws one candidate after the other and moves copies by them. `score` nil: by rollouts.
+    /// Draws one candidate after the other and moves copies by them. `objective` nil: by rollouts.
     func run(
         _ objective: (any ObjectiveFunction)?, rollout: Rollout, optimizer: any Optimizer,
         _ report: inout TeleportReport
@@ -30,7 +32,9 @@ struct RandomSearch {
         var best: Drawn?
         var bestValue = try objective?.value(model) ?? .nan
         var kept: [Drawn] = []
-        for _ in 0..<options.candidates {
+        let ranked = try ranking(beyond: bestValue, generator, &report)
+        for turn in 0..<(ranked?.count ?? options.candidates) {
+            if let ranked { generator = ranked[turn] }
             trial.parameters.pointer.update(from: start.pointer, count: start.count)
             guard var drawn = try ifInRange({ try draw(trial, &generator) }),
                 allFinite(trial.parameters.pointer, count: start.count)
@@ -54,6 +58,7 @@ struct RandomSearch {
             bestValue = value
             try drawn.keep(trial)
             best = drawn
+            if ranked != nil { break }
         }
         report.candidates = options.candidates + 1
         if objective == nil {
@@ -70,6 +75,35 @@ struct RandomSearch {
         report.include(best.fit)
         if let layer = best.layer { report.layer = layer }
         return best.move
+    }
+
+    /// The generators of those candidates that are better than staying, the best first, where that is known without
+    /// moving the model (`LinearScores`); otherwise nil.
+    private func ranking(
+        beyond value: Double, _ generator: RandomGenerator, _ report: inout TeleportReport
+    ) throws -> [RandomGenerator]? {
+        guard let rows, options.objective.isGradientNorm, value.isFinite,
+            options.layers == .random || layers.count == 1,
+            let scores = try rows.scores(loss, moving: layers)
+        else { return nil }
+        let group = try LinearGroup(model.architecture, batch, layers: layers, inverse: inverse)
+        let sign = options.objective.isMaximized ? 1.0 : -1.0
+        var generator = generator
+        var better: [(score: Double, generator: RandomGenerator)] = []
+        for _ in 0..<options.candidates {
+            let turn = generator
+            let score = try ifInRange { () -> Double? in
+                guard let (m, matrix) = try drawMatrices(&generator).first else { return nil }
+                let z = scores.preactivations(of: m)
+                return try scores.value(m, try element(matrix, group, z))
+            }
+            guard let score = score ?? nil, score.isFinite else {
+                report.refused += 1
+                continue
+            }
+            if sign * (score - value) > 0 { better.append((sign * score, turn)) }
+        }
+        return better.sorted { $0.score > $1.score }.map(\.generator)
     }
 
     /// A candidate that has been drawn and applied to the trial model.
@@ -125,29 +159,12 @@ struct RandomSearch {
     private func drawLinear(
         _ group: LinearGroup, _ trial: Model, _ generator: inout RandomGenerator
     ) throws -> Drawn? {
-        let architecture = model.architecture
-        let layers = drawLayers(&generator)
-        var matrices: [Int: Matrix] = [:]
-        switch options.sampler {
-        case .exponential:
-            matrices = try LinearGroup.randomAlgebra(
-                architecture, layers: layers, norm: options.resolvedRadius, &generator)
-        case .diagonallyDominant:
-            for m in layers {
-                matrices[m] = try LinearGroup.diagonallyDominant(
-                    architecture.layers.pointer[m].outputs, &generator)
-            }
-        }
+        let matrices = try drawMatrices(&generator)
         var fit = LinearAction.Fit()
         var elements: [Matrix] = []
         let isMoved = try group.act(on: trial, fit: &fit) { m, z in
             guard let matrix = matrices[m] else { return nil }
-            let element =
-                options.sampler == .exponential
-                ? try group.element(matrix, 1, z) {
-                    let (g, inverse) = try $0.exponentials()
-                    return LinearElement(g: g, inverse: inverse)
-                } : LinearElement(g: matrix)
+            let element = try element(matrix, group, z)
             elements.append(element.g)
             return element
         }
@@ -155,7 +172,34 @@ struct RandomSearch {
         let acted = elements
         return Drawn(
             radius: options.sampler == .exponential ? options.resolvedRadius : 0,
-            layer: layers.count == 1 ? layers[0] : nil, fit: fit,
+            layer: matrices.count == 1 ? matrices.keys.first : nil, fit: fit,
             condition: { try acted.map { try SVD.condition($0) }.max() ?? 1 })
+    }
+    /// What the sampler draws for the layers that a candidate moves.
+    private func drawMatrices(_ generator: inout RandomGenerator) throws -> [Int: Matrix] {
+        let layers = drawLayers(&generator)
+        switch options.sampler {
+        case .exponential:
+            return try LinearGroup.randomAlgebra(
+                model.architecture, layers: layers, norm: options.resolvedRadius, &generator)
+        case .diagonallyDominant:
+            var matrices: [Int: Matrix] = [:]
+            for m in layers {
+                matrices[m] = try LinearGroup.diagonallyDominant(
+                    model.architecture.layers.pointer[m].outputs, &generator)
+            }
+            return matrices
+        }
+    }
+
+    /// The element of the group that it stands for.
+    private func element(
+        _ matrix: Matrix, _ group: LinearGroup, _ z: Matrix
+    ) throws -> LinearElement {
+        guard options.sampler == .exponential else { return LinearElement(g: matrix) }
+        return try group.element(matrix, 1, z) {
+            let (g, inverse) = try $0.exponentials()
+            return LinearElement(g: g, inverse: inverse)
+        }
     }
 }

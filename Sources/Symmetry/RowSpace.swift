@@ -63,6 +63,11 @@ final class RowSpace {
         try GradientNorm(model, batch, loss, metric: metric)
     }
 
+    /// phi of the whole model after elements of the group, where layers of `moving` can follow them exactly.
+    func scores(_ loss: Loss, moving: [Int]) throws -> LinearScores? {
+        try LinearScores(model, batch, loss, moving: moving, gram: metric)
+    }
+
     /// What follows the first layer's weights is the same in both.
     private func copyTheRest(from source: Model, to target: Model) {
         let offset = source.architecture.layers.pointer[0].weightCount

@@ -216,7 +216,8 @@ extension Teleport {
         options.lossTolerance /= 2
         let move = try search(
             SearchSpace(
-                model: space.model, batch: space.batch, options: options, inverse: space.inverse),
+                model: space.model, batch: space.batch, options: options, inverse: space.inverse,
+                rows: space),
             space.gradientNorm(loss), &report)
         guard let move else { return nil }
         let moved = try Model(copying: space.model)
@@ -234,7 +235,7 @@ extension Teleport {
         guard options.search != .random else {
             let search = RandomSearch(
                 model: model, batch: batch, loss: loss, options: options, layers: layers,
-                inverse: space.inverse)
+                inverse: space.inverse, rows: space.rows)
             return try search.run(
                 options.objective == .lookahead ? nil : objective, rollout: rollout,
                 optimizer: try rolloutOptimizer(), &report)
@@ -323,6 +324,7 @@ private struct SearchSpace {
     let options: TeleportOptions
     /// Of the samples, where it is known already.
     var inverse: PseudoInverse?
+    var rows: RowSpace?
 }
 
 extension TeleportOptions {

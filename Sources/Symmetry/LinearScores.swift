@@ -1,0 +1,233 @@
+import LinearAlgebra
+import Networks
+import Runtime
+
+/// phi = |grad L|^2 after an element of the linear group, from one pass of the model that it would move.
+///
+/// An element g of layer m takes that layer's outputs h to h g^T and leaves every quantity above z_(m+1) alone, loss and
+/// errors included. So of the gradients only those of layer m + 1, G_(m+1) = delta_(m+1)^T h g^T, and below change, and with
+/// them the errors delta_m = (delta_(m+1) W_(m+1) g^-1) f'(f^-1(h g^T)) and below. In floats and without moving a weight:
+/// for ranking candidates, of which the best is then moved and measured.
+final class LinearScores {
+    private let model: Model
+    private let count: Int
+    private let layers: [Layer]
+    // One candidate's quantities, as wide as the widest layer.
+    private let element: Buffer<Float>
+    private let moved: Buffer<Float>
+    private let change: Buffer<Float>
+    private var errors: Buffer<Float>
+    private var errorsBelow: Buffer<Float>
+    private let scratch: Buffer<Float>
+
+    // Shapes: n: samples, k: outputs of the layer.
+    private struct Layer {
+        let z: Matrix  // n x k
+        let h: Buffer<Float>  // n x k
+        /// delta_(m+1) and delta_(m+1) W_(m+1): n x outputs of the next layer, n x k
+        let errorsAbove: Buffer<Float>
+        let errorsHere: Buffer<Float>
+        /// H H^T of the layer's input H: n x n
+        let gram: Buffer<Float>
+        /// (H H^T)^-1 H, n x inputs, of layers above the first
+        let dual: Buffer<Float>?
+        /// Squared norms of the gradients that no g of this layer changes.
+        let rest: Double
+    }
+
+    /// For a model in the row space of its samples, `batch`, with `gram` = X X^T of the samples themselves. Nil where a
+    /// layer of `moving` has fewer inputs than samples, or nearly dependent ones: then it could not follow exactly.
+    init?(
+        _ model: Model, _ batch: Batch, _ loss: Loss, moving: [Int], gram: Buffer<Float>
+    ) throws {
+        let architecture = model.architecture
+        let shapes = architecture.layers.pointer
+        let weights = model.parameters.pointer
+        let n = batch.count
+        self.model = model
+        count = n
+        let workspace = try Workspace(architecture, capacity: n, backward: true)
+        _ = workspace.lossAndErrors(
+            weights, batch: batch, loss: loss,
+            normalization: loss.normalization(
+                totalWeight: batch.totalWeight, outputs: architecture.outputWidth))
+        let gradient = try Buffer<Float>(count: model.parameters.count)
+        workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
+
+        var layers: [Layer] = []
+        var input = try Matrix(batch.x, rows: n, columns: n)
+        var gram = gram
+        for m in 0...(moving.max() ?? 0) {
+            let shape = shapes[m]
+            let next = shapes[m + 1]
+            let own = try Matrix(
+                weights + shape.weightOffset, rows: shape.outputs, columns: shape.inputs)
+            let z = try m == 0 ? own.transposed() : Matrix.product(input, .no, own, .yes)
+            if shape.hasBias {
+                for row in 0..<n {
+                    for i in 0..<shape.outputs {
+                        z[row, i] += Double(weights[shape.biasOffset + i])
+                    }
+                }
+            }
+            var dual: Buffer<Float>?
+            if m > 0 {
+                let exact = try Matrix.gramOfRows(input)
+                gram = try exact.floats()
+                if moving.contains(m) {
+                    guard shape.inputs >= n, exact.isFinite, let cholesky = try Cholesky(exact),
+                        cholesky.reciprocalCondition > PseudoInverse.leastReciprocalCondition
+                    else { return nil }
+                    let solved = try input.copy()
+                    cholesky.solve(solved)
+                    dual = try solved.floats()
+                }
+            }
+            let errorsHere = try Buffer<Float>(count: n * shape.outputs)
+            let errorsAbove = try Buffer(
+                copying: workspace.errors(of: m + 1), count: n * next.outputs)
+            BLAS.multiply(
+                errorsAbove.pointer, stride: next.outputs, weights + next.weightOffset,
+                stride: next.inputs, into: errorsHere.pointer, stride: shape.outputs, m: n,
+                n: shape.outputs, k: next.outputs)
+            var rest = 0.0
+            for above in (m + 1)..<architecture.layerCount {
+                let shape = shapes[above]
+                if above > m + 1 {
+                    rest += squaredNorm(
+                        gradient.pointer + shape.weightOffset, count: shape.weightCount)
+                }
+                if shape.hasBias {
+                    rest += squaredNorm(gradient.pointer + shape.biasOffset, count: shape.outputs)
+                }
+            }
+            layers.append(
+                Layer(
+                    z: z,
+                    h: try Buffer(
+                        copying: workspace.activations(of: m), count: n * shape.outputs),
+                    errorsAbove: errorsAbove, errorsHere: errorsHere, gram: gram, dual: dual,
+                    rest: rest))
+            let h = try z.copy()
+            architecture.activation.apply(h)
+            input = h
+        }
+        self.layers = layers
+        let widest = architecture.widths.dropFirst().reduce(n) { max($0, $1) }
+        element = try Buffer(count: widest * widest)
+        moved = try Buffer(count: n * widest)
+        change = try Buffer(count: n * widest)
+        errors = try Buffer(count: n * widest)
+        errorsBelow = try Buffer(count: n * widest)
+        scratch = try Buffer(count: widest * widest)
+    }
+
+    /// z of a layer: n x k.
+    func preactivations(of m: Int) -> Matrix { layers[m].z }
+
+    /// phi after the element g of layer m; nil where g f(z) leaves the activation's range or g has no inverse.
+    func value(_ m: Int, _ g: LinearElement) throws -> Double? {
+        let layer = layers[m]
+        let activation = model.architecture.activation
+        let shapes = model.architecture.layers.pointer
+        let (n, k) = (count, layer.z.columns)
+        g.g.copy(into: element)
+        BLAS.multiply(
+            layer.h.pointer, stride: k, element.pointer, .yes, stride: k, into: moved.pointer,
+            stride: k, m: n, n: k, k: k)
+        guard try setChange(m, g) else { return nil }
+        if let inverse = g.inverse {
+            inverse.copy(into: element)
+            BLAS.multiply(
+                layer.errorsHere.pointer, stride: k, element.pointer, stride: k,
+                into: errors.pointer, stride: k, m: n, n: k, k: k)
+        } else {
+            errors.pointer.update(from: layer.errorsHere.pointer, count: n * k)
+            guard try BLAS.divide(errors.pointer, rows: n, by: element.pointer, size: k) else {
+                return nil
+            }
+        }
+        activation.multiplyByDerivative(errors.pointer, h: moved.pointer, count: n * k)
+
+        let next = shapes[m + 1].outputs
+        BLAS.multiply(
+            layer.errorsAbove.pointer, .yes, stride: next, moved.pointer, stride: k,
+            into: scratch.pointer, stride: k, m: next, n: k, k: n)
+        var sum = layer.rest + squaredNorm(scratch.pointer, count: next * k)
+        sum += gradientNorm2(m)
+        for below in stride(from: m - 1, through: 0, by: -1) {
+            propagate(to: below, isFirst: below == m - 1)
+            sum += gradientNorm2(below)
+        }
+        return sum
+    }
+
+    /// z' - z of the moved layer into `change`; false where there is no z'.
+    private func setChange(_ m: Int, _ g: LinearElement) throws -> Bool {
+        // Without a bound every z' is there, and only W above the first layer is moved here.
+        guard layers[m].dual != nil || model.architecture.activation.saturation < .infinity else {
+            return true
+        }
+        let z = layers[m].z
+        let wanted = try Matrix(moved.pointer, rows: z.rows, columns: z.columns)
+        let still = g.unitsLeftAlone
+        guard model.architecture.activation.invert(wanted, leaving: still) else { return false }
+        for row in 0..<z.rows {
+            for i in 0..<z.columns {
+                change.pointer[row * z.columns + i] =
+                    still[i] ? 0 : Float(wanted[row, i] - z[row, i])
+            }
+        }
+        return true
+    }
+
+    /// `errors` of layer m + 1 become those of layer m; `isFirst`: layer m + 1 is the one that has moved.
+    private func propagate(to m: Int, isFirst: Bool) {
+        let upper = model.architecture.layers.pointer[m + 1]
+        let (n, k) = (count, upper.inputs)
+        BLAS.multiply(
+            errors.pointer, stride: upper.outputs, model.parameters.pointer + upper.weightOffset,
+            stride: k, into: errorsBelow.pointer, stride: k, m: n, n: k, k: upper.outputs)
+        if isFirst, let dual = layers[m + 1].dual {
+            // W moved by (z' - z)^T (H H^T)^-1 H.
+            BLAS.multiply(
+                errors.pointer, stride: upper.outputs, change.pointer, .yes,
+                stride: upper.outputs, into: scratch.pointer, stride: n, m: n, n: n,
+                k: upper.outputs)
+            BLAS.multiply(
+                scratch.pointer, stride: n, dual.pointer, stride: k, into: errorsBelow.pointer,
+                stride: k, m: n, n: k, k: n, beta: 1)
+        }
+        model.architecture.activation.multiplyByDerivative(
+            errorsBelow.pointer, h: layers[m].h.pointer, count: n * k)
+        swap(&errors, &errorsBelow)
+    }
+
+    /// |G_m|^2 = tr(delta^T H H^T delta), and that of the bias, of the errors in `errors`.
+    private func gradientNorm2(_ m: Int) -> Double {
+        let (n, k) = (count, layers[m].z.columns)
+        BLAS.multiply(
+            layers[m].gram.pointer, stride: n, errors.pointer, stride: k, into: scratch.pointer,
+            stride: k, m: n, n: k, k: n)
+        var sum = dot(errors.pointer, scratch.pointer, count: n * k)
+        guard model.architecture.layers.pointer[m].hasBias else { return sum }
+        for i in 0..<k {
+            var slope = 0.0
+            for row in 0..<n { slope += Double(errors.pointer[row * k + i]) }
+            sum += slope * slope
+        }
+        return sum
+    }
+}
+
+extension Matrix {
+    fileprivate func copy(into floats: Buffer<Float>) {
+        for i in 0..<count { floats.pointer[i] = Float(pointer[i]) }
+    }
+
+    fileprivate func floats() throws -> Buffer<Float> {
+        let result = try Buffer<Float>(count: count)
+        copy(into: result)
+        return result
+    }
+}

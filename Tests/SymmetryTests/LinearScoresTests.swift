@@ -1,0 +1,125 @@
+import LinearAlgebra
+import Networks
+import Optimization
+import Runtime
+import TestSupport
+import XCTest
+
+@testable import Symmetry
+
+final class LinearScoresTests: XCTestCase {
+    override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
+
+    /// The score of an element is |grad L|^2 of the whole model that it moved, to 1e-4, for every layer, activation and
+    /// loss, with the inverse given or solved for.
+    func testScoresAreTheGradientNormsOfMovedModels() throws {
+        for kind in [ActivationKind.leakyReLU, .tanh, .sigmoid] {
+            for (loss, bias) in [(Loss.crossEntropy, true), (.meanSquaredError, false)] {
+                let model = try Model.random([40, 9, 12, 11, 3], kind, bias: bias, seed: 3)
+                // Away from the ends of the bounded activations' range.
+                for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 0.3 }
+                let samples = try Samples.random(8, width: 40, outputs: 3, loss: loss, seed: 4)
+                let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
+                let layers = [0, 1, 2]
+                let scores = try XCTUnwrap(try space.scores(loss, moving: layers))
+                let before = try GradientNorm(model, samples.batch, loss).value(model)
+                var generator = RandomGenerator(seed: 5)
+                for m in layers {
+                    let t = try XCTUnwrap(
+                        try LinearGroup.randomAlgebra(
+                            model.architecture, layers: [m], norm: 0.2, &generator)[m])
+                    let (g, inverse) = try t.exponentials()
+                    let moved = try Model(copying: model)
+                    var fit = LinearAction.Fit()
+                    let group = try LinearGroup(model.architecture, samples.batch, layers: [m])
+                    XCTAssertTrue(
+                        try group.act(on: moved, fit: &fit) { _, _ in
+                            LinearElement(g: g, inverse: inverse)
+                        })
+                    let expected = try GradientNorm(moved, samples.batch, loss).value(moved)
+                    // The bounded ones are nearly linear where they are safe from their ends.
+                    if kind == .leakyReLU {
+                        XCTAssertGreaterThan(abs(expected / before - 1), 1e-3)
+                    }
+                    for element in [
+                        LinearElement(g: g, inverse: inverse), LinearElement(g: g),
+                    ] {
+                        let score = try XCTUnwrap(try scores.value(m, element))
+                        XCTAssertEqual(
+                            score / expected, 1, accuracy: 1e-4, "\(kind) \(loss) layer \(m)")
+                    }
+                    let identity = LinearElement(g: try Matrix(identity: g.rows))
+                    let stayed = try XCTUnwrap(try scores.value(m, identity))
+                    XCTAssertEqual(stayed / before, 1, accuracy: 1e-5)
+                }
+            }
+        }
+    }
+
+    func testThereIsNoScoreOutsideTheRangeOrWithoutAnInverse() throws {
+        let samples = try Samples.random(5, width: 20, outputs: 3, seed: 4)
+        for kind in [ActivationKind.tanh, .leakyReLU] {
+            let model = try Model.random([20, 6, 3], kind, seed: 3)
+            let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
+            let scores = try XCTUnwrap(try space.scores(.crossEntropy, moving: [0]))
+            let large = try Matrix(identity: 6)
+            large.scale(by: 1e3)
+            let value = try scores.value(0, LinearElement(g: large))
+            XCTAssertEqual(value == nil, kind == .tanh)
+            let singular = try Matrix(zeros: 6, 6)
+            XCTAssertNil(try scores.value(0, LinearElement(g: singular)))
+        }
+    }
+
+    func testThereAreNoneWhereALayerCannotFollow() throws {
+        let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
+        let model = try Model.random([40, 7, 12, 3], seed: 3)
+        let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
+        XCTAssertNil(try space.scores(.crossEntropy, moving: [0, 1]))
+        XCTAssertNotNil(try space.scores(.crossEntropy, moving: [0]))
+    }
+
+    /// A search that ranks candidates first ends at the one that a search which moves the model by each ends at.
+    func testARankedSearchEndsWhereOneThatMovesEachEnds() throws {
+        for (sampler, objective) in [
+            (Sampler.exponential, Objective.gradientNormMaximize),
+            (.exponential, .gradientNormMinimize), (.diagonallyDominant, .gradientNormMaximize),
+        ] {
+            let model = try Model.random([40, 9, 12, 3], seed: 3)
+            let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
+            var options = TeleportOptions.plain(.linear, .random, radius: 0.3)
+            options.objective = objective
+            options.sampler = sampler
+            options.layers = .random
+            options.candidates = 40
+            options.seed = 11
+            let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
+            var ends: [[Float]] = []
+            var reports: [TeleportReport] = []
+            for rows in [nil, space] {
+                var report = TeleportReport()
+                let search = RandomSearch(
+                    model: space.model, batch: space.batch, loss: .crossEntropy, options: options,
+                    layers: [0, 1], inverse: space.inverse, rows: rows)
+                let move = try XCTUnwrap(
+                    try search.run(
+                        try space.gradientNorm(.crossEntropy),
+                        rollout: Rollout(
+                            training: samples.batch, scoring: samples.batch, loss: .crossEntropy,
+                            steps: 3, batchSize: 8),
+                        optimizer: try OptimizerOptions().makeOptimizer(
+                            parameterCount: space.model.parameters.count), &report))
+                let moved = try Model(copying: space.model)
+                XCTAssertTrue(move.apply(to: moved))
+                ends.append(moved.parameters.array)
+                reports.append(report)
+            }
+            XCTAssertEqual(ends[0], ends[1], "\(sampler) \(objective)")
+            XCTAssertNotEqual(ends[0], space.model.parameters.array)
+            XCTAssertEqual(reports[0].layer, reports[1].layer)
+            XCTAssertEqual(reports[0].condition, reports[1].condition)
+            XCTAssertEqual(reports[0].candidates, 41)
+            XCTAssertEqual(reports[1].candidates, 41)
+        }
+    }
+}
