@@ -36,6 +36,18 @@ public struct Matrix {
         for i in 0..<count { pointer[i] = Double(source[i]) }
     }
 
+    /// Rounded to floats.
+    public func copy(into floats: UnsafeMutablePointer<Float>) {
+        for i in 0..<count { floats[i] = Float(pointer[i]) }
+    }
+
+    /// The same, in memory of their own.
+    public func floats() throws -> Buffer<Float> {
+        let result = try Buffer<Float>(count: count)
+        copy(into: result.pointer)
+        return result
+    }
+
     public var pointer: UnsafeMutablePointer<Double> { storage.pointer }
     public var count: Int { rows * columns }
 

@@ -99,6 +99,7 @@ final class ScalingMoves: DirectedGroup {
 /// The general linear group. Length: the joint Frobenius norm of the T_m.
 final class LinearMoves: DirectedGroup {
     private let group: LinearGroup
+    /// Of all elements so far, in floats: only their condition is asked for.
     private var products: [Int: Matrix] = [:]
     private var fit = LinearAction.Fit()
     private var lastFit = LinearAction.Fit()
@@ -127,7 +128,8 @@ final class LinearMoves: DirectedGroup {
     func accept(_ t: LinearGroup.Algebra, _ length: Double) throws {
         fit.include(lastFit)
         for (m, g) in lastElements {
-            products[m] = try products[m].map { try Matrix.product(g, .no, $0) } ?? g
+            products[m] =
+                try products[m].map { try LinearGroup.floatProduct(g, $0) } ?? g
         }
     }
 

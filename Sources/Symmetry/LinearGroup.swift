@@ -205,20 +205,38 @@ public final class LinearGroup {
             } else {
                 let h = try z.copy()
                 activation.apply(h)
-                t = try Matrix.product(inner, .no, h)
+                t = try Self.floatProduct(inner, h)
             }
-            // Both factors are floats, and the result is a direction: a product of floats will do.
-            let above = try Buffer<Float>(count: t.count)
-            BLAS.multiply(
-                model.parameters.pointer + next.weightOffset, .yes, stride: next.inputs,
-                covector + next.weightOffset, stride: next.inputs, into: above.pointer,
-                stride: t.columns, m: t.rows, n: t.columns, k: next.outputs)
-            for i in 0..<t.count { t.pointer[i] -= Double(above.pointer[i]) }
+            t.add(
+                try Self.floatProduct(
+                    model.parameters.pointer + next.weightOffset, .yes,
+                    covector + next.weightOffset, rows: t.rows, columns: t.columns,
+                    sum: next.outputs), scaledBy: -1)
             leaveOut(activeUnits(z), of: t)
             result[m] = t
             return .left
         }
         return result
+    }
+
+    /// a b in floats, where the result is a direction or a figure of the report and moves nothing itself.
+    static func floatProduct(_ a: Matrix, _ b: Matrix) throws -> Matrix {
+        let (left, right) = (try a.floats(), try b.floats())
+        return try withExtendedLifetime((left, right)) {
+            try floatProduct(
+                left.pointer, .no, right.pointer, rows: a.rows, columns: b.columns, sum: a.columns)
+        }
+    }
+
+    private static func floatProduct(
+        _ a: UnsafePointer<Float>, _ transpose: BLAS.Transpose, _ b: UnsafePointer<Float>,
+        rows: Int, columns: Int, sum: Int
+    ) throws -> Matrix {
+        let product = try Buffer<Float>(count: Memory.product(rows, columns))
+        BLAS.multiply(
+            a, transpose, stride: transpose == .no ? sum : rows, b, stride: columns,
+            into: product.pointer, stride: columns, m: rows, n: columns, k: sum)
+        return try Matrix(product.pointer, rows: rows, columns: columns)
     }
 
     private func addBiasTerm(

@@ -131,13 +131,13 @@ final class LinearScores {
         let activation = model.architecture.activation
         let shapes = model.architecture.layers.pointer
         let (n, k) = (count, layer.z.columns)
-        g.g.copy(into: element)
+        g.g.copy(into: element.pointer)
         BLAS.multiply(
             layer.h.pointer, stride: k, element.pointer, .yes, stride: k, into: moved.pointer,
             stride: k, m: n, n: k, k: k)
         guard try setChange(m, g) else { return nil }
         if let inverse = g.inverse {
-            inverse.copy(into: element)
+            inverse.copy(into: element.pointer)
             BLAS.multiply(
                 layer.errorsHere.pointer, stride: k, element.pointer, stride: k,
                 into: errors.pointer, stride: k, m: n, n: k, k: k)
@@ -217,17 +217,5 @@ final class LinearScores {
             sum += slope * slope
         }
         return sum
-    }
-}
-
-extension Matrix {
-    fileprivate func copy(into floats: Buffer<Float>) {
-        for i in 0..<count { floats.pointer[i] = Float(pointer[i]) }
-    }
-
-    fileprivate func floats() throws -> Buffer<Float> {
-        let result = try Buffer<Float>(count: count)
-        copy(into: result)
-        return result
     }
 }

@@ -88,6 +88,7 @@ final class GradientNorm: ObjectiveFunction {
     func value(_ model: Model) -> Double { measure(model).value }
 
     func measure(_ model: Model) -> Measured {
+        if let known = known(model) { return known }
         weights.pointer.update(from: model.parameters.pointer, count: weights.count)
         let lossValue = model.gradient(
             batch, loss, into: gradient.pointer, workspace: workspace)
@@ -112,7 +113,7 @@ final class GradientNorm: ObjectiveFunction {
     }
 
     func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double {
-        let value = known(model)?.value ?? value(model)
+        let value = value(model)
         let product: HessianVectorProduct
         if let hessian, hessianModel === model {
             product = hessian

@@ -105,7 +105,7 @@ public struct Teleport {
             report.outcome = .notFinite
             return
         }
-        guard let move = try search(&report) else {
+        guard let move = try search(check, &report) else {
             if report.outcome == .none { report.outcome = .stayed }
             report.lossAfter = report.lossBefore
             report.heldOutAfter = report.heldOutBefore
@@ -152,7 +152,7 @@ public struct Teleport {
 // The searches, by group.
 extension Teleport {
     /// What to do, or nil to stay. Leaves the model as it is.
-    private func search(_ report: inout TeleportReport) throws -> (any Move)? {
+    private func search(_ check: Guard, _ report: inout TeleportReport) throws -> (any Move)? {
         if options.group == .scaling, options.objective.isGradientNorm {
             return try closedFormSearch(&report)
         }
@@ -160,7 +160,7 @@ extension Teleport {
         let before = try objective.value(model)
         // A gradient of zero is one that nothing can be told from.
         let isFlat = options.objective.isGradientNorm && before == 0
-        let move = isFlat ? nil : try search(objective, &report)
+        let move = isFlat ? nil : try search(objective, check, &report)
         // Bounded activations hide an infinite input from the loss, not from the gradient.
         if move == nil, !before.isFinite { report.outcome = .notFinite }
         let moved = try Model(copying: model)
@@ -186,12 +186,12 @@ extension Teleport {
     }
 
     private func search(
-        _ objective: any ObjectiveFunction, _ report: inout TeleportReport
+        _ objective: any ObjectiveFunction, _ check: Guard, _ report: inout TeleportReport
     ) throws -> (any Move)? {
         if let space = try rowSpace() {
             var inSpace = report
             let move = try search(space, &inSpace)
-            if try move.map(keepsLoss) ?? true {
+            if try move.map({ try keepsLoss($0, objective, check) }) ?? true {
                 report = inSpace
                 return move
             }
@@ -201,12 +201,17 @@ extension Teleport {
             SearchSpace(model: model, batch: batch, options: options), objective, &report)
     }
 
-    private func keepsLoss(_ move: any Move) throws -> Bool {
+    /// Whether a move found in the row space keeps the loss of the whole model. What the objective measures for it is
+    /// what the report asks for next.
+    private func keepsLoss(
+        _ move: any Move, _ objective: any ObjectiveFunction, _ check: Guard
+    ) throws -> Bool {
         let moved = try Model(copying: model)
-        var check = try Guard(
-            moved, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
-        guard move.apply(to: moved) else { return false }
-        check.measureAfter()
+        guard move.apply(to: moved), let loss = try objective.measure(moved).loss else {
+            return false
+        }
+        var check = check
+        check.recordAfter(loss: loss)
         return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
     }
 
