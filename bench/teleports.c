@@ -35,7 +35,7 @@ static const work works[] = {
      200, LINEAR, ASCENT, ALL, 0, 10, 0, 0},
     {"linear-ascent-512", "ascent 784,512,512,10 200", "faster", "8", "GL, ascent, 10 steps, 784-512-512-10, 200 samples",
      LARGE, 200, LINEAR, ASCENT, ALL, 0, 10, 0, 0},
-    {"linear-random", "random 784,64,64,10 32", "faster", "50", "GL, random, 1,000 candidates of 64x64, 32 samples", MIDDLE, 32,
+    {"linear-random", "random 784,64,64,10 32", "notebook", "50", "GL, random, 1,000 candidates of 64x64, 32 samples", MIDDLE, 32,
      LINEAR, RANDOM, ANY, DOMINANT, 0, 1000, 0},
     {"linear-random-exp", "", "", "", "GL, random, 1,000 candidates exp(T), 784-64-64-10, 32 samples", MIDDLE, 32, LINEAR,
      RANDOM, ALL, 0, 0, 1000, 0},

@@ -8,7 +8,7 @@ typedef float quad __attribute__((vector_size(16)));
 #define JOINED(a, b) CONCATENATED(a, b)
 #define INLINE static inline __attribute__((always_inline))
 /* A tile has 12 sums: with what it loads they fill the 16 registers of AVX2. */
-enum { SUMS = 12, ROW_TILE = 3, COLUMN_TILE = SUMS / ROW_TILE };
+enum { SUMS = 12, ROW_TILE = 3, COLUMN_TILE = SUMS / ROW_TILE, BLOCK = 1 << 15 };
 
 /* Vectors of LANES floats, for processors that have them. */
 #ifdef __x86_64__

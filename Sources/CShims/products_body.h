@@ -53,7 +53,7 @@ TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const f
     }
 }
 
-TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
+TARGET INLINE void NAME(row_block)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
     for (ptrdiff_t j = 0; j < n;) {
         const int wide = n - j >= COLUMN_TILE;
         for (ptrdiff_t i = 0; i < m;) {
@@ -69,6 +69,14 @@ TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *
             i += high;
         }
         j += wide ? COLUMN_TILE : 1;
+    }
+}
+
+TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
+    /* Rows of a that stay in the second-level cache while all of b passes. */
+    const ptrdiff_t block = BLOCK / k > ROW_TILE ? BLOCK / k / ROW_TILE * ROW_TILE : ROW_TILE;
+    for (ptrdiff_t i = 0; i < m; i += block) {
+        NAME(row_block)(a + i * k, m - i < block ? m - i : block, b, n, k, c + i * n);
     }
 }
 
