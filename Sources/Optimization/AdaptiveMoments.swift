@@ -25,13 +25,16 @@ struct AdaptiveMoments {
         state.steps += 1
         let steps = Double(state.steps)
         let decay = options.resolvedWeightDecay
-        var step = shim_adaptive(
+        let factors = shim_adaptive(
             rate: Float(learningRate / (1 - pow(options.beta1, steps))),
             beta1: Float(options.beta1), rest1: Float(1 - options.beta1),
             beta2: Float(options.beta2), rest2: Float(1 - options.beta2),
             root: Float(1 / (1 - pow(options.beta2, steps)).squareRoot()),
             epsilon: Float(options.resolvedEpsilon), decay: decoupledDecay ? 0 : Float(decay),
             kept: decoupledDecay ? Float(1 - learningRate * decay) : 1)
-        shim_adaptive_step(parameters, gradient, moments, squares, count, &step)
+        AdaptiveStep(
+            weights: parameters, gradient: gradient, moments: moments, squares: squares,
+            count: count, factors: factors
+        ).run()
     }
 }

@@ -17,11 +17,14 @@ public final class RMSProp: Optimizer {
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
         guard let squares = state.secondMoments?.pointer else { return }
         state.steps += 1
-        var step = shim_adaptive(
+        let factors = shim_adaptive(
             rate: Float(learningRate), beta1: 0, rest1: 1, beta2: Float(options.alpha),
             rest2: Float(1 - options.alpha), root: 1, epsilon: Float(options.resolvedEpsilon),
             decay: Float(options.resolvedWeightDecay), kept: 1)
-        shim_adaptive_step(parameters, gradient, nil, squares, parameterCount, &step)
+        AdaptiveStep(
+            weights: parameters, gradient: gradient, moments: nil, squares: squares,
+            count: parameterCount, factors: factors
+        ).run()
     }
 
     public func fresh() throws -> any Optimizer {

@@ -136,6 +136,32 @@ final class OptimizerTests: XCTestCase {
         }
     }
 
+    /// Every thread takes weights of its own, and what a weight does depends on no other.
+    func testStepsSharedByThreadsAreEqualToTheBit() throws {
+        let threads = ThreadPool.shared.threadCount
+        defer { XCTAssertNoThrow(try ThreadPool.shared.setThreadCount(threads)) }
+        let count = 3 * AdaptiveStep.smallestShare + 5
+        var generator = RandomGenerator(seed: 3)
+        let start = (0..<count).map { _ in Float(generator.nextDouble() - 0.5) }
+        let gradient = (0..<count).map { _ in Float(generator.nextDouble() - 0.5) }
+        for kind in kinds {
+            var options = OptimizerOptions()
+            (options.kind, options.learningRate, options.weightDecay) = (kind, 0.01, 0.1)
+            var ends: [[Float]] = []
+            for threads in 1...4 {
+                try ThreadPool.shared.setThreadCount(threads)
+                let optimizer = try options.makeOptimizer(parameterCount: count)
+                var parameters = start
+                for _ in 0..<2 { optimizer.step(&parameters, gradient: gradient) }
+                ends.append(parameters)
+            }
+            // A step may round to nothing, but hardly ever.
+            let still = zip(ends[0], start).count { $0 == $1 }
+            XCTAssertLessThan(still, count / 1000, "\(kind)")
+            for end in ends.dropFirst() { XCTAssertEqual(end, ends[0], "\(kind)") }
+        }
+    }
+
     func testOptionsOutOfRangeAreRefused() {
         func refusal(_ change: (inout OptimizerOptions) -> Void) -> String? {
             var options = OptimizerOptions()

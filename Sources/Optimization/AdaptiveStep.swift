@@ -1,0 +1,40 @@
+import CShims
+import Runtime
+
+/// One pass of the adaptive optimizers over all weights (`shim_adaptive_step`), shared by threads where it pays.
+struct AdaptiveStep {
+    /// Weights for which a second thread gains more than it takes to wake.
+    static let smallestShare = 1 << 17
+
+    let weights: UnsafeMutablePointer<Float>
+    let gradient: UnsafePointer<Float>
+    /// Nil: the gradient itself takes the place of its average.
+    let moments: UnsafeMutablePointer<Float>?
+    let squares: UnsafeMutablePointer<Float>
+    let count: Int
+    let factors: shim_adaptive
+
+    /// Every weight's step depends on nothing but its own numbers, so the result does not depend on the parts.
+    func run() {
+        let parts = min(max(count / Self.smallestShare, 1), ThreadPool.shared.threadCount)
+        var job = (step: self, parts: parts)
+        ThreadPool.shared.run(parts: parts, context: &job) { context, part in
+            typealias Job = (step: AdaptiveStep, parts: Int)
+            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
+            let count = job.pointee.step.count
+            let vectors = (count + 15) / 16
+            let first = vectors * part / job.pointee.parts * 16
+            let end = vectors * (part + 1) / job.pointee.parts * 16
+            job.pointee.step.run(first..<min(end, count))
+        }
+    }
+
+    private func run(_ range: Range<Int>) {
+        let first = range.lowerBound
+        withUnsafePointer(to: factors) {
+            shim_adaptive_step(
+                weights + first, gradient + first, moments.map { $0 + first }, squares + first,
+                range.count, $0)
+        }
+    }
+}
