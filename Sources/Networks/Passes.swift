@@ -17,13 +17,29 @@ private struct Job {
     var alpha: Float = 1
     var beta: Float = 0
 
-    /// Rows of part `part`: multiples of 16 but for the last.
+    /// Samples of part `part`: multiples of 16 but for the last.
     @inline(__always)
-    func range(_ part: Int, of total: Int) -> (first: Int, count: Int) {
-        let blocks = (total + 15) / 16
-        let first = min(blocks * part / parts * 16, total)
-        let end = min(blocks * (part + 1) / parts * 16, total)
+    func samples(_ part: Int) -> (first: Int, count: Int) {
+        let blocks = (batch.count + 15) / 16
+        let first = min(blocks * part / parts * 16, batch.count)
+        let end = min(blocks * (part + 1) / parts * 16, batch.count)
         return (first, end - first)
+    }
+
+    /// Rows of a layer's gradient that part `part` sums: each part has an equal share of all weights, to four rows.
+    /// `before`: weights of the layers below, `all`: of all layers.
+    @inline(__always)
+    func rows(_ part: Int, of layer: LayerShape, before: Int, all: Int) -> (first: Int, count: Int)
+    {
+        let first = boundary(part, layer, before, all)
+        return (first, boundary(part + 1, layer, before, all) - first)
+    }
+
+    @inline(__always)
+    private func boundary(_ part: Int, _ layer: LayerShape, _ before: Int, _ all: Int) -> Int {
+        guard part < parts else { return layer.outputs }
+        let row = max(all / parts * part - before, 0) / layer.inputs
+        return min((row + 2) / 4 * 4, layer.outputs)
     }
 }
 
@@ -53,7 +69,7 @@ extension Workspace {
             loss: .crossEntropy, normalization: 1, parts: parts(rows: batch.count))
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
-            let (first, count) = job.pointee.range(part, of: job.pointee.batch.count)
+            let (first, count) = job.pointee.samples(part)
             guard count > 0 else { return }
             job.pointee.pass.forward(
                 job.pointee.parameters, job.pointee.batch.factor, first: first, count: count)
@@ -107,7 +123,7 @@ extension Workspace {
 
 extension Job {
     fileprivate func lossAndErrors(_ part: Int) {
-        let (first, count) = range(part, of: batch.count)
+        let (first, count) = samples(part)
         partialLoss(part, 0)
         guard count > 0, let errors = pass.errors else { return }
         pass.forward(parameters, batch.factor, first: first, count: count)
@@ -127,8 +143,13 @@ extension Job {
 
     fileprivate func accumulate(_ part: Int) {
         guard let target, let errors = pass.errors else { return }
+        var all = 0
+        for m in 0..<pass.layerCount { all += pass.layers[m].weightCount }
+        var before = 0
         for m in 0..<pass.layerCount {
-            let (first, count) = range(part, of: pass.layers[m].outputs)
+            let layer = pass.layers[m]
+            let (first, count) = rows(part, of: layer, before: before, all: all)
+            before += layer.weightCount
             guard count > 0 else { continue }
             pass.accumulate(
                 layer: m, rows: batch.count, first: first, count: count, x: batch.factor,
