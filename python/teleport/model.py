@@ -13,6 +13,7 @@ from ._arrays import (
     DoubleArray,
     FloatArray,
     IntArray,
+    Samples,
     address,
     doubles,
     float_array,
@@ -294,6 +295,7 @@ class Model(Handle):
         out: Optional[FloatArray] = None,
     ) -> FloatArray:
         """Outputs for x (count x first width): count x last width. "probabilities" gives their softmax."""
+        wanted = kind if type(kind) is Output else Output.of(kind)
         rows = matrix(x, "x")
         outputs = result(out, (rows.shape[0], self.widths[-1]), np.float32)
         check(
@@ -302,7 +304,7 @@ class Model(Handle):
                 address(rows),
                 rows.shape[1],
                 rows.shape[0],
-                Output.of(kind).code,
+                wanted.code,
                 address(outputs),
                 outputs.size,
             )
@@ -338,8 +340,9 @@ class Model(Handle):
         y holds labels (count, integers) for the cross-entropy and targets (count x last width) for the
         squared errors; weights (count) weigh the samples.
         """
-        kind = Loss.of(loss)
-        batch = samples(kind, x, y, weights)
+        kind = loss if type(loss) is Loss else Loss.of(loss)
+        batch = Samples()
+        batch.fill(kind, x, y, weights)
         value = ctypes.c_double()
         check(lib.tp_model_loss(self._pointer, batch, kind.code, value))
         return value.value
