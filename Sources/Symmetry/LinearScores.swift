@@ -12,7 +12,7 @@ final class LinearScores {
     private let model: Model
     private let count: Int
     private let layers: [Layer]
-    // One candidate's quantities, as wide as the widest layer.
+    // One candidate's quantities.
     private let element: Buffer<Float>
     private let moved: Buffer<Float>
     private let change: Buffer<Float>
@@ -113,13 +113,29 @@ final class LinearScores {
             input = h
         }
         self.layers = layers
-        let widest = architecture.widths.dropFirst().reduce(n) { max($0, $1) }
-        element = try Buffer(count: widest * widest)
-        moved = try Buffer(count: n * widest)
-        change = try Buffer(count: n * widest)
-        errors = try Buffer(count: n * widest)
-        errorsBelow = try Buffer(count: n * widest)
-        scratch = try Buffer(count: widest * widest)
+        let (rows, square, product) = try Self.sizes(architecture, n, moving: moving)
+        element = try Buffer(count: square)
+        moved = try Buffer(count: rows)
+        change = try Buffer(count: rows)
+        errors = try Buffer(count: rows)
+        errorsBelow = try Buffer(count: rows)
+        scratch = try Buffer(count: product)
+    }
+
+    /// Elements of n x k, of g, and of any product, for the layers that move and those below.
+    private static func sizes(
+        _ architecture: Architecture, _ n: Int, moving: [Int]
+    ) throws -> (rows: Int, square: Int, product: Int) {
+        var (rows, square, product) = (0, 0, try Memory.product(n, n))
+        for m in 0...(moving.max() ?? 0) {
+            let k = architecture.layers.pointer[m].outputs
+            rows = max(rows, try Memory.product(n, k))
+            guard moving.contains(m) else { continue }
+            square = max(square, try Memory.product(k, k))
+            let next = architecture.layers.pointer[m + 1].outputs
+            product = max(product, try Memory.product(next, k))
+        }
+        return (rows, square, max(product, rows))
     }
 
     /// z of a layer: n x k.

@@ -71,6 +71,17 @@ final class LinearScoresTests: XCTestCase {
         }
     }
 
+    /// What does not move may be wide: no square of it is ever needed.
+    func testALayerThatStaysMayBeWide() throws {
+        let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
+        let model = try Model.random([40, 9, 100_000, 3], seed: 3)
+        let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
+        let scores = try XCTUnwrap(try space.scores(.crossEntropy, moving: [0]))
+        let before = try space.gradientNorm(.crossEntropy).value(space.model)
+        let identity = LinearElement(g: try Matrix(identity: 9))
+        XCTAssertEqual(try XCTUnwrap(try scores.value(0, identity)) / before, 1, accuracy: 1e-4)
+    }
+
     func testThereAreNoneWhereALayerCannotFollow() throws {
         let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
         let model = try Model.random([40, 7, 12, 3], seed: 3)
