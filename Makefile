@@ -131,6 +131,12 @@ build/tests/c/blas_threads: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -ISources/CShims/include $(BLAS_SOURCES) -o $@ $(WRAP) $(ARCHIVE) -lpthread -lm
 
+# Every copy of the kernels, by the compiler of the library; they are inlined and so have no calling convention.
+build/tests/c/products: Tests/c/products.c $(wildcard Sources/CShims/products*) Tests/c/check.h
+	@mkdir -p $(@D)
+	@$(dir $(shell readlink -f $$(command -v $(SWIFT))))clang -std=gnu11 $(subst -pedantic,-Wno-psabi,$(STRICT)) $(CFLAGS) \
+		-ISources/CShims/include $< -o $@ -lm
+
 # Without the wrap the comparison must fail: this shows that it can.
 build/tests/c/blas_threads_unwrapped: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -282,7 +288,7 @@ format:
 lint: | build/stamps/system-lib
 	@$(SWIFT) format lint --strict --recursive Package.swift $(SWIFT_FOLDERS)
 	@for compiler in $(CC) clang; do \
-		for file in examples/c/*.c $(filter-out Tests/c/blas_threads.c,$(wildcard Tests/c/*.c)); do \
+		for file in examples/c/*.c $(filter-out Tests/c/blas_threads.c Tests/c/products.c,$(wildcard Tests/c/*.c)); do \
 			$$compiler -std=c99 $(STRICT) -Iinclude -fsyntax-only $$file || exit 1; done; \
 		for file in Sources/CShims/*.c Tests/c/blas_threads.c; do \
 			$$compiler -std=c11 $(STRICT) -Wno-pedantic -ISources/CShims/include -fsyntax-only $$file || exit 1; done; \

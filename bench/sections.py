@@ -175,7 +175,7 @@ def threads(run: Run) -> list[Table]:
 def growth(run: Run) -> list[Table]:
     table = Table("growth", "Cost as width, batch and data grow (one thread, minimum)")
     small = run.quick
-    for width in (64, 256, 1024) if small else (16, 32, 64, 128, 256, 512, 1024, 2048):
+    for width in (64, 256, 300, 1024) if small else (16, 32, 64, 128, 256, 300, 512, 1024, 2048):
         _grow(run, table, "width", Net((784, width, width, 10), 32, "sgd", 0))
     for batch in (32, 256) if small else (1, 4, 16, 64, 256, 1024, 4096):
         _grow(run, table, "batch", Net((784, 64, 64, 10), batch, "sgd", 0))

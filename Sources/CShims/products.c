@@ -8,7 +8,10 @@ typedef float quad __attribute__((vector_size(16)));
 #define JOINED(a, b) CONCATENATED(a, b)
 #define INLINE static inline __attribute__((always_inline))
 /* A tile has 12 sums: with what it loads they fill the 16 registers of AVX2. */
-enum { SUMS = 12, ROW_TILE = 3, COLUMN_TILE = SUMS / ROW_TILE, BLOCK = 1 << 15 };
+enum { SUMS = 12, ROW_TILE = 3, COLUMN_TILE = SUMS / ROW_TILE, BLOCK = 1 << 15, MOST_LANES = 16 };
+
+/* From MOST_LANES - LANES + n on: a mask of the last n lanes. */
+static const int endings[2 * MOST_LANES] = {[MOST_LANES ... 2 * MOST_LANES - 1] = -1};
 
 /* Vectors of LANES floats, for processors that have them. */
 #ifdef __x86_64__

@@ -4,6 +4,18 @@
 #define vector NAME(vector)
 
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef int NAME(bits) __attribute__((vector_size(4 * LANES)));
+
+/* b in the last `rest` lanes, a in the others. */
+TARGET INLINE vector NAME(ending)(vector a, vector b, ptrdiff_t rest) {
+    NAME(bits) before, after, mask;
+    memcpy(&before, &a, sizeof before);
+    memcpy(&after, &b, sizeof after);
+    memcpy(&mask, endings + MOST_LANES - LANES + rest, sizeof mask);
+    after = (before & ~mask) | (after & mask);
+    memcpy(&a, &after, sizeof a);
+    return a;
+}
 
 /* The sum of the vector's quads. */
 TARGET INLINE quad NAME(quads)(vector v) {
@@ -36,15 +48,15 @@ TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const f
         }
     }
     if (s < k) {
-        const size_t rest = (size_t)(k - s) * sizeof *a;
+        /* The last LANES of each row, zeros for those that have been summed. */
+        const vector zero = {0};
+        vector left[ROW_TILE];
         for (int i = 0; i < rows; i++) {
-            vector left = {0};
-            memcpy(&left, a + i * k + s, rest);
-            for (int j = 0; j < columns; j++) {
-                vector right = {0};
-                memcpy(&right, b + j * k + s, rest);
-                sum[i][j] += left * right;
-            }
+            left[i] = NAME(ending)(zero, *(const vector *)(a + i * k + k - LANES), k - s);
+        }
+        for (int j = 0; j < columns; j++) {
+            const vector right = NAME(ending)(zero, *(const vector *)(b + j * k + k - LANES), k - s);
+            for (int i = 0; i < rows; i++) sum[i][j] += left[i] * right;
         }
     }
     for (int i = 0; i < rows; i++) {
@@ -80,9 +92,10 @@ TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *
     }
 }
 
-/* rows x (vectors * LANES) of c. */
+/* rows x (vectors * LANES) of c, of which the first `done` columns stay. */
 TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrdiff_t row_a, const float *b,
-                                     ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c) {
+                                     ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c,
+                                     int done) {
     vector sum[SUMS / 2][2] = {0};
     for (ptrdiff_t s = 0; s < k; s++, a += row_a, b += row_b) {
         vector right[2];
@@ -94,21 +107,23 @@ TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrd
     for (int i = 0; i < rows; i++) {
         for (int v = 0; v < vectors; v++) {
             vector *out = (vector *)(c + i * row_c + v * LANES);
-            *out = beta == 0 ? sum[i][v] * alpha : sum[i][v] * alpha + *out * beta;
+            const vector total = beta == 0 ? sum[i][v] * alpha : sum[i][v] * alpha + *out * beta;
+            *out = done ? NAME(ending)(*out, total, LANES - done) : total;
         }
     }
 }
 
 /* m rows of a strip of c. */
 TARGET INLINE void NAME(column_strip)(int vectors, const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b,
-                                      ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c) {
+                                      ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c,
+                                      int done) {
     for (ptrdiff_t i = 0; i < m;) {
         const float *columns = a + i;
         float *out = c + i * row_c;
         const int rows = m - i >= SUMS / 2 ? SUMS / 2 : m - i >= 4 ? 4 : 1;
-        if (rows == SUMS / 2) NAME(column_tile)(SUMS / 2, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c);
-        if (rows == 4) NAME(column_tile)(4, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c);
-        if (rows == 1) NAME(column_tile)(1, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c);
+        if (rows == SUMS / 2) NAME(column_tile)(SUMS / 2, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
+        if (rows == 4) NAME(column_tile)(4, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
+        if (rows == 1) NAME(column_tile)(1, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
         i += rows;
     }
 }
@@ -116,24 +131,13 @@ TARGET INLINE void NAME(column_strip)(int vectors, const float *a, ptrdiff_t row
 TARGET static void NAME(column_products)(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n,
                                          ptrdiff_t k, float alpha, float beta, float *c) {
     ptrdiff_t j = 0;
-    for (; j + 2 * LANES <= n; j += 2 * LANES) NAME(column_strip)(2, a, row_a, m, b + j, n, k, alpha, beta, c + j, n);
-    for (; j + LANES <= n; j += LANES) NAME(column_strip)(1, a, row_a, m, b + j, n, k, alpha, beta, c + j, n);
-    if (j == n) return;
-    const size_t rest = (size_t)(n - j) * sizeof *b;
-    for (ptrdiff_t i = 0; i < m; i++) {
-        vector sum = {0};
-        for (ptrdiff_t s = 0; s < k; s++) {
-            vector right = {0};
-            memcpy(&right, b + s * n + j, rest);
-            sum += right * a[s * row_a + i];
-        }
-        sum *= alpha;
-        if (beta != 0) {
-            vector before = {0};
-            memcpy(&before, c + i * n + j, rest);
-            sum += before * beta;
-        }
-        memcpy(c + i * n + j, &sum, rest);
+    for (; j + 2 * LANES <= n; j += 2 * LANES) {
+        NAME(column_strip)(2, a, row_a, m, b + j, n, k, alpha, beta, c + j, n, 0);
+    }
+    for (; j < n; j += LANES) {
+        /* The last strip ends where the rows do. */
+        const ptrdiff_t start = j + LANES <= n ? j : n - LANES;
+        NAME(column_strip)(1, a, row_a, m, b + start, n, k, alpha, beta, c + start, n, (int)(j - start));
     }
 }
 

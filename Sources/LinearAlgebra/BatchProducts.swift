@@ -11,9 +11,11 @@ public enum BatchProducts {
         _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
         m: Int, n: Int, k: Int
     ) {
-        // Sums along short rows end too soon, and one of the two must stay in the second-level cache.
-        let isLong = k >= 128 && min(m, n) &* k < 1 << 16
-        if fillsVectors(k) && (isLong || m <= 32) {
+        // Each element ends in a sum of a vector's lanes, which only a long row pays for; OpenBLAS packs (m + n) k elements,
+        // which few rows do not pay for. And the smaller factor must stay in the second-level cache.
+        let fewest = min(m, n)
+        let isLong = 2 &* k >= (fillsVectors(k) ? 3 : 8) &* fewest
+        if k >= 16 && isLong && fewest &* k < 1 << 16 {
             shim_row_products(a, m, b, n, k, c)
         } else {
             BLAS.multiply(
@@ -27,8 +29,10 @@ public enum BatchProducts {
         _ a: UnsafePointer<Float>, stride: Int, _ b: UnsafePointer<Float>,
         into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int, alpha: Float, beta: Float
     ) {
-        // What is read in strips must come from the second-level cache.
-        if fillsVectors(n) && m &* n < 1 << 17 && k &* n < 1 << 16 {
+        // What is read in strips must come from the second-level cache. The strip at the rows' end overlaps the one before
+        // it, which costs more than packing where there are many rows.
+        let isEven = fillsVectors(n) || (n >= 16 && m <= 16)
+        if isEven && m &* n < 1 << 17 && k &* n < 1 << 16 {
             shim_column_products(a, stride, m, b, n, k, alpha, beta, c)
         } else {
             // OpenBLAS clears c for beta = 0 in a pass of its own, which is slower than this one.
@@ -53,7 +57,6 @@ public enum BatchProducts {
         }
     }
 
-    /// The ends of rows that fill no vector take long, or are few.
     @inline(__always)
-    private static func fillsVectors(_ length: Int) -> Bool { length % 16 == 0 || length >= 256 }
+    private static func fillsVectors(_ length: Int) -> Bool { length % 16 == 0 }
 }

@@ -35,12 +35,13 @@ final class KernelTests: XCTestCase {
 
     /// Sizes around a tile's and a vector's.
     private func forEachProduct(
-        _ body: (_ m: Int, _ n: Int, _ k: Int, _ generator: inout RandomGenerator) throws -> Void
+        _ body: (_ m: Int, _ other: Int, _ long: Int, _ generator: inout RandomGenerator) throws ->
+            Void
     ) rethrows {
         var generator = RandomGenerator(seed: 2)
         for m in [1, 2, 3, 4, 5, 6, 7, 11, 16] {
-            for n in [1, 2, 3, 4, 5, 8, 15, 16, 17, 31, 33, 48, 70] {
-                for k in [1, 2, 7, 8, 15, 16, 17, 40, 67] { try body(m, n, k, &generator) }
+            for other in [1, 2, 3, 4, 5, 8, 15, 16] {
+                for long in [16, 17, 31, 33, 48, 67] { try body(m, other, long, &generator) }
             }
         }
     }
@@ -82,7 +83,7 @@ final class KernelTests: XCTestCase {
     }
 
     func testColumnProductsEqualSumsInDouble() throws {
-        try forEachProduct { m, n, k, generator in
+        try forEachProduct { m, k, n, generator in
             let stride = m + 3
             let a = try Rows(k * stride, &generator)
             let b = try Rows(k * n, &generator)
