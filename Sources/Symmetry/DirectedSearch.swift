@@ -24,7 +24,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
         let covector = try Buffer<Float>(count: model.parameters.count)
         var check = try Guard(
             trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
-        let sign = options.objective.isMaximized ? 1.0 : -1.0
+        let sign = options.objective.sign
         let largest = options.resolvedRadius
         var radius = largest
         for _ in 0..<options.resolvedSteps {
@@ -69,7 +69,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
         guard value.isFinite, allFinite(covector.pointer, count: covector.count),
             let direction = try moves.direction(at: model, covector.pointer)
         else { return nil }
-        let sign = options.objective.isMaximized ? 1.0 : -1.0
+        let sign = options.objective.sign
         let trial = try Model(copying: model)
         var check = try Guard(
             trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))

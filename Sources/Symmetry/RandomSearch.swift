@@ -25,7 +25,7 @@ struct RandomSearch {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
         let trial = try Model(copying: model)
         let start = model.parameters
-        let sign = options.objective.isMaximized ? 1.0 : -1.0
+        let sign = options.objective.sign
         var check = try Guard(
             trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
         let draw = try makeDraw()
@@ -87,7 +87,7 @@ struct RandomSearch {
             let scores = try rows.scores(loss, moving: layers)
         else { return nil }
         let group = try LinearGroup(model.architecture, batch, layers: layers, inverse: inverse)
-        let sign = options.objective.isMaximized ? 1.0 : -1.0
+        let sign = options.objective.sign
         var generator = generator
         var better: [(score: Double, generator: RandomGenerator)] = []
         for _ in 0..<options.candidates {

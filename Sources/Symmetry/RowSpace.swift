@@ -23,7 +23,7 @@ final class RowSpace {
     private let metric: Buffer<Float>
     private let inputs: Buffer<Float>
 
-    /// Nil where there are no fewer samples than inputs, or where they are too nearly dependent.
+    /// Nil where there are no fewer samples than inputs, where they are too nearly dependent, or too large for K in floats.
     ///
     /// - Complexity: O(n^2 inputs).
     init?(of model: Model, _ batch: Batch) throws {
@@ -31,9 +31,9 @@ final class RowSpace {
         guard n < batch.inputWidth else { return nil }
         x = try Matrix(batch.x, rows: n, columns: batch.inputWidth)
         let gram = try Matrix.gramOfRows(x)
-        guard gram.isFinite else { return nil }
         metric = try Buffer(count: gram.count)
         for i in 0..<gram.count { metric.pointer[i] = Float(gram.pointer[i]) }
+        guard allFinite(metric.pointer, count: metric.count) else { return nil }
         guard let cholesky = try Cholesky(gram),
             cholesky.reciprocalCondition > PseudoInverse.leastReciprocalCondition
         else { return nil }

@@ -160,7 +160,7 @@ extension Teleport {
         let before = try objective.value(model)
         // A gradient of zero is one that nothing can be told from.
         let isFlat = options.objective.isGradientNorm && before == 0
-        let move = isFlat ? nil : try search(objective, check, &report)
+        let move = isFlat ? nil : try search(objective, from: before, check, &report)
         // Bounded activations hide an infinite input from the loss, not from the gradient.
         if move == nil, !before.isFinite { report.outcome = .notFinite }
         let moved = try Model(copying: model)
@@ -185,13 +185,15 @@ extension Teleport {
         return try RowSpace(of: model, batch)
     }
 
+    /// `value`: of the objective where the model is.
     private func search(
-        _ objective: any ObjectiveFunction, _ check: Guard, _ report: inout TeleportReport
+        _ objective: any ObjectiveFunction, from value: Double, _ check: Guard,
+        _ report: inout TeleportReport
     ) throws -> (any Move)? {
         if let space = try rowSpace() {
             var inSpace = report
             let move = try search(space, &inSpace)
-            if try move.map({ try keepsLoss($0, objective, check) }) ?? true {
+            if try move.map({ try isGood($0, objective, from: value, check) }) ?? true {
                 report = inSpace
                 return move
             }
@@ -201,15 +203,17 @@ extension Teleport {
             SearchSpace(model: model, batch: batch, options: options), objective, &report)
     }
 
-    /// Whether a move found in the row space keeps the loss of the whole model. What the objective measures for it is
-    /// what the report asks for next.
-    private func keepsLoss(
-        _ move: any Move, _ objective: any ObjectiveFunction, _ check: Guard
+    /// Whether a move found in the row space keeps the loss of the whole model and improves its objective. What the
+    /// objective measures for it is what the report asks for next.
+    private func isGood(
+        _ move: any Move, _ objective: any ObjectiveFunction, from value: Double, _ check: Guard
     ) throws -> Bool {
         let moved = try Model(copying: model)
-        guard move.apply(to: moved), let loss = try objective.measure(moved).loss else {
-            return false
-        }
+        guard move.apply(to: moved) else { return false }
+        let measured = try objective.measure(moved)
+        guard let loss = measured.loss, measured.value.isFinite,
+            !(options.objective.sign * (measured.value - value) <= 0)
+        else { return false }
         var check = check
         check.recordAfter(loss: loss)
         return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)

@@ -45,6 +45,9 @@ public enum Objective: Int32, Sendable {
         }
     }
 
+    /// A gain times this is positive where it is an improvement.
+    var sign: Double { isMaximized ? 1 : -1 }
+
     var isGradientNorm: Bool { self == .gradientNormMaximize || self == .gradientNormMinimize }
     var isCurvature: Bool { self == .curvatureMaximize || self == .curvatureMinimize }
 }

@@ -40,6 +40,20 @@ public final class Samples {
             targets: hasLabels ? nil : targets, weights: weighted ? weights : nil)
     }
 
+    /// Pairs of normal inputs `distance` apart, with the labels 0 and 1 or 1 and 2.
+    public static func nearlyEqualPairs(
+        _ pairs: Int, width: Int, distance: Double, seed: UInt64
+    ) throws -> Samples {
+        var generator = RandomGenerator(seed: seed, stream: 98)
+        var x: [Double] = []
+        for _ in 0..<pairs {
+            let first = (0..<width).map { _ in generator.nextNormal() }
+            x += first + first.map { $0 + distance * generator.nextNormal() }
+        }
+        let labels = (0..<2 * pairs).map { Int32($0 % 2 + $0 / 2 % 2) }
+        return try Samples(x: x, count: 2 * pairs, labels: labels)
+    }
+
     /// Valid while the samples live.
     public var batch: Batch {
         Batch(

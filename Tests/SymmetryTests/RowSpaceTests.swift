@@ -105,6 +105,51 @@ final class RowSpaceTests: XCTestCase {
         XCTAssertNil(try RowSpace(of: model, samples.batch))
     }
 
+    /// Rounding of the lifted weights may undo what a search has won in the space: then it is not taken. The samples are
+    /// pairs that are nearly equal and have different labels, the model has been trained on them.
+    func testWhatIsAcceptedImprovesTheObjectiveOfTheWholeModel() throws {
+        var accepted = 0
+        for seed in UInt64(0)..<120 {
+            let distance = seed % 2 == 0 ? 2e-3 : 1e-3
+            let samples = try Samples.nearlyEqualPairs(4, width: 40, distance: distance, seed: seed)
+            let trained = try Model.random([40, 16, 16, 3], seed: seed)
+            for _ in 0..<300 {
+                let gradient = try trained.gradient(samples, .crossEntropy)
+                for i in 0..<gradient.count { trained.parameters.pointer[i] -= 0.1 * gradient[i] }
+            }
+            let before = try gradientNorm2(trained, samples, .crossEntropy)
+            for objective in [Objective.gradientNormMaximize, .gradientNormMinimize] {
+                let model = try Model(copying: trained)
+                var options = TeleportOptions.plain(.linear, .ascent)
+                options.objective = objective
+                let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
+                guard report.accepted else { continue }
+                accepted += 1
+                let after = try gradientNorm2(model, samples, .crossEntropy)
+                XCTAssertGreaterThan(
+                    objective.sign * (after - before), 0, "\(objective) \(distance) \(seed)")
+            }
+        }
+        XCTAssertGreaterThan(accepted, 120)
+    }
+
+    /// K does not fit floats, the samples do: the search goes on with the whole model.
+    func testSamplesTooLargeForTheSpaceAreSearchedWithoutIt() throws {
+        let model = try Model.random([40, 9, 3], seed: 3)
+        let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
+        for i in 0..<samples.x.count { samples.x.pointer[i] *= 5e18 }
+        let weights = model.architecture.layers.pointer[0].weightCount
+        for i in 0..<weights { model.parameters.pointer[i] *= 2e-19 }
+        XCTAssertNil(try RowSpace(of: model, samples.batch))
+        for objective in [Objective.gradientNormMaximize, .gradientNormMinimize] {
+            var options = TeleportOptions.plain(.linear, .random, radius: 0.5)
+            options.objective = objective
+            let moved = try Model(copying: model)
+            let report = try Teleport(moved, samples.batch, .crossEntropy, options).run()
+            XCTAssertTrue(report.accepted, "\(objective): \(report.outcome)")
+        }
+    }
+
     /// Layers with fewer inputs than samples could only fit: left out where another can follow, unless named.
     func testLayersThatCouldOnlyFitStayWhereOthersCanFollow() throws {
         let samples = try Samples.random(20, width: 40, outputs: 3, seed: 4)
