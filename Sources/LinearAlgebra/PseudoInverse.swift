@@ -9,15 +9,14 @@ public struct PseudoInverse {
     public static let leastReciprocalCondition = 1e-8
 
     private enum Factors {
-        /// H H^T, itself and factored
-        case wide(Matrix, Cholesky)
-        /// H^T H
-        case tall(Cholesky)
-        case singular(SVD)
+        /// `gram` and its factor: H H^T
+        case wide(h: Matrix, gram: Matrix, Cholesky)
+        /// Of H^T H
+        case tall(h: Matrix, Cholesky)
+        case singular(h: Matrix, SVD)
         case identity
     }
 
-    private let h: Matrix
     private let factors: Factors
     /// Singular values that count.
     public let rank: Int
@@ -26,7 +25,6 @@ public struct PseudoInverse {
 
     /// - Complexity: O(n k min(n, k)).
     public init(_ h: Matrix, cutoff: Double = 1e-6) throws {
-        self.h = h
         let isWide = h.rows <= h.columns
         let gram = try isWide ? Matrix.gramOfRows(h) : Matrix.gramOfColumns(h)
         guard gram.isFinite else {
@@ -35,7 +33,7 @@ public struct PseudoInverse {
         if let cholesky = try Cholesky(isWide ? gram.copy() : gram),
             cholesky.reciprocalCondition > max(Self.leastReciprocalCondition, cutoff * cutoff)
         {
-            factors = isWide ? .wide(gram, cholesky) : .tall(cholesky)
+            factors = isWide ? .wide(h: h, gram: gram, cholesky) : .tall(h: h, cholesky)
             rank = gram.rows
             condition = (1 / cholesky.reciprocalCondition).squareRoot()
             return
@@ -43,14 +41,13 @@ public struct PseudoInverse {
         let svd = try SVD(h)
         let largest = svd.values.elements.first ?? 0
         let counted = svd.values.elements.count { $0 > cutoff * largest }
-        factors = .singular(svd)
+        factors = .singular(h: h, svd)
         rank = counted
         condition = counted > 0 ? largest / svd.values.pointer[counted - 1] : .infinity
     }
 
     /// Of the identity, which stands for a matrix of this condition.
     public init(identity size: Int, condition: Double) throws {
-        h = try Matrix(identity: size)
         factors = .identity
         rank = size
         self.condition = condition
@@ -59,15 +56,15 @@ public struct PseudoInverse {
     /// H^+ d, k x c, for d: n x c, and what H makes of it: the part of d that it reaches.
     public func solve(_ d: Matrix) throws -> (solution: Matrix, reached: Matrix) {
         switch factors {
-        case .wide(let gram, let cholesky):
+        case .wide(let h, let gram, let cholesky):
             let solved = try d.copy()
             cholesky.solve(solved)
             return (try Matrix.product(h, .yes, solved), try Matrix.product(gram, .no, solved))
-        case .tall(let cholesky):
+        case .tall(let h, let cholesky):
             let solution = try Matrix.product(h, .yes, d)
             cholesky.solve(solution)
             return (solution, try Matrix.product(h, .no, solution))
-        case .singular(let svd):
+        case .singular(_, let svd):
             let inner = try Matrix.product(svd.left, .yes, d)
             for row in rank..<inner.rows {
                 for column in 0..<inner.columns { inner[row, column] = 0 }
@@ -83,15 +80,15 @@ public struct PseudoInverse {
     /// a H^+, r x n, for a: r x k.
     public func multiply(_ a: Matrix) throws -> Matrix {
         switch factors {
-        case .wide(_, let cholesky):
+        case .wide(let h, _, let cholesky):
             let transposed = try Matrix.product(h, .no, a, .yes)
             cholesky.solve(transposed)
             return try transposed.transposed()
-        case .tall(let cholesky):
+        case .tall(let h, let cholesky):
             let transposed = try a.transposed()
             cholesky.solve(transposed)
             return try Matrix.product(transposed, .yes, h, .yes)
-        case .singular(let svd):
+        case .singular(_, let svd):
             let inner = try Matrix.product(svd.right, .no, a, .yes)
             divideRows(inner, by: svd.values)
             return try Matrix.product(inner, .yes, svd.left, .yes)
@@ -102,6 +99,11 @@ public struct PseudoInverse {
 
     /// a (I - H^+ H), for a: r x k: what a does where no sample of H has anything.
     public func projectOnNullSpace(_ a: Matrix) throws -> Matrix {
+        let h: Matrix
+        switch factors {
+        case .wide(let matrix, _, _), .tall(let matrix, _), .singular(let matrix, _): h = matrix
+        case .identity: return try Matrix(zeros: a.rows, a.columns)
+        }
         let fitted = try Matrix.product(try multiply(a), .no, h)
         let result = try a.copy()
         result.add(fitted, scaledBy: -1)

@@ -236,7 +236,9 @@ public final class LinearGroup {
         BLAS.multiply(
             a, transpose, stride: transpose == .no ? sum : rows, b, stride: columns,
             into: product.pointer, stride: columns, m: rows, n: columns, k: sum)
-        return try Matrix(product.pointer, rows: rows, columns: columns)
+        return try withExtendedLifetime(product) {
+            try Matrix(product.pointer, rows: rows, columns: columns)
+        }
     }
 
     private func addBiasTerm(

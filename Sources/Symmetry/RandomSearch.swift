@@ -28,15 +28,17 @@ struct RandomSearch {
         let sign = options.objective.sign
         var check = try Guard(
             trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
-        let draw = try makeDraw()
+        let group =
+            options.group == .linear
+            ? try LinearGroup(model.architecture, batch, layers: layers, inverse: inverse) : nil
         var best: Drawn?
         var bestValue = try objective?.value(model) ?? .nan
         var kept: [Drawn] = []
-        let ranked = try ranking(beyond: bestValue, generator, &report)
+        let ranked = try ranking(in: group, beyond: bestValue, generator, &report)
         for turn in 0..<(ranked?.count ?? options.candidates) {
             if let ranked { generator = ranked[turn] }
             trial.parameters.pointer.update(from: start.pointer, count: start.count)
-            guard var drawn = try ifInRange({ try draw(trial, &generator) }),
+            guard var drawn = try ifInRange({ try draw(from: group, trial, &generator) }),
                 allFinite(trial.parameters.pointer, count: start.count)
             else {
                 report.refused += 1
@@ -80,13 +82,13 @@ struct RandomSearch {
     /// The generators of those candidates that are better than staying, the best first, where that is known without
     /// moving the model (`LinearScores`); otherwise nil.
     private func ranking(
-        beyond value: Double, _ generator: RandomGenerator, _ report: inout TeleportReport
+        in group: LinearGroup?, beyond value: Double, _ generator: RandomGenerator,
+        _ report: inout TeleportReport
     ) throws -> [RandomGenerator]? {
-        guard let rows, options.objective.isGradientNorm, value.isFinite,
+        guard let group, let rows, options.objective.isGradientNorm, value.isFinite,
             options.layers == .random || layers.count == 1,
             let scores = try rows.scores(loss, moving: layers)
         else { return nil }
-        let group = try LinearGroup(model.architecture, batch, layers: layers, inverse: inverse)
         let sign = options.objective.sign
         var generator = generator
         var better: [(score: Double, generator: RandomGenerator)] = []
@@ -119,17 +121,12 @@ struct RandomSearch {
         }
     }
 
-    private typealias Draw = (Model, inout RandomGenerator) throws -> Drawn?
-
-    private func makeDraw() throws -> Draw {
-        switch options.group {
-        case .linear:
-            let group = try LinearGroup(
-                model.architecture, batch, layers: layers, inverse: inverse)
-            return { trial, generator in try self.drawLinear(group, trial, &generator) }
-        default:
-            return { trial, generator in try self.drawScaling(trial, &generator) }
-        }
+    /// `group`: nil for the scaling group.
+    private func draw(
+        from group: LinearGroup?, _ trial: Model, _ generator: inout RandomGenerator
+    ) throws -> Drawn? {
+        guard let group else { return try drawScaling(trial, &generator) }
+        return try drawLinear(group, trial, &generator)
     }
 
     private func drawLayers(_ generator: inout RandomGenerator) -> [Int] {
@@ -175,6 +172,7 @@ struct RandomSearch {
             layer: matrices.count == 1 ? matrices.keys.first : nil, fit: fit,
             condition: { try acted.map { try SVD.condition($0) }.max() ?? 1 })
     }
+
     /// What the sampler draws for the layers that a candidate moves.
     private func drawMatrices(_ generator: inout RandomGenerator) throws -> [Int: Matrix] {
         let layers = drawLayers(&generator)

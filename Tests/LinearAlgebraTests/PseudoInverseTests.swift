@@ -35,6 +35,21 @@ final class PseudoInverseTests: XCTestCase {
         try checkPenrose(try Matrix.random(60, 100, seed: 6), rank: 60)
     }
 
+    /// It does what the inverse of an identity matrix does, and knows the condition that it was given.
+    func testTheInverseOfTheIdentityIsThatOfItsMatrix() throws {
+        let known = try PseudoInverse(identity: 5, condition: 17)
+        let factored = try PseudoInverse(try Matrix(identity: 5))
+        XCTAssertEqual(known.rank, 5)
+        XCTAssertEqual(known.condition, 17)
+        let (d, a) = (try Matrix.random(5, 3, seed: 8), try Matrix.random(4, 5, seed: 9))
+        for matrix in [try known.solve(d).solution, try known.solve(d).reached] {
+            XCTAssertLessThan(try matrix.distance(try factored.solve(d).solution), 1e-14)
+        }
+        XCTAssertLessThan(try known.multiply(a).distance(try factored.multiply(a)), 1e-14)
+        XCTAssertEqual(try known.projectOnNullSpace(a).squaredNorm, 0)
+        XCTAssertLessThan(try factored.projectOnNullSpace(a).squaredNorm, 1e-28)
+    }
+
     func testPenroseConditionsOfDeficientMatrices() throws {
         for (rows, columns, rank) in [(8, 10, 3), (10, 8, 3), (9, 9, 8), (4, 30, 1)] {
             let h = try Matrix.random(rows, rank, seed: 7).times(

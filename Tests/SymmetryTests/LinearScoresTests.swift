@@ -56,6 +56,43 @@ final class LinearScoresTests: XCTestCase {
         }
     }
 
+    /// Units that are saturated on a sample stay; samples of weight 0 bound what a layer may do, but have no gradient.
+    func testSaturatedUnitsAndSamplesWithoutWeightCount() throws {
+        for kind in [ActivationKind.tanh, .sigmoid] {
+            let model = try Model.random([40, 12, 11, 3], kind, seed: 3)
+            for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 0.3 }
+            // Two units of each layer that moves are far out on every sample.
+            for layer in model.architecture.layers.elements.prefix(2) {
+                for i in 0..<2 { model.parameters.pointer[layer.biasOffset + i] = 40 }
+            }
+            let samples = try Samples.random(8, width: 40, outputs: 3, weighted: true, seed: 4)
+            for i in [0, 5] { samples.weights?.pointer[i] = 0 }
+            let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
+            let scores = try XCTUnwrap(try space.scores(.crossEntropy, moving: [0, 1]))
+            var generator = RandomGenerator(seed: 5)
+            for m in [0, 1] {
+                let t = try XCTUnwrap(
+                    try LinearGroup.randomAlgebra(
+                        model.architecture, layers: [m], norm: 0.2, &generator)[m])
+                let group = try LinearGroup(model.architecture, samples.batch, layers: [m])
+                func element(_ z: Matrix) throws -> LinearElement {
+                    try group.element(t, 1, z) {
+                        let (g, inverse) = try $0.exponentials()
+                        return LinearElement(g: g, inverse: inverse)
+                    }
+                }
+                let moved = try Model(copying: model)
+                var fit = LinearAction.Fit()
+                XCTAssertTrue(try group.act(on: moved, fit: &fit) { _, z in try element(z) })
+                let expected = try GradientNorm(moved, samples.batch, .crossEntropy).value(moved)
+                let drawn = try element(scores.preactivations(of: m))
+                XCTAssertEqual(drawn.unitsLeftAlone.count { $0 }, 2)
+                let score = try XCTUnwrap(try scores.value(m, drawn))
+                XCTAssertEqual(score / expected, 1, accuracy: 1e-4, "\(kind) layer \(m)")
+            }
+        }
+    }
+
     func testThereIsNoScoreOutsideTheRangeOrWithoutAnInverse() throws {
         let samples = try Samples.random(5, width: 20, outputs: 3, seed: 4)
         for kind in [ActivationKind.tanh, .leakyReLU] {
@@ -90,6 +127,56 @@ final class LinearScoresTests: XCTestCase {
         XCTAssertNotNil(try space.scores(.crossEntropy, moving: [0]))
     }
 
+    /// The parameters in the row space where a search that moves the model by each candidate ends, and one that ranks them
+    /// first; nil where it stays.
+    private func ends(
+        _ model: Model, _ samples: Samples, _ options: TeleportOptions
+    ) throws -> ([[Float]?], [TeleportReport]) {
+        let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
+        var ends: [[Float]?] = []
+        var reports: [TeleportReport] = []
+        for rows in [nil, space] {
+            var report = TeleportReport()
+            let search = RandomSearch(
+                model: space.model, batch: space.batch, loss: .crossEntropy, options: options,
+                layers: [0, 1], inverse: space.inverse, rows: rows)
+            let move = try search.run(
+                try space.gradientNorm(.crossEntropy),
+                rollout: Rollout(
+                    training: samples.batch, scoring: samples.batch, loss: .crossEntropy,
+                    steps: 3, batchSize: 8),
+                optimizer: try OptimizerOptions().makeOptimizer(
+                    parameterCount: space.model.parameters.count), &report)
+            let moved = try Model(copying: space.model)
+            XCTAssertTrue(move?.apply(to: moved) ?? true)
+            ends.append(move == nil ? nil : moved.parameters.array)
+            reports.append(report)
+        }
+        return (ends, reports)
+    }
+
+    /// The first in rank that does not keep the loss is refused and the next one asked, as by a search that asks all.
+    func testWhereTheBestDoesNotKeepTheLossTheNextIsTaken() throws {
+        var refused = 0
+        var stayed = 0
+        for seed in UInt64(1)...40 {
+            let model = try Model.random([40, 9, 12, 3], seed: seed)
+            let samples = try Samples.random(8, width: 40, outputs: 3, seed: seed)
+            var options = TeleportOptions.plain(.linear, .random, radius: 3)
+            options.layers = .random
+            options.candidates = 10
+            options.seed = seed
+            // Of the size of the rounding in moves as large as these.
+            options.lossTolerance = 5e-8
+            let (ends, reports) = try ends(model, samples, options)
+            XCTAssertEqual(ends[0], ends[1], "\(seed)")
+            stayed += ends[1] == nil ? 1 : 0
+            if ends[1] != nil { refused += reports[1].refused }
+        }
+        XCTAssertGreaterThan(refused, 5)
+        XCTAssertLessThan(stayed, 20)
+    }
+
     /// A search that ranks candidates first ends at the one that a search which moves the model by each ends at.
     func testARankedSearchEndsWhereOneThatMovesEachEnds() throws {
         for (sampler, objective) in [
@@ -104,29 +191,9 @@ final class LinearScoresTests: XCTestCase {
             options.layers = .random
             options.candidates = 40
             options.seed = 11
-            let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
-            var ends: [[Float]] = []
-            var reports: [TeleportReport] = []
-            for rows in [nil, space] {
-                var report = TeleportReport()
-                let search = RandomSearch(
-                    model: space.model, batch: space.batch, loss: .crossEntropy, options: options,
-                    layers: [0, 1], inverse: space.inverse, rows: rows)
-                let move = try XCTUnwrap(
-                    try search.run(
-                        try space.gradientNorm(.crossEntropy),
-                        rollout: Rollout(
-                            training: samples.batch, scoring: samples.batch, loss: .crossEntropy,
-                            steps: 3, batchSize: 8),
-                        optimizer: try OptimizerOptions().makeOptimizer(
-                            parameterCount: space.model.parameters.count), &report))
-                let moved = try Model(copying: space.model)
-                XCTAssertTrue(move.apply(to: moved))
-                ends.append(moved.parameters.array)
-                reports.append(report)
-            }
+            let (ends, reports) = try ends(model, samples, options)
             XCTAssertEqual(ends[0], ends[1], "\(sampler) \(objective)")
-            XCTAssertNotEqual(ends[0], space.model.parameters.array)
+            XCTAssertNotNil(ends[0])
             XCTAssertEqual(reports[0].layer, reports[1].layer)
             XCTAssertEqual(reports[0].condition, reports[1].condition)
             XCTAssertEqual(reports[0].candidates, 41)
