@@ -24,6 +24,8 @@ final class LinearScores {
     private struct Layer {
         let z: Matrix  // n x k
         let h: Buffer<Float>  // n x k
+        /// The same in double, where floats end before the activation's range does.
+        let exact: Matrix?  // n x k
         /// delta_(m+1) and delta_(m+1) W_(m+1): n x outputs of the next layer, n x k
         let errorsAbove: Buffer<Float>
         let errorsHere: Buffer<Float>
@@ -101,15 +103,16 @@ final class LinearScores {
                     rest += squaredNorm(gradient.pointer + shape.biasOffset, count: shape.outputs)
                 }
             }
+            let h = try z.copy()
+            architecture.activation.apply(h)
             layers.append(
                 Layer(
                     z: z,
                     h: try Buffer(
                         copying: workspace.activations(of: m), count: n * shape.outputs),
+                    exact: architecture.activation.saturation < .infinity ? h : nil,
                     errorsAbove: errorsAbove, errorsHere: errorsHere, gram: gram, dual: dual,
                     rest: rest))
-            let h = try z.copy()
-            architecture.activation.apply(h)
             input = h
         }
         self.layers = layers
@@ -148,10 +151,7 @@ final class LinearScores {
         let shapes = model.architecture.layers.pointer
         let (n, k) = (count, layer.z.columns)
         g.g.copy(into: element.pointer)
-        BLAS.multiply(
-            layer.h.pointer, stride: k, element.pointer, .yes, stride: k, into: moved.pointer,
-            stride: k, m: n, n: k, k: k)
-        guard try setChange(m, g) else { return nil }
+        guard try move(m, g) else { return nil }
         if let inverse = g.inverse {
             inverse.copy(into: element.pointer)
             BLAS.multiply(
@@ -178,14 +178,22 @@ final class LinearScores {
         return sum
     }
 
-    /// z' - z of the moved layer into `change`; false where there is no z'.
-    private func setChange(_ m: Int, _ g: LinearElement) throws -> Bool {
-        // Without a bound every z' is there, and only W above the first layer is moved here.
-        guard layers[m].dual != nil || model.architecture.activation.saturation < .infinity else {
-            return true
+    /// h g^T into `moved`, and z' - z into `change` where that is needed; false where there is no z'.
+    private func move(_ m: Int, _ g: LinearElement) throws -> Bool {
+        let layer = layers[m]
+        let z = layer.z
+        let wanted: Matrix
+        if let exact = layer.exact {
+            wanted = try Matrix.product(exact, .no, g.g, .yes)
+            wanted.copy(into: moved.pointer)
+        } else {
+            BLAS.multiply(
+                layer.h.pointer, stride: z.columns, element.pointer, .yes, stride: z.columns,
+                into: moved.pointer, stride: z.columns, m: z.rows, n: z.columns, k: z.columns)
+            // Without a bound every z' is there, and only W above the first layer is moved here.
+            guard layer.dual != nil else { return true }
+            wanted = try Matrix(moved.pointer, rows: z.rows, columns: z.columns)
         }
-        let z = layers[m].z
-        let wanted = try Matrix(moved.pointer, rows: z.rows, columns: z.columns)
         let still = g.unitsLeftAlone
         guard model.architecture.activation.invert(wanted, leaving: still) else { return false }
         for row in 0..<z.rows {

@@ -190,9 +190,12 @@ extension Teleport {
         _ objective: any ObjectiveFunction, from value: Double, _ check: Guard,
         _ report: inout TeleportReport
     ) throws -> (any Move)? {
-        if let space = try rowSpace() {
+        // What the space multiplies with K may leave the range of floats where the whole model does not.
+        if let space = try rowSpace(), case let inner = try space.gradientNorm(loss),
+            inner.value(space.model).isFinite
+        {
             var inSpace = report
-            let move = try search(space, &inSpace)
+            let move = try search(space, inner, &inSpace)
             if try move.map({ try isGood($0, objective, from: value, check) }) ?? true {
                 report = inSpace
                 return move
@@ -219,7 +222,9 @@ extension Teleport {
         return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
     }
 
-    private func search(_ space: RowSpace, _ report: inout TeleportReport) throws -> (any Move)? {
+    private func search(
+        _ space: RowSpace, _ objective: GradientNorm, _ report: inout TeleportReport
+    ) throws -> (any Move)? {
         var options = options
         // Half of what the guard allows is left to the rounding of the whole model.
         options.lossTolerance /= 2
@@ -227,7 +232,7 @@ extension Teleport {
             SearchSpace(
                 model: space.model, batch: space.batch, options: options, inverse: space.inverse,
                 rows: space),
-            space.gradientNorm(loss), &report)
+            objective, &report)
         guard let move else { return nil }
         let moved = try Model(copying: space.model)
         _ = move.apply(to: moved)

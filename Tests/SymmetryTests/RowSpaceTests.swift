@@ -133,20 +133,27 @@ final class RowSpaceTests: XCTestCase {
         XCTAssertGreaterThan(accepted, 120)
     }
 
-    /// K does not fit floats, the samples do: the search goes on with the whole model.
+    /// K or what it is multiplied with leaves the range of floats, the whole model does not: the search goes on with that.
     func testSamplesTooLargeForTheSpaceAreSearchedWithoutIt() throws {
-        let model = try Model.random([40, 9, 3], seed: 3)
-        let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
-        for i in 0..<samples.x.count { samples.x.pointer[i] *= 5e18 }
-        let weights = model.architecture.layers.pointer[0].weightCount
-        for i in 0..<weights { model.parameters.pointer[i] *= 2e-19 }
-        XCTAssertNil(try RowSpace(of: model, samples.batch))
-        for objective in [Objective.gradientNormMaximize, .gradientNormMinimize] {
-            var options = TeleportOptions.plain(.linear, .random, radius: 0.5)
-            options.objective = objective
-            let moved = try Model(copying: model)
-            let report = try Teleport(moved, samples.batch, .crossEntropy, options).run()
-            XCTAssertTrue(report.accepted, "\(objective): \(report.outcome)")
+        for scale in [Float(1e18), 5e18] {
+            let model = try Model.random([40, 9, 3], seed: 3)
+            let samples = try Samples.random(
+                8, width: 40, outputs: 3, loss: .halfSquaredError, seed: 4)
+            for i in 0..<samples.x.count { samples.x.pointer[i] *= scale }
+            if scale > 2e18 {
+                let weights = model.architecture.layers.pointer[0].weightCount
+                for i in 0..<weights { model.parameters.pointer[i] /= scale }
+            }
+            let space = try RowSpace(of: model, samples.batch)
+            XCTAssertEqual(space == nil, scale > 2e18)
+            if let space {
+                let value = try space.gradientNorm(.halfSquaredError).value(space.model)
+                XCTAssertFalse(value.isFinite)
+            }
+            var options = TeleportOptions.plain(.linear, .random, radius: 0.3)
+            options.candidates = 20
+            let report = try Teleport(model, samples.batch, .halfSquaredError, options).run()
+            XCTAssertTrue(report.accepted, "\(scale): \(report.outcome)")
         }
     }
 
