@@ -166,9 +166,9 @@ final class LinearScores {
         activation.multiplyByDerivative(errors.pointer, h: moved.pointer, count: n * k)
 
         let next = shapes[m + 1].outputs
-        BLAS.multiply(
-            layer.errorsAbove.pointer, .yes, stride: next, moved.pointer, stride: k,
-            into: scratch.pointer, stride: k, m: next, n: k, k: n)
+        BatchProducts.columns(
+            layer.errorsAbove.pointer, stride: next, moved.pointer, into: scratch.pointer,
+            m: next, n: k, k: n, alpha: 1, beta: 0)
         var sum = layer.rest + squaredNorm(scratch.pointer, count: next * k)
         sum += gradientNorm2(m)
         for below in stride(from: m - 1, through: 0, by: -1) {
@@ -214,13 +214,12 @@ final class LinearScores {
             stride: k, into: errorsBelow.pointer, stride: k, m: n, n: k, k: upper.outputs)
         if isFirst, let dual = layers[m + 1].dual {
             // W moved by (z' - z)^T (H H^T)^-1 H.
-            BLAS.multiply(
-                errors.pointer, stride: upper.outputs, change.pointer, .yes,
-                stride: upper.outputs, into: scratch.pointer, stride: n, m: n, n: n,
+            BatchProducts.rows(
+                change.pointer, errors.pointer, into: scratch.pointer, m: n, n: n,
                 k: upper.outputs)
-            BLAS.multiply(
-                scratch.pointer, stride: n, dual.pointer, stride: k, into: errorsBelow.pointer,
-                stride: k, m: n, n: k, k: n, beta: 1)
+            BatchProducts.columns(
+                scratch.pointer, stride: n, dual.pointer, into: errorsBelow.pointer, m: n, n: k,
+                k: n, alpha: 1, beta: 1)
         }
         model.architecture.activation.multiplyByDerivative(
             errorsBelow.pointer, h: layers[m].h.pointer, count: n * k)
@@ -230,9 +229,9 @@ final class LinearScores {
     /// |G_m|^2 = tr(delta^T H H^T delta), and that of the bias, of the errors in `errors`.
     private func gradientNorm2(_ m: Int) -> Double {
         let (n, k) = (count, layers[m].z.columns)
-        BLAS.multiply(
-            layers[m].gram.pointer, stride: n, errors.pointer, stride: k, into: scratch.pointer,
-            stride: k, m: n, n: k, k: n)
+        BatchProducts.columns(
+            layers[m].gram.pointer, stride: n, errors.pointer, into: scratch.pointer, m: n, n: k,
+            k: n, alpha: 1, beta: 0)
         var sum = dot(errors.pointer, scratch.pointer, count: n * k)
         guard model.architecture.layers.pointer[m].hasBias else { return sum }
         for i in 0..<k {
