@@ -132,7 +132,7 @@ build/tests/c/blas_threads: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIVE)
 	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -ISources/CShims/include $(BLAS_SOURCES) -o $@ $(WRAP) $(ARCHIVE) -lpthread -lm
 
 # Every copy of the kernels, by the compiler of the library; they are inlined and so have no calling convention.
-build/tests/c/products: Tests/c/products.c $(wildcard Sources/CShims/products*) Tests/c/check.h
+build/tests/c/products: Tests/c/products.c $(wildcard Sources/CShims/products* Sources/CShims/include/products.h) Tests/c/check.h
 	@mkdir -p $(@D)
 	@$(dir $(shell readlink -f $$(command -v $(SWIFT))))clang -std=gnu11 $(subst -pedantic,-Wno-psabi,$(STRICT)) $(CFLAGS) \
 		-ISources/CShims/include $< -o $@ -lm

@@ -562,10 +562,10 @@ typedef struct tp_teleport_report {
     int32_t steps;                 /* steps the ascent took */
     int32_t backtracks;            /* steps taken back on the way */
     int32_t candidates;            /* elements scored, staying included */
-    int32_t refused;               /* of these, how many diverged, left the range of floats or did not keep the loss. A
-                                      RANDOM search that ranks its elements first (group LINEAR, gradient norm, one
-                                      layer an element) moves by no element that is worse than staying, and so
-                                      counts none of them here */
+    int32_t refused;               /* of these, how many diverged, left the range of floats or did not keep the loss. Where
+                                      a RANDOM search of group LINEAR can rank its elements without moving by them,
+                                      it moves by them from the best on until one will do, and those that it does
+                                      not come to are not among these */
     int32_t rank;                  /* of the layer's input, for moves that depend on data */
     int32_t reserved;
     double radius;                 /* length of the move in the units of the config's radius (ASCENT: all steps

@@ -3,7 +3,7 @@ import CShims
 /// The products of a mini-batch and a layer, each by what is faster at its sizes: OpenBLAS, which packs both factors
 /// first, or our own kernels (`products.h`), which pack nothing.
 ///
-/// The bounds are where the two were measured to be level, on AVX2.
+/// The bounds are about where the two were measured to be level, on AVX2.
 public enum BatchProducts {
     /// c <- a b^T, with a: m x k, b: n x k, c: m x n, all contiguous.
     @inline(__always)
@@ -31,7 +31,7 @@ public enum BatchProducts {
     ) {
         // What is read in strips must come from the second-level cache. The strip at the rows' end overlaps the one before
         // it, which costs more than packing where there are many rows.
-        let isEven = fillsVectors(n) || (n >= 16 && m <= 16)
+        let isEven = fillsVectors(n) || (n >= 16 && m <= 32)
         if isEven && m &* n < 1 << 17 && k &* n < 1 << 16 {
             shim_column_products(a, stride, m, b, n, k, alpha, beta, c)
         } else {

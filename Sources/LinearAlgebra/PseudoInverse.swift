@@ -47,7 +47,7 @@ public struct PseudoInverse {
     }
 
     /// Of the identity, which stands for a matrix of this condition.
-    public init(identity size: Int, condition: Double) throws {
+    public init(identity size: Int, condition: Double) {
         factors = .identity
         rank = size
         self.condition = condition

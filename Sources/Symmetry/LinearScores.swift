@@ -6,8 +6,9 @@ import Runtime
 ///
 /// An element g of layer m takes that layer's outputs h to h g^T and leaves every quantity above z_(m+1) alone, loss and
 /// errors included. So of the gradients only those of layer m + 1, G_(m+1) = delta_(m+1)^T h g^T, and below change, and with
-/// them the errors delta_m = (delta_(m+1) W_(m+1) g^-1) f'(f^-1(h g^T)) and below. In floats and without moving a weight:
-/// for ranking candidates, of which the best is then moved and measured.
+/// them the errors delta_m = (delta_(m+1) W_(m+1) g^-1) f'(f^-1(h g^T)) and below. Without moving a
+/// weight, and in floats but for g f(z) where f has a bounded range: for ranking candidates, of which the best is then moved
+/// and measured.
 final class LinearScores {
     private let model: Model
     private let count: Int
@@ -38,7 +39,8 @@ final class LinearScores {
     }
 
     /// For a model in the row space of its samples, `batch`, with `gram` = X X^T of the samples themselves. Nil where a
-    /// layer of `moving` has fewer inputs than samples, or nearly dependent ones: then it could not follow exactly.
+    /// layer of `moving` has fewer inputs than samples, or nearly dependent ones: then it could not follow exactly; and where
+    /// a layer's H H^T leaves the range of floats.
     init?(
         _ model: Model, _ batch: Batch, _ loss: Loss, moving: [Int], gram: Buffer<Float>
     ) throws {
@@ -76,8 +78,9 @@ final class LinearScores {
             if m > 0 {
                 let exact = try Matrix.gramOfRows(input)
                 gram = try exact.floats()
+                guard allFinite(gram.pointer, count: gram.count) else { return nil }
                 if moving.contains(m) {
-                    guard shape.inputs >= n, exact.isFinite, let cholesky = try Cholesky(exact),
+                    guard shape.inputs >= n, let cholesky = try Cholesky(exact),
                         cholesky.reciprocalCondition > PseudoInverse.leastReciprocalCondition
                     else { return nil }
                     let solved = try input.copy()
@@ -150,7 +153,6 @@ final class LinearScores {
         let activation = model.architecture.activation
         let shapes = model.architecture.layers.pointer
         let (n, k) = (count, layer.z.columns)
-        g.g.copy(into: element.pointer)
         guard try move(m, g) else { return nil }
         if let inverse = g.inverse {
             inverse.copy(into: element.pointer)
@@ -159,6 +161,7 @@ final class LinearScores {
                 into: errors.pointer, stride: k, m: n, n: k, k: k)
         } else {
             errors.pointer.update(from: layer.errorsHere.pointer, count: n * k)
+            g.g.copy(into: element.pointer)
             guard try BLAS.divide(errors.pointer, rows: n, by: element.pointer, size: k) else {
                 return nil
             }
@@ -187,6 +190,7 @@ final class LinearScores {
             wanted = try Matrix.product(exact, .no, g.g, .yes)
             wanted.copy(into: moved.pointer)
         } else {
+            g.g.copy(into: element.pointer)
             BLAS.multiply(
                 layer.h.pointer, stride: z.columns, element.pointer, .yes, stride: z.columns,
                 into: moved.pointer, stride: z.columns, m: z.rows, n: z.columns, k: z.columns)

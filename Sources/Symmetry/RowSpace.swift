@@ -38,7 +38,7 @@ final class RowSpace {
             cholesky.reciprocalCondition > PseudoInverse.leastReciprocalCondition
         else { return nil }
         self.cholesky = cholesky
-        inverse = try PseudoInverse(
+        inverse = PseudoInverse(
             identity: n, condition: (1 / cholesky.reciprocalCondition).squareRoot())
         whole = model
         inputs = try Buffer(repeating: 0, count: gram.count)

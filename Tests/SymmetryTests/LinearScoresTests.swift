@@ -127,6 +127,25 @@ final class LinearScoresTests: XCTestCase {
         }
     }
 
+    /// H H^T of a hidden layer leaves the range of floats where the model does not: then candidates are moved by, not ranked.
+    func testLayersTooLargeForScoresAreSearchedWithoutThem() throws {
+        let model = try Model.random([40, 12, 11, 3], seed: 3)
+        let layers = model.architecture.layers.elements
+        for i in 0..<layers[0].parameterCount { model.parameters.pointer[i] *= 1e19 }
+        for i in 0..<layers[1].weightCount {
+            model.parameters.pointer[layers[1].weightOffset + i] *= 1e-19
+        }
+        let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
+        let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
+        XCTAssertNil(try space.scores(.crossEntropy, moving: [1]))
+        XCTAssertNotNil(try space.scores(.crossEntropy, moving: [0]))
+        var options = TeleportOptions.plain(.linear, .random, radius: 0.3)
+        options.layers = .one(1)
+        options.candidates = 50
+        let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
+        XCTAssertTrue(report.accepted, "\(report.outcome)")
+    }
+
     /// What does not move may be wide: no square of it is ever needed.
     func testALayerThatStaysMayBeWide() throws {
         let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
