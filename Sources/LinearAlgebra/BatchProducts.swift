@@ -11,16 +11,22 @@ public enum BatchProducts {
         _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
         m: Int, n: Int, k: Int
     ) {
+        if packsRows(m: m, n: n, k: k) {
+            BLAS.multiply(
+                a, stride: k, b, .yes, stride: k, into: c, stride: n, m: m, n: n, k: k)
+        } else {
+            shim_row_products(a, m, b, n, k, c)
+        }
+    }
+
+    /// Whether `rows` goes to OpenBLAS.
+    @inline(__always)
+    public static func packsRows(m: Int, n: Int, k: Int) -> Bool {
         // Each element ends in a sum of a vector's lanes, which only a long row pays for; OpenBLAS packs (m + n) k elements,
         // which few rows do not pay for. And the smaller factor must stay in the second-level cache.
         let fewest = min(m, n)
         let isLong = 2 &* k >= (fillsVectors(k) ? 3 : 8) &* fewest
-        if k >= 16 && isLong && fewest &* k < 1 << 16 {
-            shim_row_products(a, m, b, n, k, c)
-        } else {
-            BLAS.multiply(
-                a, stride: k, b, .yes, stride: k, into: c, stride: n, m: m, n: n, k: k)
-        }
+        return k < 16 || !isLong || fewest &* k >= 1 << 16
     }
 
     /// c <- alpha a^T b + beta c, with a: k x m, its rows `stride` apart, b: k x n, c: m x n, both contiguous.

@@ -16,13 +16,17 @@ private struct Job {
     var target: UnsafeMutablePointer<Float>?
     var alpha: Float = 1
     var beta: Float = 0
+    var hasFirstProduct = false
 
-    /// Samples of part `part`: multiples of 16 but for the last.
     @inline(__always)
-    func samples(_ part: Int) -> (first: Int, count: Int) {
-        let blocks = (batch.count + 15) / 16
-        let first = min(blocks * part / parts * 16, batch.count)
-        let end = min(blocks * (part + 1) / parts * 16, batch.count)
+    func samples(_ part: Int) -> (first: Int, count: Int) { share(part, of: batch.count) }
+
+    /// What part `part` does of something: multiples of 16 but for the last.
+    @inline(__always)
+    func share(_ part: Int, of total: Int) -> (first: Int, count: Int) {
+        let blocks = (total + 15) / 16
+        let first = min(blocks * part / parts * 16, total)
+        let end = min(blocks * (part + 1) / parts * 16, total)
         return (first, end - first)
     }
 
@@ -67,13 +71,37 @@ extension Workspace {
             pass: pass, parameters: parameters,
             batch: batch,
             loss: .crossEntropy, normalization: 1, parts: parts(rows: batch.count))
+        shareFirstProduct(&job)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             let (first, count) = job.pointee.samples(part)
             guard count > 0 else { return }
             job.pointee.pass.forward(
-                job.pointee.parameters, job.pointee.batch.factor, first: first, count: count)
+                job.pointee.parameters, job.pointee.batch.factor, first: first, count: count,
+                hasFirstProduct: job.pointee.hasFirstProduct)
         }
+    }
+
+    /// By outputs, where that has less to pack: each thread packs all samples and its share of a wide first layer's weights,
+    /// instead of its share of the samples and all weights.
+    private func shareFirstProduct(_ job: inout Job) {
+        let layer = architecture.layers.pointer[0]
+        let rows = job.batch.count
+        guard job.parts > 1, job.batch.factor != nil, layer.outputs > rows,
+            BatchProducts.packsRows(m: rows / job.parts, n: layer.outputs, k: layer.inputs)
+        else { return }
+        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
+            guard let job = context?.assumingMemoryBound(to: Job.self),
+                let x = job.pointee.batch.factor
+            else { return }
+            let pass = job.pointee.pass
+            let (first, count) = job.pointee.share(part, of: pass.layers[0].outputs)
+            guard count > 0 else { return }
+            pass.multiplyFirstLayer(
+                job.pointee.parameters, x, rows: job.pointee.batch.count, first: first,
+                count: count)
+        }
+        job.hasFirstProduct = true
     }
 
     /// The batch's share of the loss; its outputs stay in `outputs`.
@@ -94,6 +122,7 @@ extension Workspace {
         var job = Job(
             pass: pass, parameters: parameters, batch: batch, loss: loss,
             normalization: normalization, parts: parts(rows: batch.count))
+        shareFirstProduct(&job)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.lossAndErrors(part)
@@ -126,7 +155,8 @@ extension Job {
         let (first, count) = samples(part)
         partialLoss(part, 0)
         guard count > 0, let errors = pass.errors else { return }
-        pass.forward(parameters, batch.factor, first: first, count: count)
+        pass.forward(
+            parameters, batch.factor, first: first, count: count, hasFirstProduct: hasFirstProduct)
         let width = pass.layers[pass.layerCount - 1].outputs
         let last = pass.place(of: pass.layerCount - 1, in: errors)
         partialLoss(

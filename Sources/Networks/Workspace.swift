@@ -89,17 +89,21 @@ struct Pass {
 
     // Shapes: x: rows x inputs; W: outputs x inputs; h, delta: rows x outputs.
 
-    /// Rows first ..< first + count through all layers; x nil: the identity.
+    /// Rows first ..< first + count through all layers; x nil: the identity. `hasFirstProduct`: the first layer's x W^T is
+    /// in place.
     func forward(
-        _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>?, first: Int, count: Int
+        _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>?, first: Int, count: Int,
+        hasFirstProduct: Bool
     ) {
         var input = x.map { $0 + first * layers[0].inputs }
         for m in 0..<layerCount {
             let layer = layers[m]
             let output = place(of: m, in: activations) + first * layer.outputs
-            multiply(
-                input, by: parameters + layer.weightOffset, layer, into: output, first: first,
-                count: count)
+            if m > 0 || !hasFirstProduct {
+                multiply(
+                    input, by: parameters + layer.weightOffset, layer, into: output, first: first,
+                    count: count)
+            }
             let bias = layer.hasBias ? parameters + layer.biasOffset : nil
             if m < layerCount - 1 {
                 activation.apply(output, rows: count, width: layer.outputs, bias: bias)
@@ -108,6 +112,18 @@ struct Pass {
             }
             input = UnsafePointer(output)
         }
+    }
+
+    /// x W^T of the first layer, for all of `rows` and outputs first ..< first + count.
+    func multiplyFirstLayer(
+        _ parameters: UnsafePointer<Float>, _ x: UnsafePointer<Float>, rows: Int, first: Int,
+        count: Int
+    ) {
+        let layer = layers[0]
+        BLAS.multiply(
+            x, stride: layer.inputs,
+            parameters + layer.weightOffset + first * layer.inputs, .yes, stride: layer.inputs,
+            into: activations + first, stride: layer.outputs, m: rows, n: count, k: layer.inputs)
     }
 
     /// output <- input W^T, for rows `first ..< first + count`; input nil: the identity.

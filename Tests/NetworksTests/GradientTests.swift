@@ -111,21 +111,27 @@ final class GradientTests: XCTestCase {
         }
     }
 
-    /// Large enough for the pool: the same numbers to rounding, and to the bit for the same thread count.
+    /// Large enough for the pool: the same numbers to rounding, and to the bit for the same thread count. The second net's
+    /// first layer is wide enough to be shared by outputs.
     func testThreadsChangeRoundingOnlyAndRepeatToTheBit() throws {
-        let model = try Model.random([128, 200, 200, 10], seed: 4)
-        let samples = try Samples.random(515, width: 128, outputs: 10, seed: 5)
-        try ThreadPool.shared.setThreadCount(1)
-        let single = try model.gradient(samples, .crossEntropy)
-        let value = try model.value(samples, .crossEntropy)
-        for threads in [2, 3, 8] {
-            try ThreadPool.shared.setThreadCount(threads)
-            let first = try model.gradient(samples, .crossEntropy)
-            XCTAssertLessThan(relativeError(first, single), 1e-6)
-            // Logits are rounded to 6e-8.
-            XCTAssertEqual(try model.value(samples, .crossEntropy) / value, 1, accuracy: 6e-8)
-            for _ in 0..<3 {
-                XCTAssertEqual(try model.gradient(samples, .crossEntropy), first)
+        for (widths, count) in [([128, 200, 200, 10], 515), ([700, 530, 60, 10], 300)] {
+            let model = try Model.random(widths, seed: 4)
+            let samples = try Samples.random(count, width: widths[0], outputs: 10, seed: 5)
+            try ThreadPool.shared.setThreadCount(1)
+            let single = try model.gradient(samples, .crossEntropy)
+            let outputs = try model.outputs(samples)
+            let value = try model.value(samples, .crossEntropy)
+            for threads in [2, 3, 8] {
+                try ThreadPool.shared.setThreadCount(threads)
+                let first = try model.gradient(samples, .crossEntropy)
+                XCTAssertLessThan(relativeError(first, single), 1e-6)
+                XCTAssertLessThan(
+                    relativeError(try model.outputs(samples), outputs.map(Double.init)), 1e-6)
+                // Logits are rounded to 6e-8.
+                XCTAssertEqual(try model.value(samples, .crossEntropy) / value, 1, accuracy: 6e-8)
+                for _ in 0..<3 {
+                    XCTAssertEqual(try model.gradient(samples, .crossEntropy), first)
+                }
             }
         }
     }
