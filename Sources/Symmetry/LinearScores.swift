@@ -236,13 +236,13 @@ final class LinearScores {
         BatchProducts.columns(
             layers[m].gram.pointer, stride: n, errors.pointer, into: scratch.pointer, m: n, n: k,
             k: n, alpha: 1, beta: 0)
-        var sum = dot(errors.pointer, scratch.pointer, count: n * k)
+        let sum = dot(errors.pointer, scratch.pointer, count: n * k)
         guard model.architecture.layers.pointer[m].hasBias else { return sum }
-        for i in 0..<k {
-            var slope = 0.0
-            for row in 0..<n { slope += Double(errors.pointer[row * k + i]) }
-            sum += slope * slope
+        let (slopes, errors) = (scratch.pointer, errors.pointer)
+        slopes.update(from: errors, count: k)
+        for row in 1..<max(n, 1) {
+            for i in 0..<k { slopes[i] += errors[row &* k &+ i] }
         }
-        return sum
+        return sum + squaredNorm(slopes, count: k)
     }
 }
