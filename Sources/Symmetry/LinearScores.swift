@@ -153,6 +153,7 @@ final class LinearScores {
         let activation = model.architecture.activation
         let shapes = model.architecture.layers.pointer
         let (n, k) = (count, layer.z.columns)
+        if layer.exact == nil || g.inverse == nil { g.g.copy(into: element.pointer) }
         guard try move(m, g) else { return nil }
         if let inverse = g.inverse {
             inverse.copy(into: element.pointer)
@@ -161,7 +162,6 @@ final class LinearScores {
                 into: errors.pointer, stride: k, m: n, n: k, k: k)
         } else {
             errors.pointer.update(from: layer.errorsHere.pointer, count: n * k)
-            g.g.copy(into: element.pointer)
             guard try BLAS.divide(errors.pointer, rows: n, by: element.pointer, size: k) else {
                 return nil
             }
@@ -190,7 +190,6 @@ final class LinearScores {
             wanted = try Matrix.product(exact, .no, g.g, .yes)
             wanted.copy(into: moved.pointer)
         } else {
-            g.g.copy(into: element.pointer)
             BLAS.multiply(
                 layer.h.pointer, stride: z.columns, element.pointer, .yes, stride: z.columns,
                 into: moved.pointer, stride: z.columns, m: z.rows, n: z.columns, k: z.columns)
