@@ -150,7 +150,7 @@ test: build/stamps/system-test .venv/stamp $(ARCHIVE)
 
 # ---- benchmarks --------------------------------------------------------------------------------------------------
 
-BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls folder teleports libpng-loop malloc_count.so)
+BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls folder teleports sharing libpng-loop malloc_count.so)
 BENCH_C := $(CC) -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) -Ibuild/include
 BENCH_LINK := -Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../lib' -lpthread -ldl -lm
 

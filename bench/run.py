@@ -23,6 +23,7 @@ ROOT = HERE.parent
 SECTIONS = {
     "steps": sections.steps,
     "threads": sections.threads,
+    "sharing": sections.sharing,
     "growth": sections.growth,
     "calls": sections.calls,
     "allocations": sections.allocations,

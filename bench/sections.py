@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from report import Effort, Sample, Table, Worker, interleave, median, minimum
+from report import Effort, Sample, Table, Worker, interleave, median, minimum, run_once
 
 US, MS = 1e6, 1e3
 STEP_PEERS = ("torch", "jax", "tf")  # of peers/NAME_steps.py
@@ -84,6 +84,7 @@ NETS = [
     Net((784, 512, 512, 10), 256, "sgd", 1.03, large=True),
     Net((3072, 1024, 1024, 10), 256, "sgd", 1.03, large=True),
 ]
+RANGES = [0.0, 4.0, 6.0, 12.0, 25.0]  # nanoseconds a line
 FASTER = {(784, 512, 512, 10): 1.75, (3072, 1024, 1024, 10): 1.8}
 
 
@@ -169,6 +170,28 @@ def threads(run: Run) -> list[Table]:
                 row[f"times, {count} to 1"] = minimum(samples[1]) / minimum(samples[count])
             table.add_row(row)
     table.notes = ["1 thread is pinned to one processor. Below 1 in a `times` column: slower with more threads."]
+    return [table]
+
+
+def _available_megabytes() -> int:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")) // 1024
+
+
+def sharing(run: Run) -> list[Table]:
+    """Two threads of one step write what the other reads; the memory decides what that costs."""
+    table = Table("sharing", "Writing a cache line that the other core has read (nanoseconds)")
+    if len(run.two) < 2:
+        table.notes = ["Left out: one processor."]
+        return [table]
+    megabytes = 1024 if run.quick else _available_megabytes() * 3 // 4
+    sample = run_once([run.programs / "sharing", str(megabytes)], run.two)
+    places = sorted(sample["nanoseconds"])
+    for low in range(len(RANGES)):
+        inside = [value for value in places if RANGES[low] <= value < (RANGES + [float("inf")])[low + 1]]
+        if inside:
+            table.add(nanoseconds=f"{inside[0]:.1f} to {inside[-1]:.1f}", places=len(inside))
+    table.notes = [f"{len(places)} places of 256 kB, spread over {megabytes} MB; minimum of 12 rounds each."]
     return [table]
 
 
