@@ -1,9 +1,9 @@
-/* What it costs one core to write cache lines that another one has read, over a stretch of memory.
+/* What it costs one core to write cache lines that another one has read, as time goes by.
  *
- *   sharing MEGABYTES      JSON: nanoseconds a line, for a place every 16 MB
+ *   sharing SECONDS      JSON: nanoseconds a line, a hundred times a second
  *
- * Threads that share weights and activations pay this in every step. On some machines it depends on where in the memory of
- * the host the lines lie, and so from process to process. */
+ * Threads that share weights and activations pay this in every step. On a virtual machine it may change from one second to
+ * the next, as the host moves its processors. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -11,7 +11,7 @@
 
 #include "bench.h"
 
-enum { LINE = 64, BYTES = 256 << 10, PLACES_APART = 16 << 20, ROUNDS = 12 };
+enum { LINE = 64, BYTES = 256 << 10, ROUNDS = 12 };
 
 static volatile char *place; /* NULL: the reader ends */
 static atomic_int turn;      /* odd: the reader's */
@@ -54,21 +54,23 @@ static double nanoseconds(void) {
 int main(int argc, char **argv) {
     cpu_set_t allowed;
     int processors[2] = {-1, -1};
-    size_t places = argc == 2 ? (size_t)atoi(argv[1]) * (1 << 20) / PLACES_APART : 0;
-    if (!places || sched_getaffinity(0, sizeof allowed, &allowed)) return 2;
+    const double seconds = argc == 2 ? atof(argv[1]) : 0;
+    if (!(seconds > 0) || sched_getaffinity(0, sizeof allowed, &allowed)) return 2;
     for (int i = 0; i < CPU_SETSIZE; i++) {
         if (CPU_ISSET(i, &allowed)) processors[1] = processors[0], processors[0] = i;
     }
     if (processors[1] < 0) return 2;
-    char *memory = allocate(places, PLACES_APART);
-    for (size_t i = 0; i < places * PLACES_APART; i += 4096) memory[i] = 1;
+    char *memory = allocate(1, BYTES);
+    memset(memory, 0, BYTES);
+    place = memory;
     stay_on(processors[0]);
     pthread_t thread;
     if (pthread_create(&thread, NULL, reader, &processors[1])) return 1;
     printf("{\"nanoseconds\": [");
-    for (size_t i = 0; i < places; i++) {
-        place = memory + i * PLACES_APART;
+    const double start = now();
+    for (int i = 0; now() - start < seconds; i++) {
         printf("%s%.3g", i ? ", " : "", nanoseconds());
+        while (now() - start < 0.01 * (i + 1)) {}
     }
     printf("]}\n");
     place = NULL;

@@ -35,20 +35,8 @@ public final class LinearGroup {
         x = try Matrix(batch.x, rows: batch.count, columns: batch.inputWidth)
     }
 
-    /// z of a layer from its input, in double: n x k.
     private func preactivations(_ m: Int, of model: Model, input: Matrix) throws -> Matrix {
-        let layer = architecture.layers.pointer[m]
-        let parameters = model.parameters.pointer
-        let weights = try Matrix(
-            parameters + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
-        let z =
-            m == 0 && batch.isIdentity
-            ? try weights.transposed() : try Matrix.product(input, .no, weights, .yes)
-        guard layer.hasBias else { return z }
-        for row in 0..<z.rows {
-            for i in 0..<layer.outputs { z[row, i] += Double(parameters[layer.biasOffset + i]) }
-        }
-        return z
+        try model.preactivations(m, input: m == 0 && batch.isIdentity ? nil : input)
     }
 
     /// One layer on a walk through the network.

@@ -6,9 +6,8 @@ import Runtime
 ///
 /// An element g of layer m takes that layer's outputs h to h g^T and leaves every quantity above z_(m+1) alone, loss and
 /// errors included. So of the gradients only those of layer m + 1, G_(m+1) = delta_(m+1)^T h g^T, and below change, and with
-/// them the errors delta_m = (delta_(m+1) W_(m+1) g^-1) f'(f^-1(h g^T)) and below. Without moving a
-/// weight, and in floats but for g f(z) where f has a bounded range: for ranking candidates, of which the best is then moved
-/// and measured.
+/// them the errors delta_m = (delta_(m+1) W_(m+1) g^-1) f'(f^-1(h g^T)) and below. Without moving a weight, and in floats
+/// but for g f(z) where f has a bounded range: for ranking candidates, of which the best is then moved and measured.
 final class LinearScores {
     private let model: Model
     private let count: Int
@@ -64,16 +63,7 @@ final class LinearScores {
         for m in 0...(moving.max() ?? 0) {
             let shape = shapes[m]
             let next = shapes[m + 1]
-            let own = try Matrix(
-                weights + shape.weightOffset, rows: shape.outputs, columns: shape.inputs)
-            let z = try m == 0 ? own.transposed() : Matrix.product(input, .no, own, .yes)
-            if shape.hasBias {
-                for row in 0..<n {
-                    for i in 0..<shape.outputs {
-                        z[row, i] += Double(weights[shape.biasOffset + i])
-                    }
-                }
-            }
+            let z = try model.preactivations(m, input: m == 0 ? nil : input)
             var dual: Buffer<Float>?
             if m > 0 {
                 let exact = try Matrix.gramOfRows(input)

@@ -25,7 +25,6 @@ struct RandomSearch {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
         let trial = try Model(copying: model)
         let start = model.parameters
-        let sign = options.objective.sign
         var check = try Guard(
             trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
         let group =
@@ -55,8 +54,7 @@ struct RandomSearch {
                 kept.append(drawn)
                 continue
             }
-            // Where the start has no value, any candidate that has one is better.
-            guard value.isFinite, !(sign * (value - bestValue) <= 0) else { continue }
+            guard options.objective.isBetter(value, than: bestValue) else { continue }
             bestValue = value
             try drawn.keep(trial)
             best = drawn

@@ -214,8 +214,7 @@ extension Teleport {
         let moved = try Model(copying: model)
         guard move.apply(to: moved) else { return false }
         let measured = try objective.measure(moved)
-        guard let loss = measured.loss, measured.value.isFinite,
-            !(options.objective.sign * (measured.value - value) <= 0)
+        guard let loss = measured.loss, options.objective.isBetter(measured.value, than: value)
         else { return false }
         var check = check
         check.recordAfter(loss: loss)

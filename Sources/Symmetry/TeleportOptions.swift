@@ -48,6 +48,11 @@ public enum Objective: Int32, Sendable {
     /// A gain times this is positive where it is an improvement.
     var sign: Double { isMaximized ? 1 : -1 }
 
+    /// Whether a finite `value` is better than `other`; where that is not a number, any is.
+    func isBetter(_ value: Double, than other: Double) -> Bool {
+        value.isFinite && !(sign * (value - other) <= 0)
+    }
+
     var isGradientNorm: Bool { self == .gradientNormMaximize || self == .gradientNormMinimize }
     var isCurvature: Bool { self == .curvatureMaximize || self == .curvatureMinimize }
 }

@@ -187,6 +187,7 @@ final class LinearScoresTests: XCTestCase {
                     parameterCount: space.model.parameters.count), &report)
             let moved = try Model(copying: space.model)
             XCTAssertTrue(move?.apply(to: moved) ?? true)
+            XCTAssertEqual(move == nil, moved.parameters.array == space.model.parameters.array)
             ends.append(move == nil ? nil : moved.parameters.array)
             reports.append(report)
         }
