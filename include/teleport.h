@@ -232,9 +232,11 @@ tp_status tp_model_get_metadata(const tp_model *model, const char *key, char *bu
 tp_status tp_model_save(const tp_model *model, const char *path);
 
 /* A new model from a file. Files of other programs are read where they are those of a plain perceptron, with names
- * as PyTorch gives them, in the order of their numbers: 0.weight, 0.bias, 2.weight, ..., net.0.weight, ...,
- * fc1.weight, fc2.weight, ... `config` says what such files leave open, activation and negative_slope; NULL means
- * the defaults. A file of this library is read as it says, whatever `config` holds.
+ * as PyTorch gives them: 0.weight, 0.bias, 2.weight, ..., net.0.weight, ..., fc1.weight, fc2.weight, ... The order
+ * of the layers is that of numbers, where the names first differ in one; names without numbers (hidden.weight,
+ * out.weight) are read where the shapes leave only one order, and are TP_ERROR_UNSUPPORTED with the names where they
+ * do not (encoder and decoder fit both ways round). `config` says what such files leave open, activation and
+ * negative_slope; NULL means the defaults. A file of this library is read as it says, whatever `config` holds.
  * TP_ERROR_FORMAT for what is no such file, with the reason; TP_ERROR_VERSION for one of a newer format;
  * TP_ERROR_UNSUPPORTED and TP_ERROR_SHAPE_MISMATCH for tensors that make no perceptron. Metadata that
  * tp_model_set_metadata would refuse is left out. The file is not trusted: no content leads to more than an error,

@@ -139,7 +139,8 @@ class Model(Handle):
     ) -> Model:
         """The model in a safetensors file: one of `save`, a checkpoint, or a plain perceptron of PyTorch.
 
-        Only PyTorch's files, which do not tell, take activation and negative_slope from here.
+        Only PyTorch's files, which do not tell, take activation and negative_slope from here. Their layers stand in
+        the order of the numbers in their names, or in the only one that the shapes allow.
         """
         config = _foreign_config(activation, negative_slope)
         out = ctypes.c_void_p()
