@@ -807,14 +807,16 @@ typedef struct tp_run_config {
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
 
 /* Writes a checkpoint: the model, optimizer settings and state, schedule, rate, epoch, steps, the running loss of an
- * epoch, and what tp_trainer_undo_teleport and watch_steps need. Written as tp_model_save writes. May be called
- * inside the callback of a run. */
+ * epoch, and what tp_trainer_undo_teleport and watch_steps need. Written as tp_model_save writes; an optimizer's
+ * averages that are not finite (squares of gradients above 1e19) are TP_ERROR_NOT_FINITE as weights are. May be
+ * called inside the callback of a run. */
 tp_status tp_trainer_save(const tp_trainer *trainer, const char *path);
 
 /* A new trainer, with a new model (tp_trainer_model), where a checkpoint left off. Given the same data, configs and
  * thread count it goes on to the bit as if it had not stopped; a run within an epoch goes on there. A schedule
  * that was a callback must be set again with tp_trainer_set_schedule: until then steps are TP_ERROR_BAD_STATE and
- * the rate is NaN. Errors are those of tp_model_load. */
+ * the rate is NaN. Errors are those of tp_model_load; averages of the optimizer that are not finite are
+ * TP_ERROR_NOT_FINITE, and averages of squares below zero TP_ERROR_FORMAT. Files of older versions are read. */
 tp_status tp_trainer_load(tp_trainer **out, const char *path);
 
 /* Trains for config->epochs epochs over `train`; `valid` may be NULL. A run that was stopped within an epoch
