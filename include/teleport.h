@@ -228,7 +228,8 @@ tp_status tp_model_get_metadata(const tp_model *model, const char *key, char *bu
 /* Writes the model to the file `path`. What is there stays until all is written, synced and checked, and then gives
  * way at once; on failure it stays as it was. A link is followed; a folder, a device or a file that may not be
  * written is not replaced. Weights that are not finite are not saved: TP_ERROR_NOT_FINITE. The file is written as
- * `path`.tmp first (.tmp1 to .tmp15 while others write); what a killed process left there, the next save removes. */
+ * `path`.tmp first (.tmp1 to .tmp15 while others write); what a killed process left there, the next save removes. A
+ * thread that pthread_cancel ends meanwhile ends after the save. */
 tp_status tp_model_save(const tp_model *model, const char *path);
 
 /* A new model from a file. Files of other programs are read where they are those of a plain perceptron, with names

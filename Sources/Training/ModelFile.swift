@@ -156,7 +156,7 @@ func reading<Result>(
     _ path: UnsafePointer<CChar>, as what: String, _ body: (SafetensorsReader) throws -> Result
 ) throws -> Result {
     do {
-        return try body(SafetensorsReader(FileSource(path: path)))
+        return try withoutCancellation { try body(SafetensorsReader(FileSource(path: path))) }
     } catch let failure as FileFailure {
         throw failure.error(what, at: path)
     } catch let error as TeleportError where error.status == .invalidArgument {
