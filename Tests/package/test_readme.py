@@ -32,6 +32,18 @@ def test_python_program(digits, tmp_path):
     assert accuracy(text) > 80
 
 
+def test_the_demo_makes_the_comparison_of_the_first_lines():
+    """The same digits, but for the seconds of teleports."""
+
+    def digits(text):
+        return [re.sub(r"[\d.]+ s$", "", line) for line in text.strip().splitlines()]
+
+    command = re.search(r"^\./image-folder (.*?)  +#", README, re.M)[1].split()
+    shown = run("make", "--no-print-directory", "demo", cwd=ROOT).stdout
+    text = run(ROOT / "build/examples/03-image-folder", *command, cwd=ROOT).stdout
+    assert digits(shown.split("== ")[1].split("\n", 1)[1]) == digits(text)
+
+
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
 def test_no_path_of_a_build_machine_is_in_the_tree():
     """Only what git has: the rest is a machine's own."""
