@@ -119,7 +119,7 @@ extension SafetensorsReader {
         guard layers.count <= OrderSearch.mostLayers else {
             throw FileFailure(
                 .unsupported,
-                "numbers in their names do not tell the order of its \(layers.count) layers: \(names(of: layers))"
+                "numbers in the names do not tell the order of its \(layers.count) layers: \(names(of: layers))"
             )
         }
         var search = try OrderSearch(layers, partings)
@@ -128,7 +128,7 @@ extension SafetensorsReader {
             let reason =
                 search.foundCount == 0 && !search.isDone
                 ? "the shapes of its layers fit in no order"
-                : "numbers in their names do not tell the order of its layers and their shapes allow several"
+                : "neither numbers in the names nor the shapes tell the order of its layers"
             throw FileFailure(.unsupported, "\(reason): \(names(of: layers))")
         }
         let ordered = try GrowingBuffer<FileLayer>(capacity: layers.count)
