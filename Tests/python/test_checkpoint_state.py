@@ -12,6 +12,7 @@ import safetensors.numpy
 import teleport
 
 BY_POSITION = Path(__file__).resolve().parent.parent / "data" / "checkpoints" / "watched_by_position.safetensors"
+BY_NAME = BY_POSITION.with_name("watched_by_name.safetensors")
 WATCHED = "teleport.trainer.watched."
 
 
@@ -172,6 +173,11 @@ def test_a_report_by_position_is_still_read():
     assert report.loss_before == numbers[11] == 0.6652314741976585
     assert report.gradient_norm2_after == numbers[18] == 0.055293763529037414
     assert report.output_change == numbers[19] and report.condition == numbers[20]
+
+
+def test_both_kinds_of_files_say_the_same():
+    """Kept files of both, so that a later library reads them too."""
+    assert_same(undone(BY_NAME), undone(BY_POSITION))
 
 
 def test_a_report_by_position_is_written_again_by_names(tmp_path):
