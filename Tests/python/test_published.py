@@ -1,7 +1,9 @@
 """Published tables are what a command wrote: with its commit, kernels, seeds, date and spread, between its markers."""
 
+import importlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -130,6 +132,29 @@ def test_without_git_the_commit_is_said_to_be_unknown(digits, tmp_path):
     process = run(MNIST_TABLE, *arguments, cwd=tmp_path, environment={"PATH": str(tmp_path)})
     assert process.returncode == 0, process.stderr
     assert "commit unknown" in process.stdout
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="no git")
+def test_changes_other_than_to_documents_are_said(tmp_path, monkeypatch):
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        done = subprocess.run(["git", "-C", tmp_path, *identity, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    published = importlib.import_module("published")
+    monkeypatch.setattr(published, "ROOT", tmp_path)
+    git("init", "-q")
+    for name in ("code.py", "page.md"):
+        (tmp_path / name).write_text("old\n")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    clean = f"commit {git('rev-parse', 'HEAD')[:10]}"
+    assert published.commit() == clean
+    (tmp_path / "page.md").write_text("new\n")
+    assert published.commit() == clean
+    (tmp_path / "code.py").write_text("new\n")
+    assert published.commit() == clean + " with changes"
 
 
 @pytest.mark.parametrize("name", ["classification", "regression", "sharpness_curvature"])
