@@ -73,7 +73,7 @@ final class WeightTests: XCTestCase {
         var values: [Double] = []
         for heldOut in [with, without] {
             let model = try Model.random([12, 10, 3], seed: 1)
-            var options = TeleportOptions.plain(.linear, .ascent)
+            var options = TeleportOptions.plain(.linear, .ascent, radius: 0.05)
             (options.heldOut, options.heldOutTolerance) = (heldOut.batch, 10)
             let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
             XCTAssertEqual(report.outcome, .accepted)

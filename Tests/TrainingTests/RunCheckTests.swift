@@ -121,6 +121,32 @@ final class RunCheckTests: XCTestCase {
         }
     }
 
+    /// A weight that is multiplied divides its gradient, so the product of it and its average stays.
+    func testATransformedStateMovesAsGradientsDo() throws {
+        let samples = try Samples.random(80, width: 6, outputs: 3, seed: 5)
+        for search in [Search.ascent, .lookahead, .random] {
+            for objective in [Objective.sharpnessMinimize, .gradientNormMaximize] {
+                let trainer = try makeTrainer(.adam, rate: 0.001)
+                _ = try trainer.takeStep(samples.batch)
+                let state = trainer.optimizer.state
+                func products() throws -> [Double] {
+                    let moments = try XCTUnwrap(state.firstMoments)
+                    return zip(trainer.model.parameters.elements, moments.elements).map {
+                        Double($0) * Double($1)
+                    }
+                }
+                let before = try products()
+                var teleport = TeleportOptions()
+                (teleport.search, teleport.objective) = (search, objective)
+                (teleport.state, teleport.candidates) = (.transform, 20)
+                let report = try trainer.teleport(samples.batch, teleport)
+                XCTAssertTrue(report.accepted, "\(search) \(objective) \(report.outcome)")
+                XCTAssertLessThan(relativeError(try products(), before), 1e-5)
+                XCTAssertGreaterThan(report.condition, 1.01)
+            }
+        }
+    }
+
     /// "within watch_steps of a teleport": the step at fault counts from 1.
     func testAWatchEndsWithItsLastStep() throws {
         let data = try Dataset.learnable(160, width: 6, classes: 3, seed: 1)
