@@ -38,7 +38,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
                     let measured = try objective.measure(trial)
                     check.recordAfter(loss: measured.loss)
                     return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
-                        && sign * (measured.value - value) > 0
+                        && options.objective.isBetter(measured.value, than: value)
                 }
                 if isMoved { break }
                 radius /= 2
