@@ -520,7 +520,7 @@ typedef struct tp_teleport_config {
     double loss_tolerance;       /* relative, on the batch; default 1e-5 */
     double held_out_tolerance;   /* relative, on held-out samples, for moves that depend on data and whenever
                                     held_out is given; default 0.05; negative: off */
-    const tp_batch *held_out;    /* samples that take no part in the search, or NULL */
+    const tp_batch *held_out;    /* samples that take no part in the search, or NULL; finite */
     uint64_t seed;               /* of RANDOM and of the perturbations and curves of objectives; default 0 */
     int32_t sampler;             /* tp_sampler, of RANDOM with LINEAR; default EXPONENTIAL */
     int32_t perturbations;       /* of SHARPNESS, for each norm, 1 to 10,000; default 4 */
@@ -603,7 +603,8 @@ tp_status tp_model_can_teleport(const tp_model *model, const tp_teleport_config 
  * + 1e-6 * RMS of the outputs * sqrt(|L0|) (squared errors). Moves that depend on data (every group but SCALING)
  * are also checked on samples that take no part: config->held_out, or else the last quarter of the batch, against
  * held_out_tolerance. LOOKAHEAD takes its direction from the first half of the rest and scores on the second, so
- * samples should come in random order.
+ * samples should come in random order. Samples of weight 0 count as nothing: the teleport is that of the batch
+ * without them, and takes a copy of the others.
  * Source: arXiv 2205.10637, sections 4 and 5; the scaling group's closed form is the library's own.
  * Complexity of ASCENT: one gradient, two forward passes, O(parameters) for the search; of LOOKAHEAD: besides,
  * 10 rollouts, most of them cut short. */
