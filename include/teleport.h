@@ -788,7 +788,8 @@ typedef struct tp_run_config {
     int32_t drop_last;            /* 1: leave out a last batch that is not full; default 0 */
     const tp_teleport_config *teleport;  /* NULL (default): no teleports */
     const int32_t *teleport_epochs;      /* epochs of the trainer, from 0, that begin with teleports; NULL with */
-    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none */
+    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none. Those that do not come
+                                              in this run wait for another */
     int32_t teleports_per_epoch;  /* before the first mini-batches of such an epoch, one each; default 1 */
     int32_t teleport_samples;     /* samples a teleport draws, at most the set's; default 2,048 */
     int32_t watch_steps;          /* a loss that stops being finite within this many steps of a teleport takes
@@ -822,7 +823,10 @@ tp_status tp_trainer_load(tp_trainer **out, const char *path);
  * are then those before the step at fault. Weights are checked after each epoch and before each checkpoint as well;
  * when they stopped being finite themselves, they go back to those that the epoch (or its part in this run) began
  * with. A checkpoint is also written when the run ends or is stopped; one that cannot be written ends the run with
- * its status, the last one stays, and another run goes on from there. */
+ * its status, the last one stays, and another run goes on from there.
+ * What can be known is checked before the first step, and nothing has changed then: the sets, the teleport with its
+ * held_out (TP_ERROR_NOT_FINITE where it is not finite), whether teleports draw enough samples to hold a quarter out,
+ * and whether checkpoint_path is a place for a file. */
 tp_status tp_trainer_run(tp_trainer *trainer, const tp_dataset *train, const tp_dataset *valid,
                          const tp_run_config *config, tp_event_callback progress, void *user_data);
 
