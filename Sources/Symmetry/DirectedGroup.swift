@@ -1,5 +1,6 @@
 import LinearAlgebra
 import Networks
+import Optimization
 import Runtime
 
 /// A family of moves that knows, wherever the weights are, the direction in which an objective changes most.
@@ -18,9 +19,21 @@ protocol DirectedGroup: AnyObject {
 
     /// Adds what the accepted moves came to.
     func describe(_ report: inout TeleportReport) throws
+
+    /// What one move led to.
+    func found(_ model: Model, along direction: Direction, by length: Double) throws -> any Move
+
+    /// What the accepted moves led to.
+    func found(_ model: Model) throws -> any Move
 }
 
 extension DirectedGroup {
+    func found(_ model: Model, along direction: Direction, by length: Double) throws -> any Move {
+        try MovedWeights(model)
+    }
+
+    func found(_ model: Model) throws -> any Move { try MovedWeights(model) }
+
     func accept(_ direction: Direction, _ length: Double) throws {}
     func describe(_ report: inout TeleportReport) throws {}
 }
@@ -94,6 +107,25 @@ final class ScalingMoves: DirectedGroup {
     func describe(_ report: inout TeleportReport) throws {
         report.condition = total.condition
     }
+
+    func found(_ model: Model, along direction: Buffer<Double>, by length: Double) throws
+        -> any Move
+    {
+        ScaledWeights(weights: try MovedWeights(model), element: try element(direction, length))
+    }
+
+    func found(_ model: Model) throws -> any Move {
+        ScaledWeights(weights: try MovedWeights(model), element: total)
+    }
+}
+
+/// Weights that were found step by step, and the element of the group that all steps make.
+private struct ScaledWeights: Move {
+    let weights: MovedWeights
+    let element: Scaling
+
+    func apply(to model: Model) -> Bool { weights.apply(to: model) }
+    func transform(_ state: OptimizerState) throws { try element.transform(state) }
 }
 
 /// The general linear group. Length: the joint Frobenius norm of the T_m.
