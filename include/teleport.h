@@ -441,7 +441,10 @@ typedef enum tp_group {
      * (I - T/2)^-1 (I + T/2), which is exp T to second order. */
     TP_GROUP_LINEAR = 1,
     /* Moves that no sample of the batch sees: the objective's derivative by W_m, projected on the null space of the
-     * layer's inputs (arXiv 2502.11362). For every activation. Needs fewer samples than inputs, or dead inputs. */
+     * layer's inputs (arXiv 2502.11362). For every activation. Needs fewer samples, those held out not counted, than
+     * some hidden layer has units (or samples that span fewer directions there, see null_tolerance), otherwise
+     * TP_TELEPORT_NO_ROOM. Moves what comes after hidden layers; the first layer stays, however many inputs it has:
+     * its derivative lies in the span of the samples. */
     TP_GROUP_NULL_SPACE = 2,
     /* Steps along the objective's derivative orthogonal to grad L, corrected back to the level set of the batch's
      * loss (arXiv 2403.03362). For every activation. */
@@ -543,7 +546,10 @@ typedef enum tp_teleport_outcome {
     TP_TELEPORT_HELD_OUT_CHANGED = 4,   /* past held_out_tolerance on held-out samples: put back */
     TP_TELEPORT_NOT_FINITE = 5,         /* NaN or infinity in weights, loss or gradient: put back */
     TP_TELEPORT_UNDONE = 6,             /* accepted, then training diverged within watch_steps: put back */
-    TP_TELEPORT_INEXACT = 7             /* exact was asked for, but a weight left the range of normal floats */
+    TP_TELEPORT_INEXACT = 7,            /* exact was asked for, but a weight left the range of normal floats */
+    TP_TELEPORT_NO_ROOM = 8             /* NULL_SPACE: the samples see every change that the objective asks for, as
+                                           where there are no fewer of them than hidden units; `rank` says how many
+                                           directions they span */
 } tp_teleport_outcome;
 
 /* The outcome as a sentence. Static; unknown values give "unknown outcome". */

@@ -25,6 +25,9 @@ protocol DirectedGroup: AnyObject {
 
     /// What the accepted moves led to.
     func found(_ model: Model) throws -> any Move
+
+    /// There was no direction, although the objective has a derivative.
+    var hasNoRoom: Bool { get }
 }
 
 extension DirectedGroup {
@@ -33,6 +36,8 @@ extension DirectedGroup {
     }
 
     func found(_ model: Model) throws -> any Move { try MovedWeights(model) }
+
+    var hasNoRoom: Bool { false }
 
     func accept(_ direction: Direction, _ length: Double) throws {}
     func describe(_ report: inout TeleportReport) throws {}
@@ -174,13 +179,19 @@ final class LinearMoves: DirectedGroup {
 /// Moves that no sample sees. Length: the step's norm over the weights' norm.
 final class NullSpaceMoves: DirectedGroup {
     private let space: NullSpace
+    private(set) var hasNoRoom = false
 
     init(_ space: NullSpace) {
         self.space = space
     }
 
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
-        normalized(try space.direction(at: model, covector), relativeTo: covector)
+        let direction = normalized(
+            try space.direction(at: model, covector), relativeTo: covector)
+        hasNoRoom =
+            direction == nil
+            && squaredNorm(covector, count: model.parameters.count) > 0
+        return direction
     }
 
     func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {

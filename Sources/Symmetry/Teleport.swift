@@ -258,9 +258,16 @@ extension Teleport {
         let search = DirectedSearch(
             moves: moves, model: space.model, loss: loss, options: space.options,
             batch: space.batch)
-        guard options.search == .lookahead else { return try search.ascent(objective, &report) }
-        return try search.lookahead(
-            objective, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
+        let move =
+            options.search == .lookahead
+            ? try search.lookahead(
+                objective, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
+            : try search.ascent(objective, &report)
+        if move == nil, moves.hasNoRoom {
+            report.outcome = .noRoom
+            try moves.describe(&report)
+        }
+        return move
     }
 
     private func closedFormSearch(_ report: inout TeleportReport) throws -> (any Move)? {
