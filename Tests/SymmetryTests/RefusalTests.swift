@@ -59,7 +59,7 @@ final class RefusalTests: XCTestCase {
                     }
                 }
                 for place in [10, 11, 12, 13, 14, 2, 7, 17, 22] {
-                    let error = apply([place: place == 12 ? 1.01 : 0.01])
+                    let error = apply([place: place == 12 ? 0.99 : 0.01])
                     XCTAssertEqual(error?.status, .unsupported, "\(kind) g[\(place)]")
                     XCTAssert(error?.message.contains("unit 2") ?? false, error?.message ?? "")
                     XCTAssertEqual(model.bits, bits, "\(kind) g[\(place)]")
