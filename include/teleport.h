@@ -444,7 +444,10 @@ typedef enum tp_group {
      * (I - T/2)^-1 (I + T/2), which is exp T to second order. */
     TP_GROUP_LINEAR = 1,
     /* Moves that no sample of the batch sees: the objective's derivative by W_m, projected on the null space of the
-     * layer's inputs (arXiv 2502.11362). For every activation. Needs fewer samples than inputs, or dead inputs. */
+     * layer's inputs (arXiv 2502.11362). For every activation. Needs fewer samples, those held out not counted, than
+     * some hidden layer has units (or samples that span fewer directions there, see null_tolerance), otherwise
+     * TP_TELEPORT_NO_ROOM. Moves what comes after hidden layers; the first layer stays, however many inputs it has:
+     * its derivative lies in the span of the samples. */
     TP_GROUP_NULL_SPACE = 2,
     /* Steps along the objective's derivative orthogonal to grad L, corrected back to the level set of the batch's
      * loss (arXiv 2403.03362). For every activation. */
@@ -523,7 +526,7 @@ typedef struct tp_teleport_config {
     double loss_tolerance;       /* relative, on the batch; default 1e-5 */
     double held_out_tolerance;   /* relative, on held-out samples, for moves that depend on data and whenever
                                     held_out is given; default 0.05; negative: off */
-    const tp_batch *held_out;    /* samples that take no part in the search, or NULL */
+    const tp_batch *held_out;    /* samples that take no part in the search, or NULL; finite */
     uint64_t seed;               /* of RANDOM and of the perturbations and curves of objectives; default 0 */
     int32_t sampler;             /* tp_sampler, of RANDOM with LINEAR; default EXPONENTIAL */
     int32_t perturbations;       /* of SHARPNESS, for each norm, 1 to 10,000; default 4 */
@@ -546,7 +549,10 @@ typedef enum tp_teleport_outcome {
     TP_TELEPORT_HELD_OUT_CHANGED = 4,   /* past held_out_tolerance on held-out samples: put back */
     TP_TELEPORT_NOT_FINITE = 5,         /* NaN or infinity in weights, loss or gradient: put back */
     TP_TELEPORT_UNDONE = 6,             /* accepted, then training diverged within watch_steps: put back */
-    TP_TELEPORT_INEXACT = 7             /* exact was asked for, but a weight left the range of normal floats */
+    TP_TELEPORT_INEXACT = 7,            /* exact was asked for, but a weight left the range of normal floats */
+    TP_TELEPORT_NO_ROOM = 8             /* NULL_SPACE: the samples see every change that the objective asks for, as
+                                           where there are no fewer of them than hidden units; `rank` says how many
+                                           directions they span */
 } tp_teleport_outcome;
 
 /* The outcome as a sentence. Static; unknown values give "unknown outcome". */
@@ -606,7 +612,8 @@ tp_status tp_model_can_teleport(const tp_model *model, const tp_teleport_config 
  * + 1e-6 * RMS of the outputs * sqrt(|L0|) (squared errors). Moves that depend on data (every group but SCALING)
  * are also checked on samples that take no part: config->held_out, or else the last quarter of the batch, against
  * held_out_tolerance. LOOKAHEAD takes its direction from the first half of the rest and scores on the second, so
- * samples should come in random order.
+ * samples should come in random order. Samples of weight 0 count as nothing: the teleport is that of the batch
+ * without them, and takes a copy of the others.
  * Source: arXiv 2205.10637, sections 4 and 5; the scaling group's closed form is the library's own.
  * Complexity of ASCENT: one gradient, two forward passes, O(parameters) for the search; of LOOKAHEAD: besides,
  * 10 rollouts, most of them cut short. */
@@ -790,7 +797,8 @@ typedef struct tp_run_config {
     int32_t drop_last;            /* 1: leave out a last batch that is not full; default 0 */
     const tp_teleport_config *teleport;  /* NULL (default): no teleports */
     const int32_t *teleport_epochs;      /* epochs of the trainer, from 0, that begin with teleports; NULL with */
-    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none */
+    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none. Those that do not come
+                                              in this run wait for another */
     int32_t teleports_per_epoch;  /* before the first mini-batches of such an epoch, one each; default 1 */
     int32_t teleport_samples;     /* samples a teleport draws, at most the set's; default 2,048 */
     int32_t watch_steps;          /* a loss that stops being finite within this many steps of a teleport takes
@@ -826,7 +834,10 @@ tp_status tp_trainer_load(tp_trainer **out, const char *path);
  * are then those before the step at fault. Weights are checked after each epoch and before each checkpoint as well;
  * when they stopped being finite themselves, they go back to those that the epoch (or its part in this run) began
  * with. A checkpoint is also written when the run ends or is stopped; one that cannot be written ends the run with
- * its status, the last one stays, and another run goes on from there. */
+ * its status, the last one stays, and another run goes on from there.
+ * What can be known is checked before the first step, and nothing has changed then: the sets, the teleport with its
+ * held_out (TP_ERROR_NOT_FINITE where it is not finite), whether teleports draw enough samples to hold a quarter out,
+ * and whether checkpoint_path is a place for a file. */
 tp_status tp_trainer_run(tp_trainer *trainer, const tp_dataset *train, const tp_dataset *valid,
                          const tp_run_config *config, tp_event_callback progress, void *user_data);
 

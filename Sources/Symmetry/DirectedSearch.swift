@@ -38,7 +38,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
                     let measured = try objective.measure(trial)
                     check.recordAfter(loss: measured.loss)
                     return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
-                        && sign * (measured.value - value) > 0
+                        && options.objective.isBetter(measured.value, than: value)
                 }
                 if isMoved { break }
                 radius /= 2
@@ -55,7 +55,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
         report.candidates = report.steps + 1
         guard report.steps > 0 else { return nil }
         try moves.describe(&report)
-        return try MovedWeights(here)
+        return try moves.found(here)
     }
 
     /// The rung of the ladder along the direction at the present weights whose rollout ends best.
@@ -85,7 +85,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
                 report.refused += 1
                 continue
             }
-            candidates.append(try MovedWeights(trial))
+            candidates.append(try moves.found(trial, along: direction, by: sign * length))
             lengths.append(length)
         }
         let chosen = try Ladder.choose(

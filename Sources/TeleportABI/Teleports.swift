@@ -134,6 +134,8 @@ public func tp_teleport_outcome_string(_ outcome: tp_teleport_outcome) -> Unsafe
     case TP_TELEPORT_NOT_FINITE: text = "put back: a weight, loss or gradient is not finite"
     case TP_TELEPORT_UNDONE: text = "put back: training diverged soon after it"
     case TP_TELEPORT_INEXACT: text = "put back: a weight left the range of normal floats"
+    case TP_TELEPORT_NO_ROOM:
+        text = "nothing can move: the samples see every change of the weights that would help"
     default: text = "unknown outcome"
     }
     return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)

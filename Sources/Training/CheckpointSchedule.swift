@@ -41,7 +41,13 @@ final class CheckpointSchedule {
     private var lastStep: Int
     private var lastTime = Clock.seconds()
 
-    init(_ options: CheckpointOptions, _ trainer: Trainer) {
+    /// Refuses a place where nothing can be written, before there is something to lose.
+    init(_ options: CheckpointOptions, _ trainer: Trainer) throws {
+        do throws(FileFailure) {
+            try AtomicFile.check(options.path.pointer)
+        } catch {
+            throw error.error("checkpoint", at: options.path.pointer)
+        }
         self.options = options
         self.trainer = trainer
         lastStep = trainer.stepCount

@@ -39,7 +39,7 @@ final class Run {
         let architecture = trainer.model.architecture
         try train.validate(for: architecture, loss: trainer.loss)
         try validation?.validate(for: architecture, loss: trainer.loss)
-        try options.teleport?.validate(for: architecture)
+        try options.validateTeleports(of: trainer, samples: train.count)
         try BLAS.reserve()
         batchSize = min(options.batchSize, train.count)
         stepsPerEpoch =
@@ -67,7 +67,7 @@ final class Run {
         drawn = teleports ? try Buffer(count: train.count) : nil
         evaluation = try validation.map { try Evaluation(trainer.model, on: $0) }
         epochStart = try Snapshot(trainer.model, trainer.optimizer)
-        checkpoints = options.checkpoints.map { CheckpointSchedule($0, trainer) }
+        checkpoints = try options.checkpoints.map { try CheckpointSchedule($0, trainer) }
     }
 
     func run() throws -> End {

@@ -39,6 +39,17 @@ public struct RunOptions {
         try checkpoints?.validate()
     }
 
+    /// Checks what would end the run at its first teleport, which may be epochs after its first step.
+    func validateTeleports(of trainer: Trainer, samples count: Int) throws {
+        guard let teleport else { return }
+        try teleport.validate(for: trainer.model.architecture, loss: trainer.loss)
+        guard min(teleportSamples, count) >= teleport.fewestSamples else {
+            throw TeleportError.invalid(
+                "teleport_samples is \(teleportSamples) and the data set has \(count) samples, too few to hold a quarter out; give held_out, or a negative held_out_tolerance to do without"
+            )
+        }
+    }
+
     private func check(_ name: String, _ value: Int, _ isRight: Bool, _ rule: String) throws {
         guard isRight else {
             throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")

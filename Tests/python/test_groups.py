@@ -202,12 +202,13 @@ def test_null_space_moves_need_room(rng):
     model, (x, labels) = small(), data(rng, 400)
     start = model.get_parameters()
     report = model.teleport(x, labels, TeleportConfig(group="null_space", search="ascent", **ALONE))
-    assert report.outcome == "stayed" and np.array_equal(model.get_parameters(), start)
-    # Dead inputs are room, however many samples there are.
+    assert report.outcome == "no_room" and np.array_equal(model.get_parameters(), start)
+    # The samples span every hidden layer, the narrowest too.
+    assert report.rank == min(model.widths[:-1])
+    # Dead inputs are no room: phi does not see their weights either, so it has nothing to gain there.
     x[:, 10:] = 0
     report = model.teleport(x, labels, TeleportConfig(group="null_space", search="ascent", **ALONE))
-    # phi does not see weights of dead inputs either: nothing to gain there.
-    assert report.outcome == "stayed"
+    assert report.outcome == "no_room"
 
 
 # ---- level set

@@ -148,6 +148,7 @@ class TeleportOutcome(HeaderEnum):
     NOT_FINITE = "not_finite", 5
     UNDONE = "undone", 6
     INEXACT = "inexact", 7
+    NO_ROOM = "no_room", 8
 
 
 class OptimizerKind(HeaderEnum):
