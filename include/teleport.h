@@ -21,8 +21,9 @@
  *              (TP_STOPPED). On failure the outputs are NULL or untouched, the object is as it was before the
  *              call, and tp_error_message() on the same thread is one sentence that names the value at fault.
  *              The library never prints, never exits and never aborts, with one stated exception: the Swift
- *              runtime ends the process when its own small objects (some hundred bytes each) get no memory.
- *              Every block whose size a caller or a file decides comes from a checked allocator instead.
+ *              runtime ends the process when its own small objects (some hundred bytes each, 8 KiB for the
+ *              widths of the deepest model) get no memory. Every array whose length a caller or a file decides
+ *              comes from a checked allocator instead: TP_ERROR_OUT_OF_MEMORY, before the array is looked at.
  *   Handles.   A new handle is the first argument, `out`. Free each handle once, in any order: objects keep
  *              what they use. NULL for a required handle is TP_ERROR_INVALID_ARGUMENT; tp_*_free(NULL) does
  *              nothing.
@@ -524,7 +525,7 @@ typedef struct tp_teleport_config {
     uint64_t seed;               /* of RANDOM and of the perturbations and curves of objectives; default 0 */
     int32_t sampler;             /* tp_sampler, of RANDOM with LINEAR; default EXPONENTIAL */
     int32_t perturbations;       /* of SHARPNESS, for each norm, 1 to 10,000; default 4 */
-    const double *perturbation_norms;  /* positive; NULL (default): 0.1, 0.3, 0.5, 0.7, 0.9 */
+    const double *perturbation_norms;  /* at most 10,000, positive; NULL (default): 0.1, 0.3, 0.5, 0.7, 0.9 */
     size_t perturbation_norm_count;
     int32_t curves;              /* of CURVATURE, 1 to 10,000; default 8 */
     int32_t reserved;
@@ -787,7 +788,7 @@ typedef struct tp_run_config {
     int32_t drop_last;            /* 1: leave out a last batch that is not full; default 0 */
     const tp_teleport_config *teleport;  /* NULL (default): no teleports */
     const int32_t *teleport_epochs;      /* epochs of the trainer, from 0, that begin with teleports; NULL with */
-    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none */
+    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none; at most 65,536 */
     int32_t teleports_per_epoch;  /* before the first mini-batches of such an epoch, one each; default 1 */
     int32_t teleport_samples;     /* samples a teleport draws, at most the set's; default 2,048 */
     int32_t watch_steps;          /* a loss that stops being finite within this many steps of a teleport takes
@@ -859,10 +860,10 @@ typedef struct tp_plane_config {
     double learning_rate;             /* default 1e-3 */
     double theta_learning_rate;       /* theta += rate * d |grad|^2 / d theta; default 0.1 */
     double loss_tolerance;            /* relative; a rotation that changes the value more is not made; default 1e-9 */
-    const int32_t *teleport_steps;    /* steps, from 0, before which to teleport; NULL and 0 (default): none */
-    size_t teleport_step_count;
+    const int32_t *teleport_steps;    /* steps, from 0, before which to teleport once each, in any order; those */
+    size_t teleport_step_count;       /*   past the end count for nothing; at most `steps`; NULL and 0 (default): none */
     const double *theta_starts;       /* where each teleport's theta begins; NULL (default), and after the last: */
-    size_t theta_start_count;         /*   uniform in [0, pi) */
+    size_t theta_start_count;         /*   uniform in [0, pi); at most `steps` */
     uint64_t seed;                    /* default 0 */
 } tp_plane_config;
 

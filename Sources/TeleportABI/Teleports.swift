@@ -50,8 +50,9 @@ extension TeleportOptions {
         sampler = try member(config.sampler, Sampler.self, "sampler")
         perturbations = Int(config.perturbations)
         if let norms = try array(
-            config.perturbation_norms, config.perturbation_norm_count, "perturbation_norms"),
-            !norms.isEmpty
+            config.perturbation_norms, config.perturbation_norm_count,
+            most: TeleportOptions.mostPerturbationNorms, "perturbation_norms"),
+            norms.count > 0
         {
             perturbationNorms = norms
         }

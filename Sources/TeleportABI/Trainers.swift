@@ -255,8 +255,8 @@ extension RunOptions {
         dropLast = try flag(config.drop_last, "drop_last")
         if let config = config.teleport { teleport = try TeleportOptions(config) }
         teleportEpochs = try array(
-            config.teleport_epochs, config.teleport_epoch_count, "teleport_epochs"
-        )?.map { Int($0) }
+            config.teleport_epochs, config.teleport_epoch_count,
+            most: RunOptions.mostTeleportEpochs, "teleport_epochs")
         teleportsPerEpoch = Int(config.teleports_per_epoch)
         teleportSamples = Int(config.teleport_samples)
         watchSteps = Int(config.watch_steps)

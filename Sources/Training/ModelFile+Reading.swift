@@ -6,7 +6,7 @@ extension Model {
     /// The model in a file. `options` say what a file of another program does not.
     convenience init(from file: SafetensorsReader, options: ModelOptions) throws {
         var options = options
-        let layers: [FileLayer]
+        let layers: GrowingBuffer<FileLayer>
         if try file.isOwn() {
             try options.read(from: file)
             try options.validate()
@@ -14,7 +14,8 @@ extension Model {
         } else {
             layers = try file.foreignLayers()
         }
-        let widths = [layers[0].weight.dimensions.1] + layers.map { $0.weight.dimensions.0 }
+        let widths =
+            [layers[0].weight.dimensions.1] + layers.elements.map { $0.weight.dimensions.0 }
         options.hasBias = layers[0].bias != nil
         try self.init(
             try Architecture(
@@ -22,7 +23,7 @@ extension Model {
                 activation: Activation(options.activation, negativeSlope: options.negativeSlope),
                 hasBias: options.hasBias),
             options: options)
-        for (index, layer) in layers.enumerated() {
+        for (index, layer) in layers.elements.enumerated() {
             let shape = architecture.layers.pointer[index]
             try read(layer.weight, at: shape.weightOffset, file)
             if let bias = layer.bias { try read(bias, at: shape.biasOffset, file) }
@@ -64,7 +65,7 @@ extension ModelOptions {
 }
 
 /// The tensors of one layer.
-struct FileLayer {
+struct FileLayer: BitwiseCopyable {
     let weight: Tensor
     let bias: Tensor?
 }
@@ -116,13 +117,13 @@ extension SafetensorsReader {
 // Tensors.
 extension SafetensorsReader {
     /// layers.0, layers.1, ... until there is none; other tensors belong to other readers.
-    fileprivate func ownLayers() throws(FileFailure) -> [FileLayer] {
-        var layers: [FileLayer] = []
+    fileprivate func ownLayers() throws -> GrowingBuffer<FileLayer> {
+        let layers = try GrowingBuffer<FileLayer>()
         while let weight = tensor(named: ModelFile.weightName(layers.count)) {
-            layers.append(
+            try layers.append(
                 FileLayer(weight: weight, bias: tensor(named: ModelFile.biasName(layers.count))))
         }
-        guard !layers.isEmpty else {
+        guard layers.count > 0 else {
             throw FileFailure(.format, "it has no tensor '\(ModelFile.weightName(0))'")
         }
         try check(layers)
@@ -131,13 +132,13 @@ extension SafetensorsReader {
 
     /// Every tensor, named as PyTorch names those of linear layers, in the natural order of their names: `0.weight`,
     /// `2.weight`, `10.weight`; `net.0.weight`; `fc1.weight`, `fc2.weight`.
-    fileprivate func foreignLayers() throws(FileFailure) -> [FileLayer] {
-        var weights: [Tensor] = []
+    fileprivate func foreignLayers() throws -> GrowingBuffer<FileLayer> {
+        let weights = try GrowingBuffer<Tensor>()
         var biasCount = 0
         for position in 0..<tensorCount {
             let tensor = tensor(position)
             if tensor.rank == 2, ends(name(of: tensor), with: "weight") {
-                weights.append(tensor)
+                try weights.append(tensor)
             } else if tensor.rank == 1, ends(name(of: tensor), with: "bias") {
                 biasCount += 1
             } else {
@@ -147,17 +148,17 @@ extension SafetensorsReader {
                 )
             }
         }
-        guard !weights.isEmpty else {
+        guard weights.count > 0 else {
             throw FileFailure(.unsupported, "it has no tensor named *.weight")
         }
-        weights.sort { isNaturallyBefore(name(of: $0), name(of: $1)) }
-        var layers: [FileLayer] = []
-        for weight in weights {
+        weights.elements.sortInPlace { isNaturallyBefore(name(of: $0), name(of: $1)) }
+        let layers = try GrowingBuffer<FileLayer>()
+        for weight in weights.elements {
             let prefix = String(
                 decoding: name(of: weight).dropLast("weight".utf8.count), as: UTF8.self)
-            layers.append(FileLayer(weight: weight, bias: tensor(named: prefix + "bias")))
+            try layers.append(FileLayer(weight: weight, bias: tensor(named: prefix + "bias")))
         }
-        guard layers.count(where: { $0.bias != nil }) == biasCount else {
+        guard layers.elements.count(where: { $0.bias != nil }) == biasCount else {
             throw FileFailure(.unsupported, "it has a bias without a weight")
         }
         try check(layers)
@@ -171,8 +172,13 @@ extension SafetensorsReader {
         return rest.isEmpty || rest.last == UInt8(ascii: ".")
     }
 
-    private func check(_ layers: [FileLayer]) throws(FileFailure) {
-        for (index, layer) in layers.enumerated() {
+    private func check(_ layers: GrowingBuffer<FileLayer>) throws(FileFailure) {
+        guard layers.count < Architecture.maximumWidthCount else {
+            throw FileFailure(
+                .unsupported,
+                "it has \(layers.count) layers; at most \(Architecture.maximumWidthCount - 1) are read")
+        }
+        for (index, layer) in layers.elements.enumerated() {
             let weight = quoted(name(of: layer.weight))
             try requireFloat(layer.weight, rank: 2)
             guard layer.weight.dimensions.0 > 0, layer.weight.dimensions.1 > 0 else {
