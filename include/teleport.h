@@ -712,7 +712,7 @@ tp_status tp_trainer_undo_teleport(tp_trainer *trainer);
 int64_t tp_trainer_epoch(const tp_trainer *trainer);
 int64_t tp_trainer_step_count(const tp_trainer *trainer);
 
-/* The rate of the next step, after the schedule; NaN for NULL. */
+/* The rate of the next step, after the schedule; NaN for NULL and inside the rate callback. */
 double tp_trainer_learning_rate(const tp_trainer *trainer);
 
 /* Sets the rate that the schedule starts from. */
@@ -727,7 +727,9 @@ typedef enum tp_schedule {
 } tp_schedule;
 
 /* The rate of step `step` (from 0). Must be finite and not negative, or the step fails. Runs on the thread that
- * trains, and when the rate is asked for; lives as long as the trainer. */
+ * trains, and when the rate is asked for; lives as long as the trainer. Inside it trainer and model may be read,
+ * saved and cloned; what would change either, the learning rate and the schedule included, is TP_ERROR_BAD_STATE, and
+ * tp_trainer_learning_rate of this trainer is NaN. The call that asked goes on as if nothing had been tried. */
 typedef double (*tp_rate_callback)(int64_t step, double base_rate, void *user_data);
 
 typedef struct tp_schedule_config {
@@ -775,8 +777,8 @@ typedef struct tp_event {
 } tp_event;
 
 /* Runs on the thread that called tp_trainer_run. Anything but 0 stops the run after this event. Inside it the
- * trainer may be read and its learning rate set, and the model read (tp_model_evaluate, tp_model_clone); what
- * would change the weights or start another run is TP_ERROR_BAD_STATE. */
+ * trainer may be read and saved and its learning rate set, and the model read (tp_model_evaluate, tp_model_clone);
+ * whatever else would change the trainer or the weights, through any handle of either, is TP_ERROR_BAD_STATE. */
 typedef int32_t (*tp_event_callback)(const tp_event *event, void *user_data);
 
 typedef struct tp_run_config {
