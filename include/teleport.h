@@ -85,7 +85,8 @@ typedef enum tp_status {
     TP_ERROR_SHAPE_MISMATCH = -5,    /* widths of model, batch or data set that do not fit together */
     TP_ERROR_BAD_STATE = -6,         /* right call, wrong moment: a trainer inside its own callback, say */
     TP_ERROR_UNSUPPORTED = -7,       /* a combination that has no meaning; the message says why */
-    TP_ERROR_NOT_FINITE = -8,        /* NaN or infinity where a number is needed */
+    TP_ERROR_NOT_FINITE = -8,        /* NaN or infinity where a number is needed: in every float or double of a
+                                        config or argument, and in what became of weights, losses and rates */
     TP_ERROR_LINEAR_ALGEBRA = -9,    /* a factorization failed */
     TP_ERROR_NOT_FOUND = -20,        /* no such file, folder, key or class */
     TP_ERROR_IO = -21,               /* the system could not read or write */
@@ -227,9 +228,11 @@ tp_status tp_model_get_metadata(const tp_model *model, const char *key, char *bu
  * own strings beside them. A checkpoint of tp_trainer_save is such a file too. Files are little-endian. */
 
 /* Writes the model to the file `path`. What is there stays until all is written, synced and checked, and then gives
- * way at once; on failure it stays as it was. A link is followed; a folder, a device or a file that may not be
- * written is not replaced. Weights that are not finite are not saved: TP_ERROR_NOT_FINITE. The file is written as
- * `path`.tmp first (.tmp1 to .tmp15 while others write); what a killed process left there, the next save removes. */
+ * way at once; on failure it stays as it was. A link is followed to the file that it names; a link to nothing is
+ * TP_ERROR_NOT_FOUND and stays one, for what it names is not the library's to make. A folder, a device or a file that
+ * may not be written is not replaced. Weights that are not finite are not saved: TP_ERROR_NOT_FINITE. The file is
+ * written as `path`.tmp first (.tmp1 to .tmp15 while others write); what a killed process left there, the next save
+ * removes. */
 tp_status tp_model_save(const tp_model *model, const char *path);
 
 /* A new model from a file. Files of other programs are read where they are those of a plain perceptron, with names
@@ -400,8 +403,9 @@ tp_status tp_model_gradient(const tp_model *model, const tp_batch *batch, tp_los
                             size_t capacity, double *loss_out);
 
 /* The Hessian of the loss times v (Pearlmutter's forward-over-reverse pass), both in the order of
- * tp_model_get_parameters; `product` may not be `v`. At the kinks of RELU and LEAKY_RELU the second derivative
- * counts as 0. Complexity: about three gradients, and memory for one batch's activations twice. */
+ * tp_model_get_parameters. v must be finite, and the results in `product` may not overlap it. At the kinks of RELU and
+ * LEAKY_RELU the second derivative counts as 0. Complexity: about three gradients, and memory for one batch's
+ * activations twice. */
 tp_status tp_model_hessian_vector_product(const tp_model *model, const tp_batch *batch, tp_loss loss,
                                           const float *v, size_t count, float *product, size_t capacity);
 
@@ -863,7 +867,7 @@ typedef struct tp_plane_config {
     double theta_learning_rate;       /* theta += rate * d |grad|^2 / d theta; default 0.1 */
     double loss_tolerance;            /* relative; a rotation that changes the value more is not made; default 1e-9 */
     const int32_t *teleport_steps;    /* steps, from 0, before which to teleport once each, in any order; those */
-    size_t teleport_step_count;       /*   past the end count for nothing; at most `steps`; NULL and 0 (default): none */
+    size_t teleport_step_count;       /*   past the end count for nothing; at most `steps`. NULL, 0 (default): none */
     const double *theta_starts;       /* where each teleport's theta begins; NULL (default), and after the last: */
     size_t theta_start_count;         /*   uniform in [0, pi); at most `steps` */
     uint64_t seed;                    /* default 0 */

@@ -16,8 +16,7 @@ extension Dataset {
         fraction: Double, stratified: Bool, seed: UInt64
     ) throws -> (Dataset, Dataset) {
         guard fraction > 0, fraction < 1 else {
-            throw TeleportError.invalid(
-                "fraction is \(fraction); it must be above 0 and below 1")
+            throw TeleportError.wrong("fraction", fraction, "above 0 and below 1")
         }
         guard count >= 2 else {
             throw TeleportError.invalid("a set of \(count) sample cannot be split in two")

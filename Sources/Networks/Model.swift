@@ -13,8 +13,8 @@ public struct ModelOptions: Sendable {
     public func validate() throws {
         // The others have no use for it.
         guard activation != .leakyReLU || (negativeSlope.isFinite && negativeSlope >= 0) else {
-            throw TeleportError.invalid(
-                "negative_slope is \(negativeSlope); it must be finite and not negative")
+            throw TeleportError.wrong(
+                "negative_slope", negativeSlope, "finite and not negative")
         }
     }
 }

@@ -94,7 +94,11 @@ public struct PlaneOptions {
             ("learning_rate", learningRate), ("theta_learning_rate", thetaLearningRate),
             ("loss_tolerance", lossTolerance),
         ] where !(value >= 0 && value.isFinite) {
-            throw TeleportError.invalid("\(name) is \(value); it must be finite and not negative")
+            throw TeleportError.wrong(name, value, "finite and not negative")
+        }
+        guard let thetaStarts else { return }
+        for (i, theta) in thetaStarts.elements.enumerated() where !theta.isFinite {
+            throw TeleportError.wrong("theta_starts[\(i)]", theta, "finite")
         }
     }
 }

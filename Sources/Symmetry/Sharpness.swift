@@ -16,7 +16,8 @@ final class Sharpness: ObjectiveFunction {
 
     /// `count` perturbations of each norm.
     init(
-        _ model: Model, _ batch: Batch, _ loss: Loss, norms: Buffer<Double>, count: Int, seed: UInt64
+        _ model: Model, _ batch: Batch, _ loss: Loss, norms: Buffer<Double>, count: Int,
+        seed: UInt64
     ) throws {
         self.batch = batch
         self.loss = loss

@@ -160,17 +160,17 @@ public struct TeleportOptions {
         try check(
             "perturbations", perturbations, (1...10_000).contains(perturbations), "1 to 10,000")
         try check("curves", curves, (1...10_000).contains(curves), "1 to 10,000")
-        if let perturbationNorms {
-            for norm in perturbationNorms.elements {
-                try check(
-                    "a perturbation norm", norm, norm > 0 && norm.isFinite, "positive and finite")
-            }
+        guard let norms = perturbationNorms else { return }
+        for (i, norm) in norms.elements.enumerated() where !(norm > 0 && norm.isFinite) {
+            throw TeleportError.wrong("perturbation_norms[\(i)]", norm, "positive and finite")
         }
     }
 
-    private func check<Value>(_ name: String, _ value: Value, _ isRight: Bool, _ rule: String)
-        throws
-    {
+    private func check(_ name: String, _ value: Double, _ isRight: Bool, _ rule: String) throws {
+        guard isRight else { throw TeleportError.wrong(name, value, rule) }
+    }
+
+    private func check(_ name: String, _ value: Int, _ isRight: Bool, _ rule: String) throws {
         guard isRight else {
             throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
         }

@@ -176,7 +176,8 @@ extension SafetensorsReader {
         guard layers.count < Architecture.maximumWidthCount else {
             throw FileFailure(
                 .unsupported,
-                "it has \(layers.count) layers; at most \(Architecture.maximumWidthCount - 1) are read")
+                "it has \(layers.count) layers; at most \(Architecture.maximumWidthCount - 1) are read"
+            )
         }
         for (index, layer) in layers.elements.enumerated() {
             let weight = quoted(name(of: layer.weight))

@@ -166,7 +166,7 @@ public final class Trainer {
         guard count == model.parameters.count else {
             throw TeleportError(
                 .shapeMismatch,
-                "the gradient has \(count) elements but the model has \(model.parameters.count) parameters"
+                "the gradient has \(UInt(bitPattern: count)) elements but the model has \(model.parameters.count) parameters"
             )
         }
         for i in 0..<count where !gradient[i].isFinite {

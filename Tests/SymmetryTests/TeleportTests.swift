@@ -121,7 +121,8 @@ final class TeleportTests: XCTestCase {
         }
         XCTAssertEqual(status(model) { $0.nullTolerance = 1 }, .invalidArgument)
         XCTAssertEqual(status(model) { $0.lossTolerance = .nan }, .invalidArgument)
-        XCTAssertEqual(status(model) { $0.perturbationNorms = try? Buffer(copying: [0.1, 0], count: 2) }, .invalidArgument)
+        let norms = try Buffer(copying: [0.1, 0], count: 2)
+        XCTAssertEqual(status(model) { $0.perturbationNorms = norms }, .invalidArgument)
         // Without a trainer a lookahead needs a rate; and data-dependent moves a quarter to hold out.
         let three = try Samples.random(3, width: 4, outputs: 3, seed: 1)
         var options = TeleportOptions()
