@@ -712,7 +712,13 @@ tp_status tp_trainer_teleport(tp_trainer *trainer, const tp_batch *batch,
  * watch_steps are undone together. TP_ERROR_BAD_STATE when there is none. */
 tp_status tp_trainer_undo_teleport(tp_trainer *trainer);
 
-/* Epochs completed and steps taken; 0 for NULL. */
+/* Ends an epoch of a loop of the host's own: tp_trainer_epoch counts it, checkpoints keep the count, and the next run
+ * begins with the epoch after it, its shuffle and its teleports. No weight moves. Where a run was stopped within an
+ * epoch, what is left of that is not trained: the next run begins a new one. TP_ERROR_BAD_STATE inside a callback of the
+ * trainer. O(1). */
+tp_status tp_trainer_end_epoch(tp_trainer *trainer);
+
+/* Epochs completed, by runs and by tp_trainer_end_epoch, and steps taken; 0 for NULL. */
 int64_t tp_trainer_epoch(const tp_trainer *trainer);
 int64_t tp_trainer_step_count(const tp_trainer *trainer);
 
@@ -823,12 +829,12 @@ tp_status tp_trainer_save(const tp_trainer *trainer, const char *path);
 tp_status tp_trainer_load(tp_trainer **out, const char *path);
 
 /* Trains for config->epochs epochs over `train`; `valid` may be NULL. A run that was stopped within an epoch
- * goes on there when it is called again with the same data and batch size. TP_STOPPED when the callback or the
- * flag stopped it; TP_ERROR_NOT_FINITE when the loss stopped being finite with no teleport to undo: the weights
- * are then those before the step at fault. Weights are checked after each epoch and before each checkpoint as well;
- * when they stopped being finite themselves, they go back to those that the epoch (or its part in this run) began
- * with. A checkpoint is also written when the run ends or is stopped; one that cannot be written ends the run with
- * its status, the last one stays, and another run goes on from there. */
+ * goes on there when it is called again with the same data and batch size, unless tp_trainer_end_epoch has ended that
+ * epoch. TP_STOPPED when the callback or the flag stopped it; TP_ERROR_NOT_FINITE when the loss stopped being finite
+ * with no teleport to undo: the weights are then those before the step at fault. Weights are checked after each epoch
+ * and before each checkpoint as well; when they stopped being finite themselves, they go back to those that the epoch
+ * (or its part in this run) began with. A checkpoint is also written when the run ends or is stopped; one that cannot
+ * be written ends the run with its status, the last one stays, and another run goes on from there. */
 tp_status tp_trainer_run(tp_trainer *trainer, const tp_dataset *train, const tp_dataset *valid,
                          const tp_run_config *config, tp_event_callback progress, void *user_data);
 

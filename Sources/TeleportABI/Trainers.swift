@@ -136,6 +136,11 @@ public func tp_trainer_undo_teleport(_ trainer: OpaquePointer?) -> tp_status {
     call { try trainer.object(Trainer.self, "trainer").undoTeleport() }
 }
 
+@_cdecl("tp_trainer_end_epoch") @implementation
+public func tp_trainer_end_epoch(_ trainer: OpaquePointer?) -> tp_status {
+    call { try trainer.object(Trainer.self, "trainer").endEpoch() }
+}
+
 @_cdecl("tp_trainer_epoch") @implementation
 public func tp_trainer_epoch(_ trainer: OpaquePointer?) -> Int64 {
     Int64((try? trainer.object(Trainer.self, "trainer"))?.epoch ?? 0)

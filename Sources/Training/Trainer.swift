@@ -112,6 +112,15 @@ public final class Trainer {
         epochLoss = (0, 0)
     }
 
+    /// Counts the epoch at hand, of a host's own loop or what a run has done of it, as completed.
+    public func endEpoch() throws {
+        try requireIdle()
+        beginEpoch()
+        epoch += 1
+        // The next epoch's teleports are others, though no step may lie between.
+        lastScheduledTeleport = -1
+    }
+
     /// Room for batches of `count` samples.
     func reserve(_ count: Int) throws {
         try step.workspace.reserve(count)

@@ -125,7 +125,7 @@ class Trainer(Handle):
 
     @property
     def epoch(self) -> int:
-        """Epochs completed."""
+        """Epochs completed, by runs and by `end_epoch`."""
         return int(lib.tp_trainer_epoch(self._pointer))
 
     @property
@@ -221,6 +221,13 @@ class Trainer(Handle):
     def undo_teleport(self) -> None:
         """Puts weights and optimizer state back to before the last accepted teleport, to the bit."""
         check(lib.tp_trainer_undo_teleport(self._pointer))
+
+    def end_epoch(self) -> None:
+        """Ends an epoch of a loop of `step`: `epoch` counts it, `save` keeps it, the next run begins after it.
+
+        Where a run was stopped within an epoch, the rest of that epoch is not trained.
+        """
+        check(lib.tp_trainer_end_epoch(self._pointer))
 
     def run(
         self,
