@@ -27,7 +27,9 @@ extension Dataset {
         try options.validate()
         guard count >= 1 else {
             throw TeleportError.invalid(
-                "count is \(UInt(bitPattern: count)); 1 to \(Int.max) files are read")
+                count == 0
+                    ? "count is 0; at least 1 file is needed"
+                    : "count is \(UInt(bitPattern: count)); no list is that long")
         }
         let files = try ImageFiles()
         // Memory first: a list longer than any memory must not be walked.
