@@ -714,8 +714,8 @@ tp_status tp_trainer_undo_teleport(tp_trainer *trainer);
 
 /* Ends an epoch of a loop of the host's own: tp_trainer_epoch counts it, checkpoints keep the count, and the next run
  * begins with the epoch after it, its shuffle and its teleports. No weight moves. Where a run was stopped within an
- * epoch, what is left of that is not trained: the next run begins a new one. TP_ERROR_BAD_STATE inside a callback of the
- * trainer. O(1). */
+ * epoch, what is left of that is not trained: the next run begins a new one. TP_ERROR_BAD_STATE inside a callback of
+ * the trainer. O(1). */
 tp_status tp_trainer_end_epoch(tp_trainer *trainer);
 
 /* Epochs completed, by runs and by tp_trainer_end_epoch, and steps taken; 0 for NULL. */

@@ -25,6 +25,9 @@ public struct TeleportError: Error, Sendable {
         self.message = message
     }
 
+    /// A value of a host is out of range or no number.
+    public var isWrongValue: Bool { status == .invalidArgument || status == .notFinite }
+
     public static func invalid(_ message: String) -> TeleportError {
         TeleportError(.invalidArgument, message)
     }
