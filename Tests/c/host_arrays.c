@@ -151,11 +151,29 @@ static void check_files(void) {
     tp_model_free(model);
 }
 
+/* Names, too, are as long as a file says. */
+static void check_names(void) {
+    enum { name_size = 1 << 20 };
+    static char data[name_size + 256];
+    static const char end[] = ".weight\":{\"dtype\":\"F32\",\"shape\":[1,1],\"data_offsets\":[0,4]}}";
+    tp_model *read = NULL;
+    uint64_t length = 2 + name_size + sizeof end - 1;
+    memcpy(data, &length, 8);
+    memcpy(data + 8, "{\"", 2);
+    memset(data + 10, 'n', name_size);
+    memcpy(data + 10 + name_size, end, sizeof end - 1);
+    SMALL(TP_ERROR_UNSUPPORTED, tp_model_load_buffer(&read, data, 8 + length + 4, NULL));
+    CHECK_NAMES(tp_error_message(), "1048583 bytes");
+    CHECK(!read);
+    tp_model_free(read);
+}
+
 int main(void) {
     fixture_fill();
     check_plane();
     check_run();
     check_teleports();
     check_files();
+    check_names();
     return check_finish();
 }
