@@ -21,9 +21,9 @@
  *              (TP_STOPPED). On failure the outputs are NULL or untouched, the object is as it was before the
  *              call, and tp_error_message() on the same thread is one sentence that names the value at fault.
  *              The library never prints, never exits and never aborts, with one stated exception: the Swift
- *              runtime ends the process when its own small objects (some hundred bytes each, 8 KiB for the
- *              widths of the deepest model) get no memory. Every array whose length a caller or a file decides
- *              comes from a checked allocator instead: TP_ERROR_OUT_OF_MEMORY, before the array is looked at.
+ *              runtime ends the process when its own small objects (some hundred bytes each, some kilobytes
+ *              for models of a thousand layers) get no memory. Every array whose length a caller or a file
+ *              decides comes from a checked allocator instead: TP_ERROR_OUT_OF_MEMORY, before it is looked at.
  *   Handles.   A new handle is the first argument, `out`. Free each handle once, in any order: objects keep
  *              what they use. NULL for a required handle is TP_ERROR_INVALID_ARGUMENT; tp_*_free(NULL) does
  *              nothing.
