@@ -2,6 +2,7 @@
  * model is TP_ERROR_BAD_STATE and changes nothing, wherever the rate is asked for; what only reads works. */
 #define _GNU_SOURCE
 #include <math.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -131,6 +132,35 @@ static float *train(tp_rate_callback callback, host *h, tp_event_callback event)
     return parameters;
 }
 
+/* The rate may be asked for on many threads at once: what one of them asks does not concern the others. */
+static void *ask(void *trainer) {
+    long wrong = 0;
+    for (int i = 0; i < 20000; i++) wrong += !(tp_trainer_learning_rate(trainer) == 0.05);
+    return (void *)wrong;
+}
+
+static void check_threads(void) {
+    tp_model *model = fixture_model(TP_ACTIVATION_LEAKY_RELU);
+    tp_trainer *trainer = fixture_trainer(model);
+    tp_schedule_config schedule;
+    pthread_t threads[4];
+    MUST(tp_trainer_set_learning_rate(trainer, 0.05));
+    MUST(tp_schedule_config_init(&schedule, sizeof schedule));
+    schedule.schedule = TP_SCHEDULE_CALLBACK;
+    schedule.rate = plain;
+    MUST(tp_trainer_set_schedule(trainer, &schedule));
+    for (int i = 0; i < 4; i++) {
+        if (pthread_create(&threads[i], NULL, ask, trainer)) exit(2);
+    }
+    for (int i = 0; i < 4; i++) {
+        void *wrong;
+        pthread_join(threads[i], &wrong);
+        CHECK_EQUAL((long)wrong, 0);
+    }
+    tp_trainer_free(trainer);
+    tp_model_free(model);
+}
+
 int main(void) {
     char path[] = "/tmp/tp-reentrancy-XXXXXX";
     int file = mkstemp(path);
@@ -148,6 +178,7 @@ int main(void) {
     free(expected);
     free(with_rate);
     free(with_events);
+    check_threads();
     tp_dataset_free(h.dataset);
     unlink(path);
     return check_finish();
