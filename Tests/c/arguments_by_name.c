@@ -155,6 +155,27 @@ static void check_overlap(void) {
     }
 }
 
+/* The same of a gradient that is to lie on the logarithms that it belongs to. */
+static void check_gradient_overlap(void) {
+    static double s[39], before[39], apart[13];
+    double phi = 77;
+    for (int i = 0; i < 39; i++) before[i] = s[i] = (double)(i % 5) / 8;
+    MUST(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s + 13, 13, &phi, apart, 13));
+    const double expected = phi;
+    phi = 77;
+    static const int overlaps[] = {-12, -1, 0, 1, 12};
+    for (int i = 0; i < 5; i++) {
+        double *gradient = s + 13 + overlaps[i];
+        CHECK_EQUAL(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s + 13, 13, &phi, gradient, 13),
+                    TP_ERROR_INVALID_ARGUMENT);
+        CHECK_NAMES(tp_error_message(), "gradient overlaps log_scale");
+        CHECK(phi == 77 && !memcmp(s, before, sizeof s));
+        memcpy(s, before, sizeof s);
+    }
+    CHECK_EQUAL(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s + 13, 13, &phi, s + 26, 13), TP_OK);
+    CHECK(phi == expected && !memcmp(s + 26, apart, sizeof apart));
+}
+
 int main(void) {
     fixture_fill();
     batch = fixture_batch();
@@ -163,6 +184,7 @@ int main(void) {
     check_numbers();
     check_rates();
     check_overlap();
+    check_gradient_overlap();
     tp_model_free(model);
     return check_finish();
 }
