@@ -30,6 +30,7 @@
  *   Arrays.    Row-major float, one sample a row; an image is channels x height x width in one row. Inputs are
  *              copied or only read during the call. Results go into the caller's buffers, whose `capacity`
  *              counts elements; a buffer that is too small is TP_ERROR_BUFFER_TOO_SMALL and stays untouched.
+ *              A result may not lie on an input.
  *   Configs.   A config begins with struct_size. tp_*_config_init(&c, sizeof c) fills the defaults; a NULL
  *              config means defaults. A shorter struct of an older header keeps the defaults for what it
  *              lacks; a longer one of a newer header is refused unless its tail is zero. Fields named
@@ -638,7 +639,8 @@ tp_status tp_model_linear_gradient_norm(const tp_model *model, const tp_batch *b
                                         double *phi_out, double *gradient, size_t capacity);
 
 /* phi(s) of the scaling group and its derivative: log_scale holds s for every hidden unit, layer after layer
- * (the sum of the hidden widths); gradient gets d phi / d s in the same order and may be NULL with capacity 0.
+ * (the sum of the hidden widths); gradient gets d phi / d s in the same order, apart from log_scale, and may be NULL
+ * with capacity 0.
  *   phi(s) = sum over m, i, j of G_m[i,j]^2 exp(2 (s_in[j] - s_out[i])) + bias terms,   G = dL/dW at s = 0
  * Complexity: one gradient of the batch and O(parameters). */
 tp_status tp_model_scaling_gradient_norm(const tp_model *model, const tp_batch *batch, tp_loss loss,

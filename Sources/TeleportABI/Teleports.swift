@@ -228,6 +228,9 @@ public func tp_model_scaling_gradient_norm(
         let units = model.architecture.hiddenUnitCount
         try requireCount(count, units, "log_scale")
         try requireOptional(gradient, capacity, units, "gradient")
+        if let gradient {
+            try requireApart(log_scale, "log_scale", gradient, "gradient", count: units)
+        }
         for i in 0..<units where !log_scale[i].isFinite {
             throw TeleportError(.notFinite, "log_scale[\(i)] is \(log_scale[i])")
         }
