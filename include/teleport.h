@@ -21,14 +21,16 @@
  *              (TP_STOPPED). On failure the outputs are NULL or untouched, the object is as it was before the
  *              call, and tp_error_message() on the same thread is one sentence that names the value at fault.
  *              The library never prints, never exits and never aborts, with one stated exception: the Swift
- *              runtime ends the process when its own small objects (some hundred bytes each) get no memory.
- *              Every block whose size a caller or a file decides comes from a checked allocator instead.
+ *              runtime ends the process when its own small objects (some hundred bytes each, some kilobytes
+ *              for models of a thousand layers) get no memory. Every array whose length a caller or a file
+ *              decides comes from a checked allocator instead: TP_ERROR_OUT_OF_MEMORY, before it is looked at.
  *   Handles.   A new handle is the first argument, `out`. Free each handle once, in any order: objects keep
  *              what they use. NULL for a required handle is TP_ERROR_INVALID_ARGUMENT; tp_*_free(NULL) does
  *              nothing.
  *   Arrays.    Row-major float, one sample a row; an image is channels x height x width in one row. Inputs are
  *              copied or only read during the call. Results go into the caller's buffers, whose `capacity`
  *              counts elements; a buffer that is too small is TP_ERROR_BUFFER_TOO_SMALL and stays untouched.
+ *              A result may not lie on an input.
  *   Configs.   A config begins with struct_size. tp_*_config_init(&c, sizeof c) fills the defaults; a NULL
  *              config means defaults. A shorter struct of an older header keeps the defaults for what it
  *              lacks; a longer one of a newer header is refused unless its tail is zero. Fields named
@@ -84,7 +86,8 @@ typedef enum tp_status {
     TP_ERROR_SHAPE_MISMATCH = -5,    /* widths of model, batch or data set that do not fit together */
     TP_ERROR_BAD_STATE = -6,         /* right call, wrong moment: a trainer inside its own callback, say */
     TP_ERROR_UNSUPPORTED = -7,       /* a combination that has no meaning; the message says why */
-    TP_ERROR_NOT_FINITE = -8,        /* NaN or infinity where a number is needed */
+    TP_ERROR_NOT_FINITE = -8,        /* NaN or infinity where a number is needed: in every float or double of a
+                                        config or argument, and in what became of weights, losses and rates */
     TP_ERROR_LINEAR_ALGEBRA = -9,    /* a factorization failed */
     TP_ERROR_NOT_FOUND = -20,        /* no such file, folder, key or class */
     TP_ERROR_IO = -21,               /* the system could not read or write */
@@ -226,10 +229,11 @@ tp_status tp_model_get_metadata(const tp_model *model, const char *key, char *bu
  * own strings beside them. A checkpoint of tp_trainer_save is such a file too. Files are little-endian. */
 
 /* Writes the model to the file `path`. What is there stays until all is written, synced and checked, and then gives
- * way at once; on failure it stays as it was. A link is followed; a folder, a device or a file that may not be
- * written is not replaced. Weights that are not finite are not saved: TP_ERROR_NOT_FINITE. The file is written as
- * `path`.tmp first (.tmp1 to .tmp15 while others write); what a killed process left there, the next save removes. A
- * thread that pthread_cancel ends meanwhile ends after the save. */
+ * way at once; on failure it stays as it was. A link is followed to the file that it names; a link to nothing is
+ * TP_ERROR_NOT_FOUND and stays one, for what it names is not the library's to make. A folder, a device or a file that
+ * may not be written is not replaced. Weights that are not finite are not saved: TP_ERROR_NOT_FINITE. The file is
+ * written as `path`.tmp first (.tmp1 to .tmp15 while others write); what a killed process left there, the next save
+ * removes. A thread that pthread_cancel ends meanwhile ends after the save. */
 tp_status tp_model_save(const tp_model *model, const char *path);
 
 /* A new model from a file. Files of other programs are read where they are those of a plain perceptron, with names
@@ -402,8 +406,9 @@ tp_status tp_model_gradient(const tp_model *model, const tp_batch *batch, tp_los
                             size_t capacity, double *loss_out);
 
 /* The Hessian of the loss times v (Pearlmutter's forward-over-reverse pass), both in the order of
- * tp_model_get_parameters; `product` may not be `v`. At the kinks of RELU and LEAKY_RELU the second derivative
- * counts as 0. Complexity: about three gradients, and memory for one batch's activations twice. */
+ * tp_model_get_parameters. v must be finite, and the results in `product` may not overlap it. At the kinks of RELU and
+ * LEAKY_RELU the second derivative counts as 0. Complexity: about three gradients, and memory for one batch's
+ * activations twice. */
 tp_status tp_model_hessian_vector_product(const tp_model *model, const tp_batch *batch, tp_loss loss,
                                           const float *v, size_t count, float *product, size_t capacity);
 
@@ -530,7 +535,7 @@ typedef struct tp_teleport_config {
     uint64_t seed;               /* of RANDOM and of the perturbations and curves of objectives; default 0 */
     int32_t sampler;             /* tp_sampler, of RANDOM with LINEAR; default EXPONENTIAL */
     int32_t perturbations;       /* of SHARPNESS, for each norm, 1 to 10,000; default 4 */
-    const double *perturbation_norms;  /* positive; NULL (default): 0.1, 0.3, 0.5, 0.7, 0.9 */
+    const double *perturbation_norms;  /* at most 10,000, positive; NULL (default): 0.1, 0.3, 0.5, 0.7, 0.9 */
     size_t perturbation_norm_count;
     int32_t curves;              /* of CURVATURE, 1 to 10,000; default 8 */
     int32_t reserved;
@@ -643,7 +648,8 @@ tp_status tp_model_linear_gradient_norm(const tp_model *model, const tp_batch *b
                                         double *phi_out, double *gradient, size_t capacity);
 
 /* phi(s) of the scaling group and its derivative: log_scale holds s for every hidden unit, layer after layer
- * (the sum of the hidden widths); gradient gets d phi / d s in the same order and may be NULL with capacity 0.
+ * (the sum of the hidden widths); gradient gets d phi / d s in the same order, apart from log_scale, and may be NULL
+ * with capacity 0.
  *   phi(s) = sum over m, i, j of G_m[i,j]^2 exp(2 (s_in[j] - s_out[i])) + bias terms,   G = dL/dW at s = 0
  * Complexity: one gradient of the batch and O(parameters). */
 tp_status tp_model_scaling_gradient_norm(const tp_model *model, const tp_batch *batch, tp_loss loss,
@@ -717,11 +723,17 @@ tp_status tp_trainer_teleport(tp_trainer *trainer, const tp_batch *batch,
  * watch_steps are undone together. TP_ERROR_BAD_STATE when there is none. */
 tp_status tp_trainer_undo_teleport(tp_trainer *trainer);
 
-/* Epochs completed and steps taken; 0 for NULL. */
+/* Ends an epoch of a loop of the host's own: tp_trainer_epoch counts it, checkpoints keep the count, and the next run
+ * begins with the epoch after it, its shuffle and its teleports. No weight moves. Where a run was stopped within an
+ * epoch, what is left of that is not trained: the next run begins a new one. TP_ERROR_BAD_STATE inside a callback of
+ * the trainer. O(1). */
+tp_status tp_trainer_end_epoch(tp_trainer *trainer);
+
+/* Epochs completed, by runs and by tp_trainer_end_epoch, and steps taken; 0 for NULL. */
 int64_t tp_trainer_epoch(const tp_trainer *trainer);
 int64_t tp_trainer_step_count(const tp_trainer *trainer);
 
-/* The rate of the next step, after the schedule; NaN for NULL. */
+/* The rate of the next step, after the schedule; NaN for NULL and inside the rate callback. */
 double tp_trainer_learning_rate(const tp_trainer *trainer);
 
 /* Sets the rate that the schedule starts from. */
@@ -736,7 +748,9 @@ typedef enum tp_schedule {
 } tp_schedule;
 
 /* The rate of step `step` (from 0). Must be finite and not negative, or the step fails. Runs on the thread that
- * trains, and when the rate is asked for; lives as long as the trainer. */
+ * trains, and when the rate is asked for; lives as long as the trainer. Inside it trainer and model may be read,
+ * saved and cloned; what would change either, the learning rate and the schedule included, is TP_ERROR_BAD_STATE, and
+ * tp_trainer_learning_rate of this trainer is NaN. The call that asked goes on as if nothing had been tried. */
 typedef double (*tp_rate_callback)(int64_t step, double base_rate, void *user_data);
 
 typedef struct tp_schedule_config {
@@ -784,8 +798,8 @@ typedef struct tp_event {
 } tp_event;
 
 /* Runs on the thread that called tp_trainer_run. Anything but 0 stops the run after this event. Inside it the
- * trainer may be read and its learning rate set, and the model read (tp_model_evaluate, tp_model_clone); what
- * would change the weights or start another run is TP_ERROR_BAD_STATE. */
+ * trainer may be read and saved and its learning rate set, and the model read (tp_model_evaluate, tp_model_clone);
+ * whatever else would change the trainer or the weights, through any handle of either, is TP_ERROR_BAD_STATE. */
 typedef int32_t (*tp_event_callback)(const tp_event *event, void *user_data);
 
 typedef struct tp_run_config {
@@ -797,8 +811,8 @@ typedef struct tp_run_config {
     int32_t drop_last;            /* 1: leave out a last batch that is not full; default 0 */
     const tp_teleport_config *teleport;  /* NULL (default): no teleports */
     const int32_t *teleport_epochs;      /* epochs of the trainer, from 0, that begin with teleports; NULL with */
-    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none. Those that do not come
-                                              in this run wait for another */
+    size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none; at most 65,536. Those that
+                                              do not come in this run wait for another */
     int32_t teleports_per_epoch;  /* before the first mini-batches of such an epoch, one each; default 1 */
     int32_t teleport_samples;     /* samples a teleport draws, at most the set's; default 2,048 */
     int32_t watch_steps;          /* a loss that stops being finite within this many steps of a teleport takes
@@ -829,12 +843,12 @@ tp_status tp_trainer_save(const tp_trainer *trainer, const char *path);
 tp_status tp_trainer_load(tp_trainer **out, const char *path);
 
 /* Trains for config->epochs epochs over `train`; `valid` may be NULL. A run that was stopped within an epoch
- * goes on there when it is called again with the same data and batch size. TP_STOPPED when the callback or the
- * flag stopped it; TP_ERROR_NOT_FINITE when the loss stopped being finite with no teleport to undo: the weights
- * are then those before the step at fault. Weights are checked after each epoch and before each checkpoint as well;
- * when they stopped being finite themselves, they go back to those that the epoch (or its part in this run) began
- * with. A checkpoint is also written when the run ends or is stopped; one that cannot be written ends the run with
- * its status, the last one stays, and another run goes on from there.
+ * goes on there when it is called again with the same data and batch size, unless tp_trainer_end_epoch has ended that
+ * epoch. TP_STOPPED when the callback or the flag stopped it; TP_ERROR_NOT_FINITE when the loss stopped being finite
+ * with no teleport to undo: the weights are then those before the step at fault. Weights are checked after each epoch
+ * and before each checkpoint as well; when they stopped being finite themselves, they go back to those that the epoch
+ * (or its part in this run) began with. A checkpoint is also written when the run ends or is stopped; one that cannot
+ * be written ends the run with its status, the last one stays, and another run goes on from there.
  * What can be known is checked before the first step, and nothing has changed then: the sets, the teleport with its
  * held_out (TP_ERROR_NOT_FINITE where it is not finite), whether teleports draw enough samples to hold a quarter out,
  * and whether checkpoint_path is a place for a file. */
@@ -875,10 +889,10 @@ typedef struct tp_plane_config {
     double learning_rate;             /* default 1e-3 */
     double theta_learning_rate;       /* theta += rate * d |grad|^2 / d theta; default 0.1 */
     double loss_tolerance;            /* relative; a rotation that changes the value more is not made; default 1e-9 */
-    const int32_t *teleport_steps;    /* steps, from 0, before which to teleport; NULL and 0 (default): none */
-    size_t teleport_step_count;
+    const int32_t *teleport_steps;    /* steps, from 0, before which to teleport once each, in any order; those */
+    size_t teleport_step_count;       /*   past the end count for nothing; at most `steps`. NULL, 0 (default): none */
     const double *theta_starts;       /* where each teleport's theta begins; NULL (default), and after the last: */
-    size_t theta_start_count;         /*   uniform in [0, pi) */
+    size_t theta_start_count;         /*   uniform in [0, pi); at most `steps` */
     uint64_t seed;                    /* default 0 */
 } tp_plane_config;
 

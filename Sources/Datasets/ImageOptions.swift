@@ -86,11 +86,12 @@ public struct ImageOptions {
             throw TeleportError.invalid(
                 classCount == 0
                     ? "class_names is given but class_count is 0"
-                    : "class_count is \(classCount) but class_names is NULL")
+                    : "class_count is \(UInt(bitPattern: classCount)) but class_names is NULL")
         }
         guard classCount >= 0, classCount <= Self.mostClasses else {
             throw TeleportError.invalid(
-                "class_count is \(classCount); it must be 0 to \(Self.mostClasses)")
+                "class_count is \(UInt(bitPattern: classCount)); it must be 0 to "
+                    + "\(Self.mostClasses)")
         }
         for i in 0..<classCount {
             guard let name = classNames?[i] else {
@@ -125,11 +126,10 @@ struct Normalization: Sendable {
         var shift = SIMD4<Float>.zero
         for c in 0..<4 {
             guard mean[c].isFinite else {
-                throw TeleportError.invalid("mean[\(c)] is \(mean[c]); it must be finite")
+                throw TeleportError.wrong("mean[\(c)]", mean[c], "finite")
             }
             guard std[c].isFinite, std[c] > 0 else {
-                throw TeleportError.invalid(
-                    "std[\(c)] is \(std[c]); it must be positive and finite")
+                throw TeleportError.wrong("std[\(c)]", std[c], "positive and finite")
             }
             // 0 - x instead of -x: a mean of 0 gives a shift of 0, not of -0.
             scale[c] = Float(1 / (255 * Double(std[c])))

@@ -34,8 +34,8 @@ public final class Architecture: Sendable {
             throw TeleportError.invalid("width \(index) is \(width); it must be at least 1")
         }
         guard activation.negativeSlope.isFinite, activation.negativeSlope >= 0 else {
-            throw TeleportError.invalid(
-                "negative_slope is \(activation.negativeSlope); it must be finite and not negative")
+            throw TeleportError.wrong(
+                "negative_slope", activation.negativeSlope, "finite and not negative")
         }
         layers = try Buffer(count: widths.count - 1)
         var offset = 0

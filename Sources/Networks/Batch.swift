@@ -82,8 +82,7 @@ public struct Batch {
         }
         guard let weights else { return }
         for i in 0..<count where !(weights[i] >= 0 && weights[i].isFinite) {
-            throw TeleportError.invalid(
-                "weight \(i) is \(weights[i]); weights must be finite and not negative")
+            throw TeleportError.wrong("weight \(i)", weights[i], "finite and not negative")
         }
         guard totalWeight > 0 else {
             throw TeleportError.invalid("all \(count) weights are 0")

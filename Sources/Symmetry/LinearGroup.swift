@@ -451,7 +451,8 @@ extension Model {
         let k = architecture.layers.pointer[layer].outputs
         guard count == (try Memory.product(k, k)) else {
             throw TeleportError(
-                .shapeMismatch, "g has \(count) elements; layer \(layer) needs \(k) x \(k)")
+                .shapeMismatch,
+                "g has \(UInt(bitPattern: count)) elements; layer \(layer) needs \(k) x \(k)")
         }
         for i in 0..<count where !elements[i].isFinite {
             throw TeleportError(.notFinite, "g[\(i)] is \(elements[i])")

@@ -34,7 +34,8 @@ extension TeleportOptions {
             return try GradientNorm(model, batch, loss)
         case .sharpnessMaximize, .sharpnessMinimize:
             return try Sharpness(
-                model, batch, loss, norms: perturbationNorms, count: perturbations, seed: seed)
+                model, batch, loss, norms: resolvedPerturbationNorms(), count: perturbations,
+                seed: seed)
         case .curvatureMaximize, .curvatureMinimize:
             return try Curvature(
                 model, batch, group: group,

@@ -6,7 +6,7 @@ import Runtime
 final class Sharpness: ObjectiveFunction {
     private let batch: Batch
     private let loss: Loss
-    private let norms: [Double]
+    private let norms: Buffer<Double>
     private let count: Int
     private let seed: UInt64
     private let workspace: Workspace
@@ -16,7 +16,8 @@ final class Sharpness: ObjectiveFunction {
 
     /// `count` perturbations of each norm.
     init(
-        _ model: Model, _ batch: Batch, _ loss: Loss, norms: [Double], count: Int, seed: UInt64
+        _ model: Model, _ batch: Batch, _ loss: Loss, norms: Buffer<Double>, count: Int,
+        seed: UInt64
     ) throws {
         self.batch = batch
         self.loss = loss
@@ -50,7 +51,7 @@ final class Sharpness: ObjectiveFunction {
 
     private func forEachPerturbation(of model: Model, _ body: () -> Void) {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.perturbations)
-        for norm in norms {
+        for norm in norms.elements {
             for _ in 0..<count {
                 var sum = 0.0
                 for i in 0..<perturbation.count {

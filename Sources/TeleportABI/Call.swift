@@ -120,6 +120,18 @@ func requireCount(_ count: Int, _ needed: Int, _ name: StaticString) throws {
     }
 }
 
+/// Elements of a result that are written before all of the input is read would be read as its.
+func requireApart<Element: BitwiseCopyable>(
+    _ input: UnsafePointer<Element>, _ inputName: StaticString,
+    _ result: UnsafeMutablePointer<Element>, _ resultName: StaticString, count: Int
+) throws {
+    let (first, second) = (UInt(bitPattern: input), UInt(bitPattern: result))
+    let distance = first < second ? second - first : first - second
+    guard distance >= UInt(count * MemoryLayout<Element>.stride) else {
+        throw TeleportError.invalid("\(resultName) overlaps \(inputName)")
+    }
+}
+
 /// An enum value of a host, from an argument or a config's field.
 func member<Member: RawRepresentable<Int32>>(
     _ value: Int32, _ type: Member.Type, _ name: StaticString

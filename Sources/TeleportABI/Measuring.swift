@@ -55,7 +55,8 @@ public func tp_model_hessian_vector_product(
         let product = try product.required("product")
         try requireCount(count, model.architecture.parameterCount, "v")
         try requireCapacity(capacity, model.architecture.parameterCount, "product")
-        guard UnsafePointer(product) != v else { throw TeleportError.invalid("product is v") }
+        try requireApart(v, "v", product, "product", count: count)
+        try requireFinite(v, count, "v")
         try batch.validate(for: model.architecture, loss: loss)
         try HessianVectorProduct(model, count: batch.count).product(
             batch, loss, v: v, into: product)

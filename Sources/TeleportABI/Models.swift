@@ -34,6 +34,10 @@ extension ModelOptions {
         self.init()
         activation = try member(config.activation, ActivationKind.self, "activation")
         negativeSlope = config.negative_slope
+        // Also where the activation, or a file that says its own, has no use for it.
+        guard negativeSlope.isFinite else {
+            throw TeleportError.wrong("negative_slope", negativeSlope, "finite and not negative")
+        }
         hasBias = try flag(config.bias, "bias")
         initialization = try member(config.initialization, Initialization.self, "initialization")
         seed = config.seed
@@ -183,9 +187,9 @@ private func requireBias(_ shape: LayerShape) throws {
     }
 }
 
-private func requireFinite(_ values: UnsafePointer<Float>, _ count: Int, _ name: StaticString)
-    throws
-{
+func requireFinite(
+    _ values: UnsafePointer<Float>, _ count: Int, _ name: StaticString
+) throws {
     for i in 0..<count where !values[i].isFinite {
         throw TeleportError(.notFinite, "\(name)[\(i)] is \(values[i])")
     }

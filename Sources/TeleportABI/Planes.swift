@@ -155,15 +155,16 @@ extension PlaneOptions {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
         steps = Int(config.steps)
+        // A step teleports once, so that the arrays have no use for more values than steps.
+        try validateSteps()
         thetaSteps = Int(config.theta_steps)
         learningRate = config.learning_rate
         thetaLearningRate = config.theta_learning_rate
         lossTolerance = config.loss_tolerance
-        teleportSteps =
-            try array(
-                config.teleport_steps, config.teleport_step_count, "teleport_steps"
-            )?.map { Int($0) } ?? []
-        thetaStarts = try array(config.theta_starts, config.theta_start_count, "theta_starts")
+        teleportSteps = try array(
+            config.teleport_steps, config.teleport_step_count, most: steps, "teleport_steps")
+        thetaStarts = try array(
+            config.theta_starts, config.theta_start_count, most: steps, "theta_starts")
         seed = config.seed
         try validate()
     }
@@ -237,7 +238,7 @@ public func tp_plane_descend(
         let points = options.steps + 1
         try requireOptional(trajectory, trajectory_capacity, 2 * points, "trajectory")
         try requireOptional(values, values_capacity, points, "values")
-        function.descend(from: start, options) { step, point, value in
+        try function.descend(from: start, options) { step, point, value in
             point.store(to: trajectory.map { $0 + 2 * step })
             values?[step] = value
         } moved: { _, _ in

@@ -50,8 +50,9 @@ extension TeleportOptions {
         sampler = try member(config.sampler, Sampler.self, "sampler")
         perturbations = Int(config.perturbations)
         if let norms = try array(
-            config.perturbation_norms, config.perturbation_norm_count, "perturbation_norms"),
-            !norms.isEmpty
+            config.perturbation_norms, config.perturbation_norm_count,
+            most: TeleportOptions.mostPerturbationNorms, "perturbation_norms"),
+            norms.count > 0
         {
             perturbationNorms = norms
         }
@@ -229,6 +230,9 @@ public func tp_model_scaling_gradient_norm(
         let units = model.architecture.hiddenUnitCount
         try requireCount(count, units, "log_scale")
         try requireOptional(gradient, capacity, units, "gradient")
+        if let gradient {
+            try requireApart(log_scale, "log_scale", gradient, "gradient", count: units)
+        }
         for i in 0..<units where !log_scale[i].isFinite {
             throw TeleportError(.notFinite, "log_scale[\(i)] is \(log_scale[i])")
         }

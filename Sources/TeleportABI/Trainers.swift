@@ -136,6 +136,11 @@ public func tp_trainer_undo_teleport(_ trainer: OpaquePointer?) -> tp_status {
     call { try trainer.object(Trainer.self, "trainer").undoTeleport() }
 }
 
+@_cdecl("tp_trainer_end_epoch") @implementation
+public func tp_trainer_end_epoch(_ trainer: OpaquePointer?) -> tp_status {
+    call { try trainer.object(Trainer.self, "trainer").endEpoch() }
+}
+
 @_cdecl("tp_trainer_epoch") @implementation
 public func tp_trainer_epoch(_ trainer: OpaquePointer?) -> Int64 {
     Int64((try? trainer.object(Trainer.self, "trainer"))?.epoch ?? 0)
@@ -255,8 +260,8 @@ extension RunOptions {
         dropLast = try flag(config.drop_last, "drop_last")
         if let config = config.teleport { teleport = try TeleportOptions(config) }
         teleportEpochs = try array(
-            config.teleport_epochs, config.teleport_epoch_count, "teleport_epochs"
-        )?.map { Int($0) }
+            config.teleport_epochs, config.teleport_epoch_count,
+            most: RunOptions.mostTeleportEpochs, "teleport_epochs")
         teleportsPerEpoch = Int(config.teleports_per_epoch)
         teleportSamples = Int(config.teleport_samples)
         watchSteps = Int(config.watch_steps)

@@ -24,8 +24,7 @@ public struct CheckpointOptions {
             throw TeleportError.invalid("checkpoint_steps is \(steps); it must not be negative")
         }
         guard seconds.isFinite, seconds >= 0 else {
-            throw TeleportError.invalid(
-                "checkpoint_seconds is \(seconds); it must be finite and not negative")
+            throw TeleportError.wrong("checkpoint_seconds", seconds, "finite and not negative")
         }
         guard (1...Self.mostKept).contains(kept) else {
             throw TeleportError.invalid(

@@ -134,16 +134,11 @@ extension SafetensorsReader {
     /// shapes give: `0.weight`, `2.weight`, `10.weight`; `net.0.weight`; `fc1.weight`, `fc2.weight`.
     fileprivate func foreignLayers() throws -> GrowingBuffer<FileLayer> {
         let weights = try GrowingBuffer<Tensor>()
-        let sorted = try SortedList()
         var biasCount = 0
         for position in 0..<tensorCount {
             let tensor = tensor(position)
             let name = name(of: tensor)
             if tensor.rank == 2, ends(name, with: "weight") {
-                let place = sorted.position {
-                    NameParting(self.name(of: weights[$0]), name).isBefore
-                }
-                try sorted.insert(weights.count, at: place)
                 try weights.append(tensor)
             } else if tensor.rank == 1, ends(name, with: "bias") {
                 biasCount += 1
@@ -158,8 +153,8 @@ extension SafetensorsReader {
             throw FileFailure(.unsupported, "it has no tensor named *.weight")
         }
         let layers = try GrowingBuffer<FileLayer>(capacity: weights.count)
-        for position in 0..<sorted.count {
-            let weight = weights[sorted[position]]
+        weights.elements.sortInPlace { NameParting(name(of: $0), name(of: $1)).isBefore }
+        for weight in weights.elements {
             let prefix = String(
                 decoding: name(of: weight).dropLast("weight".utf8.count), as: UTF8.self)
             try layers.append(FileLayer(weight: weight, bias: tensor(named: prefix + "bias")))
@@ -180,6 +175,12 @@ extension SafetensorsReader {
     }
 
     private func check(_ layers: GrowingBuffer<FileLayer>) throws(FileFailure) {
+        guard layers.count < Architecture.maximumWidthCount else {
+            throw FileFailure(
+                .unsupported,
+                "it has \(layers.count) layers; at most \(Architecture.maximumWidthCount - 1) are read"
+            )
+        }
         for (index, layer) in layers.elements.enumerated() {
             let weight = quoted(name(of: layer.weight))
             try requireFloat(layer.weight, rank: 2)

@@ -56,11 +56,18 @@ public final class Trainer {
         )
     }
 
-    /// The rate of the next step; a schedule of the host is asked for it.
-    public var learningRate: Double { schedule.rate(step: stepCount, base: baseRate) }
+    /// The rate of the next step. A schedule of the host is asked for it, and must not ask in its turn: then it is NaN.
+    public var learningRate: Double {
+        guard schedule.kind == .callback else {
+            return schedule.rate(step: stepCount, base: baseRate)
+        }
+        guard !HostCallback.isAsking(self) else { return .nan }
+        return HostCallback.asking(self, model) { schedule.rate(step: stepCount, base: baseRate) }
+    }
 
-    /// Sets the rate that the schedule starts from.
+    /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the schedule may not.
     public func setLearningRate(_ value: Double) throws {
+        try requireNotAsking()
         try OptimizerOptions.validate(learningRate: value)
         baseRate = value
     }
@@ -84,7 +91,15 @@ public final class Trainer {
         optimizer.learningRate = rate
     }
 
+    private func requireNotAsking() throws {
+        guard !HostCallback.isAsking(self) else {
+            throw TeleportError(
+                .badState, "the trainer is asking its rate callback, which may only read it")
+        }
+    }
+
     func requireIdle() throws {
+        try requireNotAsking()
         guard !isRunning else {
             throw TeleportError(
                 .badState, "the trainer is inside tp_trainer_run; a callback may only read it")
@@ -95,6 +110,15 @@ public final class Trainer {
     func beginEpoch() {
         stepInEpoch = 0
         epochLoss = (0, 0)
+    }
+
+    /// Counts the epoch at hand, of a host's own loop or what a run has done of it, as completed.
+    public func endEpoch() throws {
+        try requireIdle()
+        beginEpoch()
+        epoch += 1
+        // The next epoch's teleports are others, though no step may lie between.
+        lastScheduledTeleport = -1
     }
 
     /// Room for batches of `count` samples.
@@ -151,7 +175,7 @@ public final class Trainer {
         guard count == model.parameters.count else {
             throw TeleportError(
                 .shapeMismatch,
-                "the gradient has \(count) elements but the model has \(model.parameters.count) parameters"
+                "the gradient has \(UInt(bitPattern: count)) elements but the model has \(model.parameters.count) parameters"
             )
         }
         for i in 0..<count where !gradient[i].isFinite {

@@ -99,7 +99,9 @@ final class LossTests: XCTestCase {
             as [[Float]]
         {
             targeted.weights = try Buffer(weights)
-            XCTAssertEqual(refusal(targeted.batch, .meanSquaredError)?.0, .invalidArgument)
+            XCTAssertEqual(
+                refusal(targeted.batch, .meanSquaredError)?.0,
+                weights[1].isFinite ? .invalidArgument : .notFinite)
         }
     }
 }

@@ -184,7 +184,7 @@ final class ScalingTests: XCTestCase {
         let bits = model.bits
         for (layer, factors, expected) in [
             (0, [Float(1), 0], Status.invalidArgument), (0, [1, -1], .invalidArgument),
-            (0, [.nan, 1], .invalidArgument), (0, [1, .infinity], .invalidArgument),
+            (0, [.nan, 1], .notFinite), (0, [1, .infinity], .notFinite),
             (0, [1], .shapeMismatch), (1, [1, 1], .invalidArgument),
             (-1, [1, 1], .invalidArgument),
             (0, [3e38, 3e38], .notFinite), (0, [.leastNonzeroMagnitude, 1], .notFinite),

@@ -117,11 +117,13 @@ final class TeleportTests: XCTestCase {
             status(model) { ($0.search, $0.objective, $0.candidates) = (.random, .lookahead, 257) },
             .invalidArgument)
         for radius in [0, -1, 16.1, Double.nan] {
-            XCTAssertEqual(status(model) { $0.radius = radius }, .invalidArgument)
+            XCTAssertEqual(
+                status(model) { $0.radius = radius }, radius.isNaN ? .notFinite : .invalidArgument)
         }
         XCTAssertEqual(status(model) { $0.nullTolerance = 1 }, .invalidArgument)
-        XCTAssertEqual(status(model) { $0.lossTolerance = .nan }, .invalidArgument)
-        XCTAssertEqual(status(model) { $0.perturbationNorms = [0.1, 0] }, .invalidArgument)
+        XCTAssertEqual(status(model) { $0.lossTolerance = .nan }, .notFinite)
+        let norms = try Buffer(copying: [0.1, 0], count: 2)
+        XCTAssertEqual(status(model) { $0.perturbationNorms = norms }, .invalidArgument)
         // Without a trainer a lookahead needs a rate; and data-dependent moves a quarter to hold out.
         let three = try Samples.random(3, width: 4, outputs: 3, seed: 1)
         var options = TeleportOptions()

@@ -52,7 +52,7 @@ final class RunTests: XCTestCase {
         let data = try Dataset.learnable(70, width: 6, classes: 3, seed: 1)
         for kind in [OptimizerKind.sgd, .adam] {
             var options = runOptions(epochs: 3, teleports: true)
-            options.teleportEpochs = [0, 1]
+            options.teleportEpochs = try Buffer(copying: [0, 1], count: 2)
             options.teleportsPerEpoch = 2
             options.progressInterval = 1
             let whole = try makeTrainer(kind)
@@ -109,7 +109,7 @@ final class RunTests: XCTestCase {
         }
         let plain = try losses(runOptions(epochs: 3))
         var options = runOptions(epochs: 3, teleports: true)
-        options.teleportEpochs = [0, 2]
+        options.teleportEpochs = try Buffer(copying: [0, 2], count: 2)
         options.teleportsPerEpoch = 3
         let teleported = try losses(options)
         XCTAssertEqual(plain.count, 18)
@@ -125,7 +125,7 @@ final class RunTests: XCTestCase {
             for pausing in [false, true] {
                 let trainer = try makeTrainer(kind)
                 var options = runOptions(epochs: 2, teleports: true)
-                options.teleportEpochs = [1]
+                options.teleportEpochs = try Buffer(copying: [1], count: 1)
                 options.teleportsPerEpoch = pausing ? 1 : 2
                 options.progressInterval = 1
                 var before: [UInt32] = []
@@ -227,7 +227,8 @@ final class RunTests: XCTestCase {
         XCTAssertEqual(status(data) { ($0.batchSize, $0.dropLast) = (41, true) }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.teleportSamples = 0 }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.teleportsPerEpoch = 65_537 }, .invalidArgument)
-        XCTAssertEqual(status(data) { $0.teleportEpochs = [-1] }, .invalidArgument)
+        let epochs = try Buffer<Int32>(copying: [-1], count: 1)
+        XCTAssertEqual(status(data) { $0.teleportEpochs = epochs }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.watchSteps = -1 }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.progressInterval = -2 }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.teleport?.layers = .one(9) }, .invalidArgument)

@@ -173,7 +173,6 @@ def test_wrong_options_are_refused(image_folder):
         {"size": (0, 4)},
         {"std": 0.0},
         {"std": (1.0, -1.0)},
-        {"mean": np.nan},
         {"mean": [0.0] * 5},
         {"background": (0, 0, 256)},
         {"resampling": "lanczos"},

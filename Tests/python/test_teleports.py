@@ -205,7 +205,6 @@ def test_a_model_that_cannot_be_teleported_says_why(model, reason):
     [
         {"radius": -1.0},
         {"radius": 17.0},
-        {"radius": np.nan},
         {"steps": -1},
         {"candidates": 0},
         {"layer": 2},

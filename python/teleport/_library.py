@@ -200,6 +200,7 @@ PROTOTYPES = {
         ],
     ),
     "tp_trainer_undo_teleport": (_status, [c_void_p]),
+    "tp_trainer_end_epoch": (_status, [c_void_p]),
     "tp_trainer_epoch": (c_int64, [c_void_p]),
     "tp_trainer_step_count": (c_int64, [c_void_p]),
     "tp_trainer_learning_rate": (c_double, [c_void_p]),

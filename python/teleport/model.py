@@ -379,7 +379,7 @@ class Model(Handle):
         weights: Optional[npt.ArrayLike] = None,
         out: Optional[FloatArray] = None,
     ) -> FloatArray:
-        """The Hessian of the loss times v, in the order of `get_parameters`; `out` may not be `v`."""
+        """The Hessian of the loss times v, in the order of `get_parameters`; `out` may not overlap `v`."""
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
         vector = float_array(v, "v")

@@ -21,7 +21,8 @@ class Schedule:
 
     `rate(step, base_rate)` gives the rate of step `step`, from 0, and goes with "callback". It runs
     on the thread that trains, and when the rate is asked for. An exception in it fails the step and
-    is raised from the call that asked.
+    is raised from the call that asked. Inside it the trainer and its model may be read, but not
+    changed: BadStateError.
     """
 
     schedule: Union[str, ScheduleKind] = ScheduleKind.CONSTANT

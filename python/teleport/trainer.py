@@ -100,7 +100,7 @@ class Trainer(Handle):
 
     def _prepare(self, loss: Loss) -> None:
         self._loss = loss
-        self._samples = Samples()
+        self._samples: Optional[Samples] = Samples()
         self._value = ctypes.c_double()
         self._model: Optional[Model] = None
         self._schedule: Optional[NativeSchedule] = None
@@ -125,7 +125,7 @@ class Trainer(Handle):
 
     @property
     def epoch(self) -> int:
-        """Epochs completed."""
+        """Epochs completed, by runs and by `end_epoch`."""
         return int(lib.tp_trainer_epoch(self._pointer))
 
     @property
@@ -186,12 +186,14 @@ class Trainer(Handle):
         y holds labels (count, integers) for the cross-entropy and targets (count x last width) for the
         squared errors; weights (count) weigh the samples. C-contiguous float32 and int32 are not copied.
         """
-        filled = self._samples
-        filled.fill(self._loss, x, y, weights)
+        # Inside the rate callback of a step this struct is that step's, and the library refuses this one.
+        filled, self._samples = self._samples or Samples(), None
         try:
+            filled.fill(self._loss, x, y, weights)
             status = lib.tp_trainer_step(self._pointer, filled, self._value)
         finally:
             filled.clear()
+            self._samples = filled
         if status < 0:
             self._check(status)
         return self._value.value
@@ -219,6 +221,13 @@ class Trainer(Handle):
     def undo_teleport(self) -> None:
         """Puts weights and optimizer state back to before the last accepted teleport, to the bit."""
         check(lib.tp_trainer_undo_teleport(self._pointer))
+
+    def end_epoch(self) -> None:
+        """Ends an epoch of a loop of `step`: `epoch` counts it, `save` keeps it, the next run begins after it.
+
+        Where a run was stopped within an epoch, the rest of that epoch is not trained.
+        """
+        check(lib.tp_trainer_end_epoch(self._pointer))
 
     def run(
         self,

@@ -11,6 +11,9 @@
 /* Swift has no thread-local variables. 1,024 bytes a thread, zero at first; never fails. */
 char *shim_error_text(void);
 
+/* Where a thread keeps its innermost call of a host's callback, NULL at first; never fails. */
+void **shim_innermost_callback(void);
+
 /* Swift has no pause instruction. */
 static inline void shim_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
