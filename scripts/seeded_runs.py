@@ -143,27 +143,14 @@ class Plan:
 
     def config(self, held_out):
         return call(
-            teleport.TeleportConfig,
-            group=self.group,
-            search=self.search,
-            objective=self.objective,
-            state=self.state,
-            radius=float(self.draw.choice([0, 0.1, 0.4])),
-            steps=int(self.draw.choice([0, 3])),
-            candidates=int(self.draw.integers(8, 20)),
-            layer=self.layer,
-            rollout_steps=5,
-            rollout_batch=16,
-            exact=self.exact,
-            learning_rate=0.03,
-            loss_tolerance=float(self.draw.choice([1e-5, 1e-3])),
-            held_out_tolerance=0.5 if self.held_out else -1.0,
-            held_out=held_out if self.held_out else None,
+            teleport.TeleportConfig, group=self.group, search=self.search, objective=self.objective, state=self.state,
+            radius=float(self.draw.choice([0, 0.1, 0.4])), steps=int(self.draw.choice([0, 3])),
+            candidates=int(self.draw.integers(8, 20)), layer=self.layer, rollout_steps=5, rollout_batch=16,
+            exact=self.exact, learning_rate=0.03, loss_tolerance=float(self.draw.choice([1e-5, 1e-3])),
+            held_out_tolerance=0.5 if self.held_out else -1.0, held_out=held_out if self.held_out else None,
             seed=int(self.draw.integers(1 << 40)),
-            sampler=str(self.draw.choice(["exponential", "diagonally_dominant"], p=[0.75, 0.25])),
-            perturbations=2,
-            perturbation_norms=(0.1, 0.4),
-            curves=3,
+            sampler=str(self.draw.choice(["exponential", "diagonally_dominant"], p=[0.75, 0.25])), perturbations=2,
+            perturbation_norms=(0.1, 0.4), curves=3,
         )
 
 
@@ -180,23 +167,14 @@ class Run:
         self.valid = plan.samples(40)
         self.config = plan.config(tuple(part for part in self.valid if part is not None))
         self.model = call(
-            teleport.Model,
-            plan.widths,
-            activation=plan.activation,
-            negative_slope=float(draw.choice([0.01, 0.3])),
-            bias=plan.bias,
-            initialization=str(draw.choice(["glorot_uniform", "he_uniform", "torch_linear"])),
+            teleport.Model, plan.widths, activation=plan.activation, negative_slope=float(draw.choice([0.01, 0.3])),
+            bias=plan.bias, initialization=str(draw.choice(["glorot_uniform", "he_uniform", "torch_linear"])),
             seed=number,
         )
         self.direction = draw.normal(size=self.model.parameter_count).astype(np.float32)
         self.trainer = call(
-            teleport.Trainer,
-            self.model,
-            loss=plan.loss,
-            optimizer=plan.optimizer,
-            learning_rate=float(draw.choice([0.003, 0.02])),
-            weight_decay=plan.weight_decay,
-            clip_norm=plan.clip_norm,
+            teleport.Trainer, self.model, loss=plan.loss, optimizer=plan.optimizer,
+            learning_rate=float(draw.choice([0.003, 0.02])), weight_decay=plan.weight_decay, clip_norm=plan.clip_norm,
         )
         for part in (self.teleport_alone, self.train, self.step):
             self.guarded("reports", part)
@@ -241,19 +219,10 @@ class Run:
             self.trained += event.step > 0
 
         done = call(
-            trainer.run,
-            make(self.x, self.y),
-            make(*self.valid[:2]),
-            epochs=2 if teleports else 1,
-            batch_size=plan.batch,
-            seed=plan.batch,
-            teleport=self.config,
-            teleport_epochs=(trainer.epoch,),
-            teleports_per_epoch=teleports or 1,
-            teleport_samples=plan.batch,
-            progress_interval=1,
-            checkpoint_path=checkpoint,
-            on_event=on_event,
+            trainer.run, make(self.x, self.y), make(*self.valid[:2]), epochs=2 if teleports else 1,
+            batch_size=plan.batch, seed=plan.batch, teleport=self.config, teleport_epochs=(trainer.epoch,),
+            teleports_per_epoch=teleports or 1, teleport_samples=plan.batch, progress_interval=1,
+            checkpoint_path=checkpoint, on_event=on_event,
         )
         for report in done.teleports:
             self.report(report, "reports" if digest == "losses" else digest)
