@@ -1,17 +1,17 @@
 import Runtime
 
 /// Numbers in an order that the caller knows, each once.
-public struct SortedList {
+struct SortedList {
     private let numbers: GrowingBuffer<Int32>
 
-    public init() throws { numbers = try GrowingBuffer() }
+    init() throws { numbers = try GrowingBuffer() }
 
-    public var count: Int { numbers.count }
-    public subscript(position: Int) -> Int { Int(numbers[position]) }
+    var count: Int { numbers.count }
+    subscript(position: Int) -> Int { Int(numbers[position]) }
 
     /// The position of the first number for which `isBefore` does not hold.
     /// - Complexity: O(log count)
-    public func position(_ isBefore: (Int) -> Bool) -> Int {
+    func position(_ isBefore: (Int) -> Bool) -> Int {
         var low = 0
         var high = numbers.count
         while low < high {
@@ -22,7 +22,7 @@ public struct SortedList {
     }
 
     /// - Complexity: O(count), moving four bytes a number.
-    public func insert(_ number: Int, at position: Int) throws {
+    func insert(_ number: Int, at position: Int) throws {
         try numbers.append(0)
         let place = numbers.pointer + position
         (place + 1).update(from: place, count: numbers.count - 1 - position)
