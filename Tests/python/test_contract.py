@@ -23,7 +23,6 @@ SCALARS = {
     "float": ctypes.c_float,
     "double": ctypes.c_double,
 }
-HANDLES = ("tp_model", "tp_dataset", "tp_trainer")
 
 
 def ctype_of(kind):
@@ -39,7 +38,7 @@ def ctype_of(kind):
         return ctypes.c_char_p
     if base == "char**":
         return ctypes.POINTER(ctypes.c_char_p)
-    if base.endswith("**") and base[:-2] in HANDLES:
+    if base.endswith("**") and base[:-2] in header.handles():
         return ctypes.POINTER(ctypes.c_void_p)
     if base.endswith("*") and base[:-1] in header.structs():
         return ctypes.POINTER(getattr(_structs, base[:-1]))
@@ -48,7 +47,7 @@ def ctype_of(kind):
         return SCALARS[element] * int(extent)
     if kind.endswith(")"):
         result, given = kind[:-1].split("(")
-        values = [ctype_of(argument) for argument in header.arguments(given)]
+        values = [ctype_of(argument) for _, argument in header.arguments(given)]
         return ctypes.CFUNCTYPE(None if result == "void" else ctype_of(result), *values)
     assert base.endswith("*"), f"this test does not know the type {kind}"
     return ctypes.c_void_p
@@ -56,7 +55,7 @@ def ctype_of(kind):
 
 def test_header_parser_sees_every_declaration():
     text = header.HEADER.read_text()
-    assert text.count("typedef struct") == len(header.structs()) + len(HANDLES)
+    assert text.count("typedef struct") == len(header.structs()) + len(header.handles())
     assert text.count("typedef enum") == len(header.enums())
     assert len(header.functions()) >= 70
 
@@ -138,7 +137,7 @@ def test_prototype_is_that_of_the_header(name):
     got_result, got_arguments = _library.PROTOTYPES[name]
     assert got_result == (None if result == "void" else ctype_of(result))
     assert len(got_arguments) == len(arguments)
-    for got, kind in zip(got_arguments, arguments):
+    for got, (_, kind) in zip(got_arguments, arguments):
         # Buffers and numbers written back may be typed or plain pointers.
         assert got == ctype_of(kind) or (
             kind.endswith("*") and got in (ctypes.c_void_p, *map(ctypes.POINTER, SCALARS.values()))
@@ -152,7 +151,7 @@ def test_callback_is_that_of_the_header(name):
     result, arguments = header.callbacks()[name]
     callback = getattr(_structs, name)
     assert callback._restype_ == ctype_of(result)
-    assert list(callback._argtypes_) == [ctype_of(kind) for kind in arguments]
+    assert list(callback._argtypes_) == [ctype_of(kind) for _, kind in arguments]
 
 
 MIRRORED_ENUMS = {
