@@ -60,6 +60,14 @@ def test_header_parser_sees_every_declaration():
     assert len(header.functions()) >= 70
 
 
+def test_description_of_the_abi_is_what_the_script_makes_of_the_header():
+    made = subprocess.run(
+        [header.ROOT / "scripts" / "python-abi"], check=True, capture_output=True, text=True
+    ).stdout
+    kept = (header.ROOT / "python" / "teleport" / "_abi.py").read_text()
+    assert kept == made, "the header has changed: make python-abi"
+
+
 @pytest.fixture(scope="module")
 def c_layout(tmp_path_factory):
     """{struct: [size, {field: [offset, size]}]} from the C compiler."""
