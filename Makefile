@@ -11,6 +11,7 @@
 #   make sanitize     Swift and C tests under AddressSanitizer and ThreadSanitizer
 #   make kill-test    COUNT=200 checkpoints of processes that are killed while they save
 #   make abi-record   writes the ABI as it is now into Tests/data/abi.txt; see docs/abi.md
+#   make python-abi   writes the header as the Python package reads it into python/teleport/_abi.py
 #   make format       rewrites the Swift sources in the project's format
 #   make lint         checks format and warnings
 #   make clean        removes build/ and .build*/; `make distclean` also removes .venv/ and .venv-bench/
@@ -32,7 +33,7 @@ CFLAGS ?= -O2
 
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
-.PHONY: fuzz sanitize fuzz-corpus kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
+.PHONY: fuzz sanitize fuzz-corpus kill-test abi-record python-abi lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -191,6 +192,9 @@ kill-test: build/tests/c/kill
 
 abi-record: lib
 	@CC="$(CC)" scripts/abi-record --write
+
+python-abi:
+	@$(PYTHON) scripts/python-abi --write
 
 # ---- fuzzing -----------------------------------------------------------------------------------------------------
 
