@@ -81,10 +81,12 @@ build/stamps/header: include/teleport.h
 	@if ! cmp -s $< $@; then touch Sources/TeleportABI/*.swift && cp $< $@; fi
 	@touch $@
 
-# --no-undefined stands here and not in Package.swift, where it would break `swift test --sanitize`.
+# --no-undefined stands here and not in Package.swift, where it would break `swift test --sanitize`; the soname, because
+# its number is the header's.
 $(LIBRARY): $(SWIFT_SOURCES) build/stamps/header | $(ARCHIVE)
 	@echo "building libteleport $(VERSION)"
-	@$(SWIFT_BUILD) --configuration release --product teleport --disable-local-rpath -Xlinker --no-undefined \
+	@$(SWIFT_BUILD) --configuration release --product teleport --disable-local-rpath \
+		-Xlinker --no-undefined -Xlinker -soname -Xlinker libteleport.so.$(MAJOR) \
 		>build/swift-build.log 2>&1 || { cat build/swift-build.log; exit 1; }
 	@mkdir -p $(@D)
 	@strip -o $@.new .build/release/libteleport.so && mv $@.new $@

@@ -69,7 +69,6 @@ let package = Package(
                     "-static-stdlib",
                     // gold leaves two of Swift's protected symbols among the dynamic ones; lld comes with Swift.
                     "-use-ld=lld",
-                    "-Xlinker", "-soname", "-Xlinker", "libteleport.so.0",
                     "-Xlinker",
                     "--version-script=" + Context.packageDirectory
                         + "/Sources/Teleport/exports.map",
