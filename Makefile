@@ -196,7 +196,7 @@ abi-record: lib
 SECONDS ?= 60
 FUZZ_FLAGS := -sanitize=fuzzer,address
 FUZZ_OPTIONS := allocator_may_return_null=1:max_allocation_size_mb=256:detect_leaks=0
-FUZZ_MODULES := Runtime Files LinearAlgebra Networks Optimization Symmetry Datasets Training TeleportABI CShims
+FUZZ_MODULES := Runtime Files LinearAlgebra Layers Networks Optimization Symmetry Datasets Training TeleportABI CShims
 FUZZ_CORPUS = build/fuzz/corpus/$* $(if $(filter png,$*),Tests/data/png Tests/data/bad) $(if $(filter safetensors,$*),Tests/data/bad)
 
 build/stamps/fuzz: $(SWIFT_SOURCES) | $(ARCHIVE)

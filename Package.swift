@@ -46,20 +46,21 @@ let package = Package(
         module("Runtime", ["CShims"]),
         module("Files", ["Runtime", "CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
-        module("Networks", ["CShims", "Runtime", "LinearAlgebra"]),
-        module("Optimization", ["CShims", "Runtime", "LinearAlgebra", "Networks"]),
-        module("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization"]),
+        module("Layers", ["CShims", "Runtime", "LinearAlgebra"]),
+        module("Networks", ["CShims", "Runtime", "LinearAlgebra", "Layers"]),
+        module("Optimization", ["CShims", "Runtime", "LinearAlgebra", "Layers", "Networks"]),
+        module("Symmetry", ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization"]),
         module("Datasets", ["Runtime", "Files", "CPNG", "CZlib", "CShims"]),
         module(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
-                "Datasets",
+                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization",
+                "Symmetry", "Datasets",
             ]),
         module(
             "TeleportABI",
             [
-                "CTeleport", "CShims", "Runtime", "Files", "LinearAlgebra", "Networks",
+                "CTeleport", "CShims", "Runtime", "Files", "LinearAlgebra", "Layers", "Networks",
                 "Optimization", "Symmetry", "Datasets", "Training",
             ]),
         .target(
@@ -79,19 +80,22 @@ let package = Package(
 
         // Golden vectors, samples and a reference network in double: no part of any product.
         .target(
-            name: "TestSupport", dependencies: ["Runtime", "LinearAlgebra", "Networks"],
+            name: "TestSupport", dependencies: ["Runtime", "LinearAlgebra", "Layers", "Networks"],
             path: "Tests/Support", swiftSettings: strict),
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
         tests("LinearAlgebra", ["Runtime"]),
-        tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
-        tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
-        tests("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization", "TestSupport"]),
+        tests("Layers", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
+        tests("Networks", ["Runtime", "LinearAlgebra", "Layers", "TestSupport"]),
+        tests("Optimization", ["Runtime", "LinearAlgebra", "Layers", "Networks", "TestSupport"]),
+        tests(
+            "Symmetry",
+            ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization", "TestSupport"]),
         tests(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
-                "Datasets", "TestSupport",
+                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization",
+                "Symmetry", "Datasets", "TestSupport",
             ]),
         tests("Datasets", ["Runtime", "Files"]),
     ],

@@ -1,3 +1,4 @@
+import Layers
 import Runtime
 
 /// Distribution of the first weights; raw values are those of `tp_initialization`.
@@ -11,12 +12,12 @@ public enum Initialization: Int32, Sendable {
 extension Initialization {
     /// Fills the parameters layer by layer: weights in row-major order, then the bias, from one generator.
     func fill(
-        _ parameters: UnsafeMutablePointer<Float>, of architecture: Architecture, seed: UInt64
+        _ parameters: UnsafeMutablePointer<Float>, of graph: Graph, slope: Float, seed: UInt64
     ) {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.initialization)
-        for layer in architecture.layers.elements {
+        for layer in graph.layers.elements {
             let (low, high) = weightRange(
-                layer, slope: Double(architecture.activation.negativeSlope))
+                layer, slope: Double(slope))
             for i in 0..<layer.weightCount {
                 parameters[layer.weightOffset + i] = Float(
                     generator.nextDouble(from: low, to: high))
@@ -34,7 +35,7 @@ extension Initialization {
         }
     }
 
-    private func weightRange(_ layer: LayerShape, slope: Double) -> (Double, Double) {
+    private func weightRange(_ layer: LinearMap, slope: Double) -> (Double, Double) {
         let inputs = Double(layer.inputs)
         let bound: Double
         switch self {

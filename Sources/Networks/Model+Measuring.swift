@@ -7,7 +7,7 @@ extension Model {
     public func measuringWorkspace(count: Int, backward: Bool = false) throws -> Workspace {
         try BLAS.reserve()
         return try Workspace(
-            architecture, capacity: min(count, Workspace.measuringRows(architecture)),
+            graph, capacity: min(count, Workspace.measuringRows(graph)),
             backward: backward)
     }
 
@@ -25,13 +25,13 @@ extension Model {
 
     /// The loss of a valid batch.
     public func loss(_ batch: Batch, _ loss: Loss, workspace: Workspace) -> Double {
-        let normalization = loss.normalization(
-            totalWeight: batch.totalWeight, outputs: architecture.outputWidth)
+        let scale = loss.scale(
+            totalWeight: batch.totalWeight, outputs: graph.outputWidth)
         var sum = 0.0
         Self.forEachPiece(of: batch.count, workspace) { first, count in
             sum += workspace.loss(
                 parameters.pointer, batch: batch.slice(first, count), loss: loss,
-                normalization: normalization)
+                scale: scale)
         }
         return sum
     }
@@ -41,14 +41,14 @@ extension Model {
         _ batch: Batch, _ loss: Loss, into gradient: UnsafeMutablePointer<Float>,
         workspace: Workspace
     ) -> Double {
-        let normalization = loss.normalization(
-            totalWeight: batch.totalWeight, outputs: architecture.outputWidth)
+        let scale = loss.scale(
+            totalWeight: batch.totalWeight, outputs: graph.outputWidth)
         var sum = 0.0
         Self.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
             sum +=
-                workspace.lossAndErrors(
-                    parameters.pointer, batch: piece, loss: loss, normalization: normalization
+                workspace.lossAndDeltas(
+                    parameters.pointer, batch: piece, loss: loss, scale: scale
                 ).loss
             workspace.accumulateGradient(
                 of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)
@@ -61,10 +61,10 @@ extension Model {
         _ x: UnsafePointer<Float>, count: Int, asProbabilities: Bool = false,
         into out: UnsafeMutablePointer<Float>, workspace: Workspace
     ) {
-        let width = architecture.outputWidth
+        let width = graph.outputWidth
         Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
-                parameters.pointer, x: x + first * architecture.inputWidth, count: count)
+                parameters.pointer, x: x + first * graph.inputWidth, count: count)
             if asProbabilities { shim_softmax(workspace.outputs, count, width) }
             (out + first * width).update(from: workspace.outputs, count: count * width)
         }
@@ -75,10 +75,10 @@ extension Model {
         _ x: UnsafePointer<Float>, count: Int, into labels: UnsafeMutablePointer<Int32>,
         workspace: Workspace
     ) {
-        let width = architecture.outputWidth
+        let width = graph.outputWidth
         Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
-                parameters.pointer, x: x + first * architecture.inputWidth, count: count)
+                parameters.pointer, x: x + first * graph.inputWidth, count: count)
             for row in 0..<count {
                 labels[first + row] = Int32(
                     truncatingIfNeeded: largestIndex(workspace.outputs + row * width, width))

@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -20,21 +21,21 @@ public final class TrainingStep {
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        workspace = try Workspace(model.architecture, capacity: batchSize, backward: true)
+        workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
         self.clipNorm = clipNorm
         gradient =
             optimizer.linearStep == nil || clipNorm > 0
-            ? try Buffer(count: model.architecture.parameterCount) : nil
+            ? try Buffer(count: model.graph.parameterCount) : nil
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss or the
     /// output error are not finite: then no weight has been touched.
     public func take(_ batch: Batch) -> Double? {
         let parameters = model.parameters.pointer
-        let (value, isFinite) = workspace.lossAndErrors(
+        let (value, isFinite) = workspace.lossAndDeltas(
             parameters, batch: batch, loss: loss,
-            normalization: loss.normalization(
-                totalWeight: batch.totalWeight, outputs: model.architecture.outputWidth))
+            scale: loss.scale(
+                totalWeight: batch.totalWeight, outputs: model.graph.outputWidth))
         guard isFinite else { return nil }
         if let gradient {
             workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)

@@ -1,4 +1,5 @@
 import Glibc
+import Layers
 import Networks
 import Runtime
 
@@ -20,7 +21,7 @@ struct Guard {
         self.batch = batch
         self.loss = loss
         self.workspace = workspace
-        let elements = try Memory.product(batch.count, model.architecture.outputWidth)
+        let elements = try Memory.product(batch.count, model.graph.outputWidth)
         before = try Buffer(count: elements)
         after = try Buffer(count: elements)
         lossBefore = measure(into: before)
@@ -37,13 +38,13 @@ struct Guard {
     }
 
     private func measure(into outputs: Buffer<Float>) -> Double {
-        let width = model.architecture.outputWidth
-        let normalization = loss.normalization(totalWeight: batch.totalWeight, outputs: width)
+        let width = model.graph.outputWidth
+        let scale = loss.scale(totalWeight: batch.totalWeight, outputs: width)
         var sum = 0.0
         Model.forEachPiece(of: batch.count, workspace) { first, count in
             sum += workspace.loss(
                 model.parameters.pointer, batch: batch.slice(first, count), loss: loss,
-                normalization: normalization)
+                scale: scale)
             (outputs.pointer + first * width).update(from: workspace.outputs, count: count * width)
         }
         return sum

@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -21,7 +22,7 @@ final class LevelSet {
         self.batch = batch
         self.loss = loss
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
-        gradient = try Buffer(count: model.architecture.parameterCount)
+        gradient = try Buffer(count: model.graph.parameterCount)
         level = model.loss(batch, loss, workspace: workspace)
         // Half of what the guard allows is left to what comes after.
         self.tolerance = max(0.5 * tolerance * abs(level), 1e-7 * abs(level))

@@ -1,3 +1,4 @@
+import Layers
 import Networks
 import Runtime
 
@@ -25,8 +26,8 @@ final class Sharpness: ObjectiveFunction {
         self.seed = seed
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         perturbed = try Model(copying: model)
-        gradient = try Buffer(count: model.architecture.parameterCount)
-        perturbation = try Buffer(count: model.architecture.parameterCount)
+        gradient = try Buffer(count: model.graph.parameterCount)
+        perturbation = try Buffer(count: model.graph.parameterCount)
     }
 
     func value(_ model: Model) throws -> Double {

@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -24,11 +25,11 @@ public struct Teleport {
         optimizer: (any Optimizer)? = nil, clipNorm: Double = 0
     ) throws {
         try options.validate()
-        try options.validate(for: model.architecture)
-        try batch.validate(for: model.architecture, loss: loss)
+        try options.validate(for: model.graph)
+        try batch.validate(for: model.graph, loss: loss)
         if let heldOut = options.heldOut {
             do {
-                try heldOut.validate(for: model.architecture, loss: loss)
+                try heldOut.validate(for: model.graph, loss: loss)
             } catch let error as TeleportError {
                 // The sentence speaks of a batch: it must be clear of which.
                 throw TeleportError(error.status, "held_out: " + error.message)
@@ -180,7 +181,8 @@ extension Teleport {
     /// The row space of the batch, for searches that see nothing but the batch.
     private func rowSpace() throws -> RowSpace? {
         guard options.group == .linear, options.search != .lookahead,
-            options.objective.isGradientNorm, model.architecture.activation.kind != .identity
+            options.objective.isGradientNorm,
+            model.graph.layers.elements.dropLast().allSatisfy({ $0.activation.kind != .identity })
         else { return nil }
         return try RowSpace(of: model, batch)
     }
@@ -242,9 +244,9 @@ extension Teleport {
         _ space: SearchSpace, _ objective: any ObjectiveFunction, _ report: inout TeleportReport
     ) throws -> (any Move)? {
         let (model, batch, options) = (space.model, space.batch, space.options)
-        let architecture = model.architecture
-        let layers = options.movedLayers(architecture, samples: batch.count)
-        if layers.count == 1, architecture.hiddenLayerCount > 1 { report.layer = layers[0] }
+        let graph = model.graph
+        let layers = options.movedLayers(graph, samples: batch.count)
+        if layers.count == 1, graph.hiddenLayerCount > 1 { report.layer = layers[0] }
         guard options.search != .random else {
             let search = RandomSearch(
                 model: model, batch: batch, loss: loss, options: options, layers: layers,
@@ -256,17 +258,17 @@ extension Teleport {
         switch options.group {
         case .scaling:
             return try search(
-                space, ScalingMoves(architecture, layers: layers, exact: options.exact), objective,
+                space, ScalingMoves(graph, layers: layers, exact: options.exact), objective,
                 &report)
         case .linear:
             let group = try LinearGroup(
-                architecture, batch, layers: layers, inverse: space.inverse)
+                graph, batch, layers: layers, inverse: space.inverse)
             return try search(space, LinearMoves(group), objective, &report)
         case .nullSpace:
             return try search(
                 space,
                 NullSpaceMoves(
-                    NullSpace(architecture, batch, tolerance: options.nullTolerance)),
+                    NullSpace(graph, batch, tolerance: options.nullTolerance)),
                 objective, &report)
         case .levelSet:
             return try search(
@@ -298,8 +300,8 @@ extension Teleport {
             report.outcome = .notFinite
             return nil
         }
-        let objective = try ScalingObjective(model.architecture, gradient: gradient.pointer)
-        let search = try ScalingSearch(model.architecture, objective, options)
+        let objective = try ScalingObjective(model.graph, gradient: gradient.pointer)
+        let search = try ScalingSearch(model.graph, objective, options)
         let element: Scaling
         switch options.search {
         case .ascent: element = try search.ascent(&report)
@@ -308,7 +310,7 @@ extension Teleport {
             element = try search.lookahead(
                 model, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
         }
-        report.gradientNorm2Before = search.gradientNorm2(try Scaling(model.architecture))
+        report.gradientNorm2Before = search.gradientNorm2(try Scaling(model.graph))
         report.gradientNorm2After = search.gradientNorm2(element)
         report.objectiveBefore = report.gradientNorm2Before
         report.objectiveAfter = report.gradientNorm2After

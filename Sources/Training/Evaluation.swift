@@ -1,4 +1,5 @@
 import Datasets
+import Layers
 import Networks
 import Runtime
 
@@ -30,13 +31,13 @@ public final class Evaluation {
         var metrics = Metrics()
         metrics.count = dataset.count
         metrics.loss = 0
-        let width = model.architecture.outputWidth
-        let normalization = loss.normalization(
+        let width = model.graph.outputWidth
+        let scale = loss.scale(
             totalWeight: Double(dataset.count), outputs: width)
         Model.forEachPiece(of: dataset.count, workspace) { first, count in
             let batch = samples.copy(dataset, first: first, count: count)
             metrics.loss += workspace.loss(
-                model.parameters.pointer, batch: batch, loss: loss, normalization: normalization)
+                model.parameters.pointer, batch: batch, loss: loss, scale: scale)
             guard let labels = batch.labels else { return }
             for row in 0..<count
             where largestIndex(workspace.outputs + row * width, width) == Int(labels[row]) {
@@ -49,7 +50,7 @@ public final class Evaluation {
 
     /// counts[t * k + p] += 1 for each sample of class t that is predicted as p; k the output width.
     public func confusion(_ dataset: Dataset, into counts: UnsafeMutablePointer<Int64>) {
-        let width = model.architecture.outputWidth
+        let width = model.graph.outputWidth
         Model.forEachPiece(of: dataset.count, workspace) { first, count in
             let batch = samples.copy(dataset, first: first, count: count)
             workspace.forward(model.parameters.pointer, x: batch.x, count: count)

@@ -1,4 +1,5 @@
 import Files
+import Layers
 import Networks
 import Runtime
 
@@ -17,13 +18,13 @@ extension Model {
         let widths = [layers[0].weight.dimensions.1] + layers.map { $0.weight.dimensions.0 }
         options.hasBias = layers[0].bias != nil
         try self.init(
-            try Architecture(
+            try Graph(
                 widths: widths,
                 activation: Activation(options.activation, negativeSlope: options.negativeSlope),
                 hasBias: options.hasBias),
             options: options)
         for (index, layer) in layers.enumerated() {
-            let shape = architecture.layers.pointer[index]
+            let shape = graph.layers.pointer[index]
             try read(layer.weight, at: shape.weightOffset, file)
             if let bias = layer.bias { try read(bias, at: shape.biasOffset, file) }
         }

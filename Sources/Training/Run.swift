@@ -1,4 +1,5 @@
 import Datasets
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -36,10 +37,10 @@ final class Run {
         shouldStop: @escaping () -> Bool, notify: @escaping (TrainingEvent) -> Bool
     ) throws {
         try options.validate()
-        let architecture = trainer.model.architecture
-        try train.validate(for: architecture, loss: trainer.loss)
-        try validation?.validate(for: architecture, loss: trainer.loss)
-        try options.teleport?.validate(for: architecture)
+        let graph = trainer.model.graph
+        try train.validate(for: graph, loss: trainer.loss)
+        try validation?.validate(for: graph, loss: trainer.loss)
+        try options.teleport?.validate(for: graph)
         try BLAS.reserve()
         batchSize = min(options.batchSize, train.count)
         stepsPerEpoch =

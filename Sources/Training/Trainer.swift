@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -120,7 +121,7 @@ public final class Trainer {
             throw TeleportError.invalid(
                 "the batch has \(batch.count) samples; a step takes at most \(Int32.max)")
         }
-        try batch.validate(for: model.architecture, loss: loss)
+        try batch.validate(for: model.graph, loss: loss)
         try requireFinite(batch)
         try reserve(batch.count)
         guard let value = try advance(batch) else {
@@ -135,7 +136,9 @@ public final class Trainer {
     /// A bounded activation and a weight of 0 hide an input that is not finite from the loss and the output error,
     /// not from the gradient; elsewhere it reaches the outputs.
     private func requireFinite(_ batch: Batch) throws {
-        let isUnbounded = model.architecture.activation.isPositivelyHomogeneous
+        let isUnbounded = model.graph.layers.elements.allSatisfy {
+            $0.activation.isPositivelyHomogeneous
+        }
         guard batch.weights != nil || !isUnbounded else { return }
         let count = batch.count * batch.inputWidth
         guard !allFinite(batch.x, count: count) else { return }

@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import Runtime
 import TestSupport
 import XCTest
@@ -47,7 +48,7 @@ final class LossTests: XCTestCase {
             ([88, 89, 90], 2.4076),
         ] {
             let value = Loss.crossEntropy.evaluate(
-                outputs, width: 3, batch: samples.batch, normalization: 1, delta: &delta)
+                outputs, width: 3, batch: samples.batch, scale: 1, delta: &delta)
             XCTAssertEqual(value, expected, accuracy: 1e-4 * max(1, expected))
             XCTAssertEqual(delta.reduce(0, +), 0, accuracy: 1e-6)
             XCTAssertTrue(allFinite(delta, count: 3))
@@ -63,7 +64,7 @@ final class LossTests: XCTestCase {
                     outputs[place] = bad
                     XCTAssertFalse(
                         loss.evaluate(
-                            outputs, width: 3, batch: samples.batch, normalization: 1, delta: nil
+                            outputs, width: 3, batch: samples.batch, scale: 1, delta: nil
                         ).isFinite, "\(loss) \(bad) \(place)")
                 }
             }
@@ -75,7 +76,7 @@ final class LossTests: XCTestCase {
         let labelled = try Samples.random(4, width: 3, outputs: 2, seed: 1)
         let targeted = try Samples.random(4, width: 3, outputs: 2, loss: .meanSquaredError, seed: 1)
         func refusal(_ batch: Batch, _ loss: Loss) -> (Status, String)? {
-            do { try batch.validate(for: model.architecture, loss: loss) } catch {
+            do { try batch.validate(for: model.graph, loss: loss) } catch {
                 return (error as? TeleportError).map { ($0.status, $0.message) }
             }
             return nil

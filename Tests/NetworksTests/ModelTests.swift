@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import Runtime
 import TestSupport
 import XCTest
@@ -160,7 +161,7 @@ final class ModelTests: XCTestCase {
 
     func testAWorkspaceThatCannotGrowStaysAsItIs() throws {
         let model = try Model.random([3, 4, 2], seed: 1)
-        let workspace = try Workspace(model.architecture, capacity: 4, backward: true)
+        let workspace = try Workspace(model.graph, capacity: 4, backward: true)
         for failing in 0..<2 {
             Memory.failAllocation(after: failing)
             XCTAssertEqual(failure { try workspace.reserve(100) }?.status, .outOfMemory)

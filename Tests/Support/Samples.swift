@@ -1,3 +1,4 @@
+import Layers
 import Networks
 import Runtime
 
@@ -113,7 +114,7 @@ extension Model {
     }
 
     public func outputs(_ samples: Samples) throws -> [Float] {
-        let result = try Buffer<Float>(count: samples.count * architecture.outputWidth)
+        let result = try Buffer<Float>(count: samples.count * graph.outputWidth)
         outputs(
             samples.x.pointer, count: samples.count, into: result.pointer,
             workspace: try measuringWorkspace(count: samples.count))
