@@ -79,9 +79,10 @@ let package = Package(
             ]),
 
         // Golden vectors, samples and a reference network in double: no part of any product.
+        .target(name: "TestAllocations", path: "Tests/Support/Allocations"),
         .target(
-            name: "TestSupport", dependencies: ["Runtime", "LinearAlgebra", "Layers", "Networks"],
-            path: "Tests/Support", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["TestAllocations", "Runtime", "LinearAlgebra", "Layers", "Networks"],
+            path: "Tests/Support", exclude: ["Allocations"], swiftSettings: strict),
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
         tests("LinearAlgebra", ["Runtime"]),
