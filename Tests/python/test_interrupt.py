@@ -259,3 +259,52 @@ def test_an_exception_in_progress_is_raised_in_the_caller(many_images):
 def test_true_from_progress_is_a_stopped_error(many_images):
     with pytest.raises(teleport.StoppedError):
         teleport.Dataset.from_image_folder(many_images, progress=lambda done, total: True)
+
+
+@pytest.fixture
+def long_search():
+    """A random search of minutes, on a model or within a trainer's run."""
+    rng = np.random.default_rng(0)
+    x = rng.random((1024, 784), np.float32)
+    labels = (np.arange(1024) % 10).astype(np.int32)
+    model = teleport.Model([784, 512, 512, 10], activation="tanh")
+    trainer = teleport.Trainer(model)
+    config = teleport.TeleportConfig(group="linear", search="random", candidates=10_000)
+    dataset = teleport.Dataset.from_labels(x, labels, class_count=10)
+
+    def search(call, **options):
+        if call == "model":
+            return model.teleport(x, labels, config)
+        if call == "trainer":
+            return trainer.teleport(x, labels, config)
+        return trainer.run(dataset, teleport=config, progress_interval=-1, **options)
+
+    search.model = model
+    return search
+
+
+CALLS = ["model", "trainer", "run"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_ctrl_c_stops_a_teleport_and_puts_the_model_back(long_search, ctrl_c, call):
+    before = long_search.model.get_parameters()
+    ctrl_c(after=1.0)
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        long_search(call)
+    assert time.monotonic() - begun < 5
+    np.testing.assert_array_equal(long_search.model.get_parameters(), before)
+
+
+def test_the_flag_of_a_run_stops_it_within_a_teleport(long_search):
+    before = long_search.model.get_parameters()
+    flag = teleport.StopFlag()
+    timer = threading.Timer(1.0, flag.set)
+    timer.start()
+    begun = time.monotonic()
+    result = long_search("run", stop=flag)
+    assert time.monotonic() - begun < 5
+    timer.join()
+    assert result.stopped and result.teleports == ()
+    np.testing.assert_array_equal(long_search.model.get_parameters(), before)
