@@ -109,13 +109,14 @@ public struct PlaneMove {
 extension PlaneFunction {
     /// Rotates (u, v) of `point` by the theta that gradient ascent on |grad|^2 reaches from `start`; stays where the
     /// value would change past its tolerance.
-    public func teleport(_ point: inout Pair, from start: Double, _ options: PlaneOptions)
-        -> PlaneMove
-    {
+    public func teleport(
+        _ point: inout Pair, from start: Double, _ options: PlaneOptions
+    ) throws -> PlaneMove {
         var move = PlaneMove()
         let uv = toUV(point)
         var theta = start
         for _ in 1..<max(options.thetaSteps, 1) {
+            try Stop.ask()
             theta += options.thetaLearningRate * slope(uv, theta)
         }
         let target = rotated(uv, theta)
@@ -167,18 +168,19 @@ extension PlaneFunction {
     public func descend(
         from start: Pair, _ options: PlaneOptions, visit: (Int, Pair, Double) -> Void,
         moved: (Int, PlaneMove) -> Void
-    ) {
+    ) throws {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
         var point = start
         var teleports = 0
         let schedule = Set(options.teleportSteps)
         for step in 0..<options.steps {
+            try Stop.ask()
             if schedule.contains(step) {
                 let drawn = generator.nextDouble(from: 0, to: .pi)
                 let theta =
                     options.thetaStarts.flatMap { teleports < $0.count ? $0[teleports] : nil }
                     ?? drawn
-                moved(step, teleport(&point, from: theta, options))
+                moved(step, try teleport(&point, from: theta, options))
                 teleports += 1
             }
             visit(step, point, value(point))
