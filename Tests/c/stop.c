@@ -1,8 +1,7 @@
 /* How long a teleport of 784-512-512-10 goes on after it was asked to stop, in each of the ways to ask, and that its
- * model is then as it was to the bit; the same of evaluation and descent. Prints what it measures; the bound is ten
- * times what the library promises, for machines that are busy.
+ * model is then as it was to the bit; the same of evaluation and descent. Prints what it measures.
  *
- *   stop [requests]     so many for each search, at moments spread over its first seconds; default 2 */
+ *   stop [requests]     so many for each search, at moments spread over its first seconds; default 1, halfway */
 #define _POSIX_C_SOURCE 200809L
 
 #include <pthread.h>
@@ -11,7 +10,10 @@
 #include "check.h"
 #include "fixture.h"
 
-#define BOUND_SECONDS 0.5
+/* Ten times what the library promises, for slow machines. On busy ones the caller's thread may wait for a processor as
+ * long as they please: what it works says more, and of what passes only that it ends. */
+#define BOUND_PROCESSOR 0.5
+#define BOUND_SECONDS 10
 
 enum { inputs = 784, classes = 10, most_samples = 2048 };
 
@@ -126,6 +128,8 @@ static latency end(request *r) {
     return l;
 }
 
+static int is_soon(latency l) { return l.seconds < BOUND_SECONDS && l.processor < BOUND_PROCESSOR; }
+
 static int32_t ask_flag(void *flag) { return __atomic_load_n((volatile int32_t *)flag, __ATOMIC_ACQUIRE); }
 
 /* A teleport within a run, stopped by the run's flag. */
@@ -228,7 +232,7 @@ static void check_evaluation_and_descent(void) {
     CHECK_EQUAL(tp_plane_descend(&plane, start, &config, NULL, 0, NULL, 0), TP_STOPPED);
     latency descent = end(&r);
     MUST(tp_set_stop(NULL, NULL, NULL));
-    CHECK(evaluation.seconds < BOUND_SECONDS && descent.seconds < BOUND_SECONDS);
+    CHECK(is_soon(evaluation) && is_soon(descent));
     printf("%-32s %13.1f (%6.1f)\n", "evaluation", evaluation.seconds * 1e3, evaluation.processor * 1e3);
     printf("%-32s %13.1f (%6.1f)\n", "descent in the plane", descent.seconds * 1e3, descent.processor * 1e3);
     tp_dataset_free(dataset);
@@ -244,7 +248,7 @@ static latency ask(int way, const task *t, double delay) {
 }
 
 int main(int argc, char **argv) {
-    int requests = argc > 1 ? atoi(argv[1]) : 2;
+    int requests = argc > 1 ? atoi(argv[1]) : 1;
     fill();
     printf("%-32s %22s %22s\n", "ms from request to end", "worst (processor)", "mean (processor)");
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
@@ -252,7 +256,7 @@ int main(int argc, char **argv) {
         latency worst = {0, 0}, sum = {0, 0};
         for (int j = 0; j < requests; j++) {
             latency l = ask(j + (int)i, &tasks[i], tasks[i].seconds * (j + 0.5) / requests);
-            CHECK(l.seconds < BOUND_SECONDS);
+            CHECK(is_soon(l));
             if (l.seconds > worst.seconds) worst.seconds = l.seconds;
             if (l.processor > worst.processor) worst.processor = l.processor;
             sum.seconds += l.seconds;
