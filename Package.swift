@@ -83,7 +83,7 @@ let package = Package(
             path: "Tests/Support", swiftSettings: strict),
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
-        tests("LinearAlgebra", ["Runtime"]),
+        tests("LinearAlgebra", ["Runtime", "TestSupport"]),
         tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
         tests("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization", "TestSupport"]),
