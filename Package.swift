@@ -53,8 +53,8 @@ let package = Package(
         module(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
-                "Datasets",
+                "CShims", "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization",
+                "Symmetry", "Datasets",
             ]),
         module(
             "TeleportABI",
@@ -79,11 +79,11 @@ let package = Package(
 
         // Golden vectors, samples and a reference network in double: no part of any product.
         .target(
-            name: "TestSupport", dependencies: ["Runtime", "LinearAlgebra", "Networks"],
+            name: "TestSupport", dependencies: ["CShims", "Runtime", "LinearAlgebra", "Networks"],
             path: "Tests/Support", swiftSettings: strict),
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
-        tests("LinearAlgebra", ["Runtime"]),
+        tests("LinearAlgebra", ["Runtime", "TestSupport"]),
         tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
         tests("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization", "TestSupport"]),

@@ -2,6 +2,7 @@
 #include "shims.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -64,6 +65,23 @@ int shim_blas_reserve(void) {
     return 0;
 }
 
+/* Where a decomposition under way on this thread is left when it is stopped. */
+typedef struct stop_point {
+    int (*is_stopped)(void);
+    jmp_buf jump;
+} stop_point;
+static _Thread_local stop_point *thread_stop_point;
+
+int shim_decompose(shim_dgesdd *dgesdd, int (*is_stopped)(void), const char *jobz, int m, int n, double *a, double *s,
+                   double *u, double *vt, int rank, double *work, int lwork, int *iwork, int *info) {
+    stop_point point = {.is_stopped = is_stopped};
+    thread_stop_point = &point;
+    int stopped = setjmp(point.jump);
+    if (!stopped) dgesdd(jobz, &m, &n, a, &m, s, u, &m, vt, &rank, work, &lwork, iwork, info, 1);
+    thread_stop_point = NULL;
+    return stopped;
+}
+
 void *__wrap_blas_memory_alloc(int position);
 void __wrap_blas_memory_free(void *buffer);
 
@@ -72,6 +90,8 @@ void __wrap_blas_memory_free(void *buffer);
  * or memory for one, NULL: OpenBLAS then faults, so callers reserve first. */
 void *__wrap_blas_memory_alloc(int position) {
     (void)position;
+    stop_point *point = thread_stop_point;
+    if (point && !thread_buffer_in_use && point->is_stopped()) longjmp(point->jump, 1);
     if (!thread_buffer_in_use && shim_blas_reserve() == 0) {
         thread_buffer_in_use = 1;
         return thread_buffer;

@@ -33,21 +33,22 @@ public final class HessianVectorProduct {
     public func productAfterErrors(
         of batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>
-    ) {
+    ) throws {
         let normalization = loss.normalization(
             totalWeight: batch.totalWeight, outputs: model.architecture.outputWidth)
-        carry(batch, loss, normalization, v, into: result, beta: 0)
+        try carry(batch, loss, normalization, v, into: result, beta: 0)
     }
 
     /// R of every quantity of a piece whose activations and errors are in the workspace.
     private func carry(
         _ piece: Batch, _ loss: Loss, _ normalization: Double, _ v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>, beta: Float
-    ) {
-        forward(piece, v)
+    ) throws {
+        try Stop.ask()
+        try forward(piece, v)
         outputTangent(piece, loss, normalization: normalization)
-        backward(piece, v)
-        accumulate(piece, into: result, beta: beta)
+        try backward(piece, v)
+        try accumulate(piece, into: result, beta: beta)
     }
 
     /// H v of the loss of a valid batch into `result` (parameterCount, other memory than v); returns the loss.
@@ -55,17 +56,17 @@ public final class HessianVectorProduct {
     public func product(
         _ batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>
-    ) -> Double {
+    ) throws -> Double {
         let normalization = loss.normalization(
             totalWeight: batch.totalWeight, outputs: model.architecture.outputWidth)
         var sum = 0.0
-        Model.forEachPiece(of: batch.count, workspace) { first, count in
+        try Model.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
             sum +=
                 workspace.lossAndErrors(
                     model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
                 ).loss
-            carry(piece, loss, normalization, v, into: result, beta: first == 0 ? 0 : 1)
+            try carry(piece, loss, normalization, v, into: result, beta: first == 0 ? 0 : 1)
         }
         return sum
     }
@@ -73,10 +74,11 @@ public final class HessianVectorProduct {
     // Shapes: V_m: outputs x inputs like W_m; h, R h, delta, R delta: rows x outputs.
 
     /// R z_m = V_m h_(m-1) + v_b + W_m R h_(m-1),  R h_m = f'(z_m) R z_m
-    private func forward(_ batch: Batch, _ v: UnsafePointer<Float>) {
+    private func forward(_ batch: Batch, _ v: UnsafePointer<Float>) throws {
         let pass = workspace.pass
         let weights = model.parameters.pointer
         for m in 0..<pass.layerCount {
+            try Stop.ask()
             let layer = pass.layers[m]
             let input =
                 m == 0 ? batch.factor : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
@@ -129,11 +131,12 @@ public final class HessianVectorProduct {
     }
 
     /// R delta_(m-1) = (R delta_m W_m + delta_m V_m) f'(z) + delta_(m-1) (f''(z) / f'(z)) R z
-    private func backward(_ batch: Batch, _ v: UnsafePointer<Float>) {
+    private func backward(_ batch: Batch, _ v: UnsafePointer<Float>) throws {
         let pass = workspace.pass
         guard let errors = pass.errors else { return }
         let weights = model.parameters.pointer
         for m in stride(from: pass.layerCount - 1, to: 0, by: -1) {
+            try Stop.ask()
             let layer = pass.layers[m]
             let below = pass.place(of: m - 1, in: errorTangents.pointer)
             let count = batch.count * layer.inputs
@@ -156,10 +159,11 @@ public final class HessianVectorProduct {
     /// (H v)_m = R delta_m^T h_(m-1) + delta_m^T R h_(m-1);  biases: column sums of R delta_m
     private func accumulate(
         _ batch: Batch, into result: UnsafeMutablePointer<Float>, beta: Float
-    ) {
+    ) throws {
         let pass = workspace.pass
         guard let errors = pass.errors else { return }
         for m in 0..<pass.layerCount {
+            try Stop.ask()
             let layer = pass.layers[m]
             pass.accumulate(
                 layer: m, rows: batch.count, first: 0, count: layer.outputs, x: batch.factor,

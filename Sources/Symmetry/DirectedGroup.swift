@@ -218,7 +218,7 @@ final class LevelSetMoves: DirectedGroup {
 
     func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
         step(model, along: direction, by: length)
-        return levelSet.correct(model)
+        return try levelSet.correct(model)
     }
 }
 

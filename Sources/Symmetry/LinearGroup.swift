@@ -220,6 +220,7 @@ public final class LinearGroup {
         _ a: UnsafePointer<Float>, _ transpose: BLAS.Transpose, _ b: UnsafePointer<Float>,
         rows: Int, columns: Int, sum: Int
     ) throws -> Matrix {
+        try Stop.ask()
         let product = try Buffer<Float>(count: Memory.product(rows, columns))
         BLAS.multiply(
             a, transpose, stride: transpose == .no ? sum : rows, b, stride: columns,

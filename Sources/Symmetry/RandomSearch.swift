@@ -35,6 +35,7 @@ struct RandomSearch {
         var kept: [Drawn] = []
         let ranked = try ranking(in: group, beyond: bestValue, generator, &report)
         for turn in 0..<(ranked?.count ?? options.candidates) {
+            try Stop.ask()
             if let ranked { generator = ranked[turn].generator }
             trial.parameters.pointer.update(from: start.pointer, count: start.count)
             guard var drawn = try ifInRange({ try draw(from: group, trial, &generator) }),
@@ -44,7 +45,7 @@ struct RandomSearch {
                 continue
             }
             let measured = try objective?.measure(trial)
-            check.recordAfter(loss: measured?.loss)
+            try check.recordAfter(loss: measured?.loss)
             guard check.isFinite, check.keepsLoss(tolerance: options.lossTolerance) else {
                 report.refused += 1
                 continue
@@ -98,6 +99,7 @@ struct RandomSearch {
         var generator = generator
         let better = try GrowingBuffer<Ranked>()
         for turn in 0..<options.candidates {
+            try Stop.ask()
             let before = generator
             let score = try ifInRange { () -> Double? in
                 guard let (m, matrix) = try drawMatrices(&generator).first else { return nil }

@@ -32,8 +32,8 @@ final class Sharpness: ObjectiveFunction {
 
     func value(_ model: Model) throws -> Double {
         var sum = 0.0
-        forEachPerturbation(of: model) {
-            sum += perturbed.loss(batch, loss, workspace: workspace)
+        try forEachPerturbation(of: model) {
+            sum += try perturbed.loss(batch, loss, workspace: workspace)
         }
         return sum / Double(norms.count * count)
     }
@@ -42,17 +42,19 @@ final class Sharpness: ObjectiveFunction {
         var sum = 0.0
         let share = 1 / Float(norms.count * count)
         covector.update(repeating: 0, count: gradient.count)
-        forEachPerturbation(of: model) {
-            sum += perturbed.gradient(batch, loss, into: gradient.pointer, workspace: workspace)
+        try forEachPerturbation(of: model) {
+            sum += try perturbed.gradient(
+                batch, loss, into: gradient.pointer, workspace: workspace)
             addScaled(gradient.pointer, by: share, to: covector, count: gradient.count)
         }
         return sum / Double(norms.count * count)
     }
 
-    private func forEachPerturbation(of model: Model, _ body: () -> Void) {
+    private func forEachPerturbation(of model: Model, _ body: () throws -> Void) throws {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.perturbations)
         for norm in norms.elements {
             for _ in 0..<count {
+                try Stop.ask()
                 var sum = 0.0
                 for i in 0..<perturbation.count {
                     let value = generator.nextNormal()
@@ -64,7 +66,7 @@ final class Sharpness: ObjectiveFunction {
                     perturbed.parameters.pointer[i] = Float(
                         Double(model.parameters.pointer[i]) + factor * perturbation.pointer[i])
                 }
-                body()
+                try body()
             }
         }
     }

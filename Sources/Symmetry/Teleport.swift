@@ -88,7 +88,7 @@ public struct Teleport {
         }
         let isFinite = move.apply(to: model)
         report.outcome =
-            isFinite ? judge(&check, &heldOutCheck, backup: backup, &report) : .notFinite
+            isFinite ? try judge(&check, &heldOutCheck, backup: backup, &report) : .notFinite
         guard report.outcome == .accepted else {
             model.parameters.pointer.update(from: backup.pointer, count: backup.count)
             return
@@ -100,9 +100,9 @@ public struct Teleport {
     private func judge(
         _ check: inout Guard, _ heldOut: inout Guard?, backup: Buffer<Float>,
         _ report: inout TeleportReport
-    ) -> TeleportOutcome {
-        check.measureAfter()
-        heldOut?.measureAfter()
+    ) throws -> TeleportOutcome {
+        try check.measureAfter()
+        try heldOut?.measureAfter()
         report.lossAfter = check.lossAfter
         report.outputChange = check.outputChange
         report.heldOutAfter = heldOut?.lossAfter ?? .nan
@@ -166,7 +166,7 @@ extension Teleport {
     ) throws -> (any Move)? {
         // What the space multiplies with K may leave the range of floats where the whole model does not.
         if let space = try rowSpace(), case let inner = try space.gradientNorm(loss),
-            inner.value(space.model).isFinite
+            try inner.value(space.model).isFinite
         {
             var inSpace = report
             let move = try search(space, inner, &inSpace)
@@ -191,7 +191,7 @@ extension Teleport {
         guard let loss = measured.loss, options.objective.isBetter(measured.value, than: value)
         else { return false }
         var check = check
-        check.recordAfter(loss: loss)
+        try check.recordAfter(loss: loss)
         return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
     }
 
@@ -272,7 +272,7 @@ extension Teleport {
 
     private func closedFormSearch(_ report: inout TeleportReport) throws -> (any Move)? {
         let gradient = try Buffer<Float>(count: model.parameters.count)
-        let value = model.gradient(
+        let value = try model.gradient(
             halves.direction, loss, into: gradient.pointer,
             workspace: try model.measuringWorkspace(count: halves.direction.count, backward: true))
         guard value.isFinite, allFinite(gradient.pointer, count: gradient.count) else {

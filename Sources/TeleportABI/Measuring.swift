@@ -11,14 +11,14 @@ public func tp_model_loss(
     _ model: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?, _ loss: tp_loss,
     _ loss_out: UnsafeMutablePointer<Double>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
         let loss_out = try loss_out.required("loss_out")
         try batch.validate(for: model.architecture, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count)
-        loss_out.pointee = model.loss(batch, loss, workspace: workspace)
+        loss_out.pointee = try model.loss(batch, loss, workspace: workspace)
     }
 }
 
@@ -28,7 +28,7 @@ public func tp_model_gradient(
     _ gradient: UnsafeMutablePointer<Float>?, _ capacity: Int,
     _ loss_out: UnsafeMutablePointer<Double>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
@@ -36,7 +36,7 @@ public func tp_model_gradient(
         try requireCapacity(capacity, model.architecture.parameterCount, "gradient")
         try batch.validate(for: model.architecture, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
-        let value = model.gradient(batch, loss, into: gradient, workspace: workspace)
+        let value = try model.gradient(batch, loss, into: gradient, workspace: workspace)
         loss_out?.pointee = value
     }
 }
@@ -47,7 +47,7 @@ public func tp_model_hessian_vector_product(
     _ v: UnsafePointer<Float>?, _ count: Int, _ product: UnsafeMutablePointer<Float>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
@@ -85,7 +85,7 @@ public func tp_model_evaluate(
     _ model: OpaquePointer?, _ dataset: OpaquePointer?, _ loss: tp_loss,
     _ metrics_out: UnsafeMutablePointer<tp_metrics>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let dataset = try dataset.object(Dataset.self, "dataset")
         let loss = try lossMember(loss)
@@ -102,7 +102,7 @@ public func tp_model_confusion_matrix(
     _ model: OpaquePointer?, _ dataset: OpaquePointer?, _ counts: UnsafeMutablePointer<Int64>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let dataset = try dataset.object(Dataset.self, "dataset")
         let counts = try counts.required("counts")
@@ -112,6 +112,6 @@ public func tp_model_confusion_matrix(
         try dataset.validate(for: model.architecture, loss: .crossEntropy)
         let evaluation = try Evaluation(model, on: dataset)
         counts.update(repeating: 0, count: elements)
-        evaluation.confusion(dataset, into: counts)
+        try evaluation.confusion(dataset, into: counts)
     }
 }

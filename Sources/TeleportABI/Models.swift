@@ -281,7 +281,7 @@ public func tp_model_predict(
     _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
     _ kind: tp_output, _ out: UnsafeMutablePointer<Float>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         guard kind == TP_OUTPUT_RAW || kind == TP_OUTPUT_PROBABILITIES else {
             throw TeleportError.invalid("kind is \(kind.rawValue), which is none of its values")
@@ -291,7 +291,7 @@ public func tp_model_predict(
         try requireCapacity(
             capacity, try Memory.product(Int(count), model.architecture.outputWidth), "out")
         let workspace = try model.measuringWorkspace(count: Int(count))
-        model.outputs(
+        try model.outputs(
             x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES, into: out,
             workspace: workspace)
     }
@@ -302,12 +302,12 @@ public func tp_model_predict_labels(
     _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
     _ labels: UnsafeMutablePointer<Int32>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         guard let x = try checkSamples(model, x, x_width, count) else { return }
         let labels = try labels.required("labels")
         try requireCapacity(capacity, Int(count), "labels")
         let workspace = try model.measuringWorkspace(count: Int(count))
-        model.labels(x, count: Int(count), into: labels, workspace: workspace)
+        try model.labels(x, count: Int(count), into: labels, workspace: workspace)
     }
 }

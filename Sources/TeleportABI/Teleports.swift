@@ -158,7 +158,7 @@ public func tp_model_teleport(
     _ config: UnsafePointer<tp_teleport_config>?,
     _ report_out: UnsafeMutablePointer<tp_teleport_report>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         try model.requireIdle()
         try checkOutput(report_out, "report_out")
@@ -186,7 +186,7 @@ public func tp_model_apply_linear(
     _ model: OpaquePointer?, _ layer: Int32, _ g: UnsafePointer<Float>?, _ count: Int,
     _ batch: UnsafePointer<tp_batch>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let samples = try batch.map { try Batch(inputsOf: $0, for: model.architecture) }
         try model.requireIdle()
@@ -201,7 +201,7 @@ public func tp_model_linear_gradient_norm(
     _ phi_out: UnsafeMutablePointer<Double>?, _ gradient: UnsafeMutablePointer<Double>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
@@ -220,7 +220,7 @@ public func tp_model_scaling_gradient_norm(
     _ log_scale: UnsafePointer<Double>?, _ count: Int, _ phi_out: UnsafeMutablePointer<Double>?,
     _ gradient: UnsafeMutablePointer<Double>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
@@ -239,7 +239,7 @@ public func tp_model_scaling_gradient_norm(
         try batch.validate(for: model.architecture, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         let weightGradient = try Buffer<Float>(count: model.parameters.count)
-        _ = model.gradient(batch, loss, into: weightGradient.pointer, workspace: workspace)
+        _ = try model.gradient(batch, loss, into: weightGradient.pointer, workspace: workspace)
         let objective = try ScalingObjective(
             model.architecture, gradient: weightGradient.pointer)
         phi_out.pointee = objective.value(log_scale, gradient: gradient)

@@ -1,3 +1,4 @@
+import CShims
 import LinearAlgebra
 import Networks
 import Optimization
@@ -26,6 +27,8 @@ public final class Trainer {
     var epochLoss = (sum: 0.0, samples: 0)
     /// A run is under way: whoever calls now is inside its callback.
     var isRunning = false
+    /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
+    private let stopRequest: UnsafeMutablePointer<Int32>
     /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
     var lastScheduledTeleport = -1
 
@@ -54,6 +57,26 @@ public final class Trainer {
         step = try TrainingStep(
             model: model, loss: loss, optimizer: optimizer, clipNorm: options.clipNorm, batchSize: 1
         )
+        stopRequest = .allocate(capacity: 1)
+        stopRequest.initialize(to: 0)
+    }
+
+    deinit { stopRequest.deallocate() }
+
+    /// Asks the run or teleport under way, or else the next one, to stop. Safe on any thread and in a signal handler:
+    /// one atomic store.
+    public func requestStop() { shim_write_flag(stopRequest, 1) }
+
+    /// Carries out what a request stops, which with that is answered. `body` says whether it came to its end.
+    func answeringRequests(_ body: () throws -> Bool) throws -> Bool {
+        do {
+            let isDone = try Stop.watching(stopRequest, body)
+            if !isDone { shim_write_flag(stopRequest, 0) }
+            return isDone
+        } catch let stopped as Stopped {
+            shim_write_flag(stopRequest, 0)
+            throw stopped
+        }
     }
 
     /// The rate of the next step. A schedule of the host is asked for it, and must not ask in its turn: then it is NaN.
@@ -189,7 +212,11 @@ public final class Trainer {
     /// Teleports the model; where it is accepted, `undoTeleport` leads back.
     public func teleport(_ batch: Batch, _ options: TeleportOptions) throws -> TeleportReport {
         try requireIdle()
-        let report = try teleport(batch, options, keepingFirst: false)
+        var report = TeleportReport()
+        _ = try answeringRequests {
+            report = try teleport(batch, options, keepingFirst: false)
+            return true
+        }
         if report.accepted { watch = nil }
         return report
     }

@@ -136,11 +136,11 @@ final class ModelTests: XCTestCase {
         XCTAssertLessThan(relativeError(outputs, ReferenceNetwork(model).outputs(samples)), 1e-6)
         let workspace = try model.measuringWorkspace(count: samples.count)
         var probabilities = [Float](repeating: 0, count: outputs.count)
-        model.outputs(
+        try model.outputs(
             samples.x.pointer, count: 1_100, asProbabilities: true, into: &probabilities,
             workspace: workspace)
         var labels = [Int32](repeating: -1, count: 1_100)
-        model.labels(samples.x.pointer, count: 1_100, into: &labels, workspace: workspace)
+        try model.labels(samples.x.pointer, count: 1_100, into: &labels, workspace: workspace)
         for row in 0..<1_100 {
             let own = outputs[row * 5..<row * 5 + 5].map { exp(Double($0)) }
             let sum = own.reduce(0, +)

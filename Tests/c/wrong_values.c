@@ -488,6 +488,11 @@ static void check_training(void) {
         INVALID(tp_trainer_set_schedule(trainer, &schedule));
     }
     EXPECT(TP_ERROR_BAD_STATE, tp_trainer_undo_teleport(trainer));
+    /* Requests do not add up, and are answered once. */
+    MUST(tp_run_config_init(&run, sizeof run));
+    tp_trainer_request_stop(trainer);
+    tp_trainer_request_stop(trainer);
+    EXPECT(TP_STOPPED, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
 
 #define WRONG_RUN(field, value)                                                    \
     do {                                                                           \

@@ -23,6 +23,7 @@ from ._arrays import (
     samples,
 )
 from ._handle import Handle
+from ._interrupt import StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._structs import tp_metrics, tp_model_config
 from ._values import Path, int32, path_bytes, text_bytes, uint64
@@ -397,20 +398,36 @@ class Model(Handle):
         )
         return product
 
-    def evaluate(self, dataset: Dataset, *, loss: Union[str, Loss] = Loss.CROSS_ENTROPY) -> Metrics:
-        """Loss and accuracy over a data set."""
+    def evaluate(
+        self,
+        dataset: Dataset,
+        *,
+        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        stop: Optional[StopFlag] = None,
+    ) -> Metrics:
+        """Loss and accuracy over a data set. Another thread may end it by `stop`: StoppedError."""
         metrics = initialized(tp_metrics())
-        check(lib.tp_model_evaluate(self._pointer, dataset._pointer, Loss.of(loss).code, metrics))
+        interruptible(
+            stop,
+            lib.tp_model_evaluate,
+            self._pointer,
+            dataset._pointer,
+            Loss.of(loss).code,
+            metrics,
+        )
         return Metrics(metrics.loss, metrics.accuracy, metrics.correct, metrics.count)
 
     def confusion_matrix(self, dataset: Dataset) -> npt.NDArray[np.int64]:
         """counts[t, p]: samples of class t that are predicted as p; last width x last width."""
         classes = self.widths[-1]
         counts: npt.NDArray[np.int64] = np.empty((classes, classes), np.int64)
-        check(
-            lib.tp_model_confusion_matrix(
-                self._pointer, dataset._pointer, address(counts), counts.size
-            )
+        interruptible(
+            None,
+            lib.tp_model_confusion_matrix,
+            self._pointer,
+            dataset._pointer,
+            address(counts),
+            counts.size,
         )
         return counts
 
@@ -437,17 +454,21 @@ class Model(Handle):
         *,
         loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
+        stop: Optional[StopFlag] = None,
     ) -> TeleportReport:
         """Moves the weights to a point with the same loss on these samples and another gradient.
 
         A move that fails its check is put back: then `accepted` is false and `outcome` says why. The
-        lookahead search needs config.learning_rate.
+        lookahead search needs config.learning_rate. Another thread may end it by `stop`: StoppedError, with
+        the weights as before to the bit, as after Ctrl-C.
         """
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
         native = NativeConfig(config, kind)
         report = new_report()
-        check(lib.tp_model_teleport(self._pointer, batch, kind.code, native.struct, report))
+        interruptible(
+            stop, lib.tp_model_teleport, self._pointer, batch, kind.code, native.struct, report
+        )
         return report_of(report)
 
     def apply_scaling(self, layer: int, scale: npt.ArrayLike) -> None:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ._arrays import Samples, address, float_array, samples
 from ._handle import Handle
-from ._interrupt import Interruptible, StopFlag
+from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._structs import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
 from ._values import Path, int32, int64, path_bytes, uint64
@@ -210,13 +210,26 @@ class Trainer(Handle):
         config: TeleportConfig = TeleportConfig(),
         *,
         weights: Optional[npt.ArrayLike] = None,
+        stop: Optional[StopFlag] = None,
     ) -> TeleportReport:
         """Teleports the model as `Model.teleport`, with this trainer's optimizer, rate and loss."""
         batch = samples(self._loss, x, y, weights)
         native = NativeConfig(config, self._loss)
         report = new_report()
-        self._check(lib.tp_trainer_teleport(self._pointer, batch, native.struct, report))
+        try:
+            interruptible(
+                stop, lib.tp_trainer_teleport, self._pointer, batch, native.struct, report
+            )
+        finally:
+            self._raise_kept()
         return report_of(report)
+
+    def request_stop(self) -> None:
+        """Ends the run or teleport of this trainer that another thread has under way, or else the next one.
+
+        A run returns with `stopped` true, a teleport raises StoppedError; with that the request is answered.
+        """
+        lib.tp_trainer_request_stop(self._pointer)
 
     def undo_teleport(self) -> None:
         """Puts weights and optimizer state back to before the last accepted teleport, to the bit."""
