@@ -295,7 +295,7 @@ typedef struct tp_image_config {
     int32_t width;                /*   both set, at most 65,535: every image is resampled to it */
     int32_t resampling;           /* tp_resampling; default BILINEAR */
     int32_t bad_image;            /* tp_bad_image; default FAIL */
-    int32_t allow_empty_classes;  /* 1: a class without images is kept; 0 (default): it is an error */
+    int32_t allow_empty_classes;  /* 1: a class without images, or of bad ones alone, is kept; 0 (default): an error */
     int32_t flat;                 /* 1: path holds images without classes, for prediction; default 0 */
     int32_t background[3];        /* 0 .. 255, R G B, under transparent pixels when alpha is dropped; black */
     float mean[4];                /* per channel, default 0 */
@@ -310,8 +310,8 @@ typedef struct tp_image_config {
 
 tp_status tp_image_config_init(tp_image_config *config, size_t struct_size);
 
-/* Called on the calling thread now and then while a long call works; `total` may grow while folders are
- * listed. Anything but 0 stops the call: TP_STOPPED, and no data set is made. */
+/* Called on the calling thread now and then while a long call works, between two of its images at the latest;
+ * `total` may grow while folders are listed. Anything but 0 stops the call: TP_STOPPED, and no data set is made. */
 typedef int32_t (*tp_progress_callback)(int64_t done, int64_t total, void *user_data);
 
 /* Reads a folder of PNG images as torchvision's ImageFolder does: one sub-directory a class, classes sorted by
@@ -323,7 +323,9 @@ typedef int32_t (*tp_progress_callback)(int64_t done, int64_t total, void *user_
  *   16 to 8 bits    (v * 255 + 32895) >> 16; fewer than 8 bits are scaled to 0 .. 255
  *   over background (a * c + (255 - a) * background + 127) / 255
  *   RGB to grey     (19595 R + 38470 G + 7471 B + 32768) >> 16
- * Decoding runs on all threads. progress may be NULL. */
+ * A file whose first chunk is not IHDR, or whose image data go on more than 8 KiB after the last row, is bad. Where
+ * height and width are set and memory cannot hold all images in that size, the call is TP_ERROR_OUT_OF_MEMORY
+ * before any is decoded. Decoding runs on all threads. progress may be NULL. */
 tp_status tp_dataset_from_image_folder(tp_dataset **out, const char *path,
                                        const tp_image_config *config, tp_progress_callback progress,
                                        void *user_data);

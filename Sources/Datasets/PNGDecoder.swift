@@ -80,18 +80,20 @@ final class PNGDecoder {
         try read(target: target, into: out)
     }
 
-    /// Decodes the first file of a set, which decides what all become.
+    /// Decodes the first file of a set, which decides what all become: `prepare` gets that before a row is read.
     func decodeFirst(
-        path: UnsafePointer<CChar>, suspicious: Bool
+        path: UnsafePointer<CChar>, suspicious: Bool,
+        prepare: (SampleShape) throws -> Void = { _ in }
     ) throws(FileFailure) -> (ImageTarget, Buffer<UInt8>) {
         let file = try SystemFile(path: path, suspicious: suspicious)
         defer { shim_png_end(image) }
         try begin(file)
         let target = targetOfThis()
         let out: Buffer<UInt8>
-        do { out = try Buffer(count: sampleBytes(target.shape)) } catch {
-            throw FileFailure(error)
-        }
+        do {
+            try prepare(target.shape)
+            out = try Buffer(count: sampleBytes(target.shape))
+        } catch { throw FileFailure(error) }
         try read(target: target, into: out.pointer)
         return (target, out)
     }
