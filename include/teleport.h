@@ -306,6 +306,8 @@ typedef struct tp_image_config {
     int32_t max_height;           /* default 65,535 */
     int64_t max_pixels;           /* width * height; default 2^26, at most 2^46 */
     int64_t max_chunk_bytes;      /* memory libpng may take for one chunk; default 8 MiB */
+    int32_t nested_classes;       /* 1: a class may hold folders alone, whose images are its own; 0 (default): an error */
+    int32_t reserved;
 } tp_image_config;
 
 tp_status tp_image_config_init(tp_image_config *config, size_t struct_size);
@@ -318,6 +320,8 @@ typedef int32_t (*tp_progress_callback)(int64_t done, int64_t total, void *user_
  * bytes, files found recursively and sorted by path, `.png` in any case. Names that begin with `.` are skipped;
  * links are followed and a folder is entered once; a FIFO, socket, device or dangling link named .png is a bad
  * image, as is a file that cannot be decoded. A class folder that class_names does not name is TP_ERROR_NOT_FOUND.
+ * So is a class that holds folders and no image, unless nested_classes is set: `path` is then likely a root with
+ * train/ and test/, whose classes lie one level down.
  * Every PNG type is read: 1 to 16 bits, grey, RGB, palette, alpha,
  * interlaced; tRNS counts as alpha; gAMA, iCCP and sRGB are ignored. On stored values, in integers:
  *   16 to 8 bits    (v * 255 + 32895) >> 16; fewer than 8 bits are scaled to 0 .. 255

@@ -39,11 +39,11 @@ def write(tmp_path):
 
 def test_a_size_that_no_memory_holds_is_refused_before_an_image_is_decoded(write):
     path = write("images/0.png", grey(1, 1))
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(teleport.OutOfMemoryError) as caught:
         Dataset.from_image_files([path] * 100_000, size=(20_000, 20_000), channels=4)
     # Resampling one image to 20,000 x 20,000 x 4 takes seconds and 1.6 GB.
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     assert str(caught.value) == "no memory for 100000 images of 4 x 20000 x 20000 bytes"
 
 
@@ -63,10 +63,10 @@ def test_data_after_the_last_row_end_at_a_bound(write):
         "long.png", SIGNATURE + header(8, 8) + chunk(b"IDAT", data) + chunk(b"IEND")
     )
     assert path.stat().st_size > 1_000_000
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(teleport.FormatError, match="the image data go on after the last row$"):
         teleport.load_image(path)
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 @pytest.mark.parametrize("count", [1, 5000])

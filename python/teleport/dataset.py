@@ -50,6 +50,8 @@ class ImageOptions(TypedDict, total=False):
     class_names          fixes the classes and their order, as `train.class_names` for `test/`
     max_width, max_height, max_pixels, max_chunk_bytes
                          what is larger is a bad image, before memory is taken
+    nested_classes       a class may hold folders alone; default False: the folder is then likely one of
+                         train/ and test/, and refused
     """
 
     channels: int
@@ -66,6 +68,7 @@ class ImageOptions(TypedDict, total=False):
     max_height: int
     max_pixels: int
     max_chunk_bytes: int
+    nested_classes: bool
 
 
 class SkippedFile(NamedTuple):
@@ -424,6 +427,7 @@ def image_config(
     max_height: Optional[int] = None,
     max_pixels: Optional[int] = None,
     max_chunk_bytes: Optional[int] = None,
+    nested_classes: bool = False,
 ) -> tp_image_config:
     """The struct for ImageOptions; what is None keeps the library's default."""
     struct: tp_image_config = initialized(tp_image_config())
@@ -431,6 +435,7 @@ def image_config(
     struct.bad_image = BadImage.of(bad_image).code
     struct.allow_empty_classes = int(allow_empty_classes)
     struct.flat = int(flat)
+    struct.nested_classes = int(nested_classes)
     if channels is not None:
         struct.channels = int32(channels, "channels")
     if size is not None:
