@@ -147,8 +147,9 @@ final class PNGDecoder {
             guard width == shape.width, height == shape.height else {
                 throw FileFailure(
                     .format,
-                    "\(width) x \(height) pixels, but the data set has \(shape.width) x "
-                        + "\(shape.height)")
+                    "its height is \(height) and its width \(width), but the first image has height "
+                        + "\(shape.height) and width \(shape.width); set height and width to bring "
+                        + "all to one size")
             }
             try readPlanes(target, into: out)
         }

@@ -121,7 +121,8 @@ final class BadImageTests: XCTestCase {
             set.skippedFiles.map { $0.reason },
             [
                 "the file ends too early", "the file is empty", "Not a PNG file",
-                "13 x 9 pixels, but the data set has 5 x 3",
+                "its height is 9 and its width 13, but the first image has height 3 and width 5; "
+                    + "set height and width to bring all to one size",
             ])
         // The samples are those of the files named.
         for index in 0..<set.count {

@@ -97,6 +97,13 @@ def test_widths_that_are_no_sequence():
     assert said == "Model takes its widths alone by position: write activation='tanh'"
 
 
+def test_arrays_of_numbers_are_sequences(tmp_path):
+    assert Model(np.array([4, 8, 3])).widths == (4, 8, 3)
+    (tmp_path / "0.png").write_bytes(png_bytes(np.zeros((3, 5), np.uint8)))
+    read = Dataset.from_image_folder(tmp_path, flat=True, size=np.array([6, 7]))
+    assert read.sample_shape == (1, 6, 7)
+
+
 @pytest.mark.parametrize("first", [b"PK\x03\x04\0\0\x08\x08", b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46"])
 def test_a_file_of_torch_save(tmp_path, first):
     path = tmp_path / "model.pt"

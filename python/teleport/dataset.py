@@ -26,8 +26,8 @@ from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag
 from ._library import check, initialized, lib
 from ._structs import tp_image_config, tp_progress_callback
-from ._values import Path, int32, int64, path_bytes, uint64
-from .enums import BadImage, Resampling
+from ._values import Path, expect, int32, int64, path_bytes, uint64
+from .enums import BadImage, BadImageName, Resampling, ResamplingName
 from .errors import InvalidArgumentError, ShapeMismatchError, Status, StoppedError
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ class ImageOptions(TypedDict, total=False):
 
     channels: int
     size: Tuple[int, int]
-    resampling: Union[str, Resampling]
-    bad_image: Union[str, BadImage]
+    resampling: Union[ResamplingName, Resampling]
+    bad_image: Union[BadImageName, BadImage]
     allow_empty_classes: bool
     flat: bool
     background: Tuple[int, int, int]
@@ -411,12 +411,27 @@ def _per_channel(values: Union[float, Sequence[float]], name: str, rest: float) 
     return numbers + [rest] * (4 - len(numbers))
 
 
+def _height_and_width(size: Any) -> Tuple[int, int]:
+    if isinstance(size, (int, np.integer)):
+        raise InvalidArgumentError(
+            f"size is {size}, but must be (height, width): write size=({size}, {size})"
+        )
+    if isinstance(size, (str, bytes)) or len(size) != 2:
+        raise InvalidArgumentError(f"size is {size!r}, but must be (height, width)")
+    return size[0], size[1]
+
+
+def data_set(value: Any, name: str) -> None:
+    """Refuses arrays where a Dataset is needed."""
+    expect(value, Dataset, name, "Dataset.from_arrays(x, y)")
+
+
 def image_config(
     *,
     channels: Optional[int] = None,
     size: Optional[Tuple[int, int]] = None,
-    resampling: Union[str, Resampling] = Resampling.BILINEAR,
-    bad_image: Union[str, BadImage] = BadImage.FAIL,
+    resampling: Union[ResamplingName, Resampling] = Resampling.BILINEAR,
+    bad_image: Union[BadImageName, BadImage] = BadImage.FAIL,
     allow_empty_classes: bool = False,
     flat: bool = False,
     background: Optional[Tuple[int, int, int]] = None,
@@ -439,7 +454,7 @@ def image_config(
     if channels is not None:
         struct.channels = int32(channels, "channels")
     if size is not None:
-        height, width = size
+        height, width = _height_and_width(size)
         struct.height = int32(height, "height")
         struct.width = int32(width, "width")
     if background is not None:
