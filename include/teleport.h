@@ -322,7 +322,7 @@ typedef struct tp_image_config {
     int32_t width;                /*   both set, at most 65,535: every image is resampled to it */
     int32_t resampling;           /* tp_resampling; default BILINEAR */
     int32_t bad_image;            /* tp_bad_image; default FAIL */
-    int32_t allow_empty_classes;  /* 1: a class without images is kept; 0 (default): it is an error */
+    int32_t allow_empty_classes;  /* 1: a class without images, or of bad ones alone, is kept; 0 (default): an error */
     int32_t flat;                 /* 1: path holds images without classes, for prediction; default 0 */
     int32_t background[3];        /* 0 .. 255, R G B, under transparent pixels when alpha is dropped; black */
     float mean[4];                /* per channel, default 0 */
@@ -333,24 +333,30 @@ typedef struct tp_image_config {
     int32_t max_height;           /* default 65,535 */
     int64_t max_pixels;           /* width * height; default 2^26, at most 2^46 */
     int64_t max_chunk_bytes;      /* memory libpng may take for one chunk; default 8 MiB */
+    int32_t nested_classes;       /* 1: a class may hold folders alone, whose images are its own; 0 (default): an error */
+    int32_t reserved;
 } tp_image_config;
 
 tp_status tp_image_config_init(tp_image_config *config, size_t struct_size);
 
-/* Called on the calling thread now and then while a long call works; `total` may grow while folders are
- * listed. Anything but 0 stops the call: TP_STOPPED, and no data set is made. */
+/* Called on the calling thread now and then while a long call works, between two of its images at the latest;
+ * `total` may grow while folders are listed. Anything but 0 stops the call: TP_STOPPED, and no data set is made. */
 typedef int32_t (*tp_progress_callback)(int64_t done, int64_t total, void *user_data);
 
 /* Reads a folder of PNG images as torchvision's ImageFolder does: one sub-directory a class, classes sorted by
  * bytes, files found recursively and sorted by path, `.png` in any case. Names that begin with `.` are skipped;
  * links are followed and a folder is entered once; a FIFO, socket, device or dangling link named .png is a bad
  * image, as is a file that cannot be decoded. A class folder that class_names does not name is TP_ERROR_NOT_FOUND.
+ * So is a class that holds folders and no image, unless nested_classes is set: `path` is then likely a root with
+ * train/ and test/, whose classes lie one level down.
  * Every PNG type is read: 1 to 16 bits, grey, RGB, palette, alpha,
  * interlaced; tRNS counts as alpha; gAMA, iCCP and sRGB are ignored. On stored values, in integers:
  *   16 to 8 bits    (v * 255 + 32895) >> 16; fewer than 8 bits are scaled to 0 .. 255
  *   over background (a * c + (255 - a) * background + 127) / 255
  *   RGB to grey     (19595 R + 38470 G + 7471 B + 32768) >> 16
- * Decoding runs on all threads. progress may be NULL. */
+ * A file whose first chunk is not IHDR, or whose image data go on more than 8 KiB after the last row, is bad. Where
+ * height and width are set and memory cannot hold all images in that size, the call is TP_ERROR_OUT_OF_MEMORY
+ * before any is decoded. Decoding runs on all threads. progress may be NULL. */
 tp_status tp_dataset_from_image_folder(tp_dataset **out, const char *path,
                                        const tp_image_config *config, tp_progress_callback progress,
                                        void *user_data);

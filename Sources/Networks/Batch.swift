@@ -67,7 +67,8 @@ public struct Batch {
             }
             for i in 0..<count where labels[i] < 0 || Int(labels[i]) >= outputs {
                 throw TeleportError.invalid(
-                    "label \(i) is \(labels[i]); the model has classes 0 to \(outputs - 1)")
+                    "the label of sample \(i) is \(labels[i]); the model has classes 0 to \(outputs - 1)"
+                )
             }
         case .meanSquaredError, .halfSquaredError:
             guard targets != nil, labels == nil else {

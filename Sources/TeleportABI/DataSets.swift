@@ -22,6 +22,7 @@ extension tp_image_config {
         config.max_height = options.maxHeight
         config.max_pixels = options.maxPixels
         config.max_chunk_bytes = options.maxChunkBytes
+        config.nested_classes = options.nestedClasses
         return config
     }
 }
@@ -47,6 +48,8 @@ extension ImageOptions {
         maxHeight = config.max_height
         maxPixels = config.max_pixels
         maxChunkBytes = config.max_chunk_bytes
+        nestedClasses = config.nested_classes
+        try requireZero(config.reserved)
     }
 }
 

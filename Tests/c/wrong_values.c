@@ -661,6 +661,8 @@ static void check_datasets(void) {
         WRONG_IMAGE(bad_image, wrong_enums[i]);
         WRONG_IMAGE(allow_empty_classes, wrong_enums[i]);
         WRONG_IMAGE(flat, wrong_enums[i]);
+        WRONG_IMAGE(nested_classes, wrong_enums[i]);
+        WRONG_IMAGE(reserved, wrong_enums[i]);
         if (wrong_enums[i] != 99) WRONG_IMAGE(background[1], wrong_enums[i]);
     }
     WRONG_IMAGE(channels, 2);

@@ -51,6 +51,8 @@ class tp_image_config(ctypes.Structure):
         ("max_height", c_int32),
         ("max_pixels", c_int64),
         ("max_chunk_bytes", c_int64),
+        ("nested_classes", c_int32),
+        ("reserved", c_int32),
     ]
 
 

@@ -14,9 +14,9 @@ from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._structs import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
-from ._values import Path, int32, int64, path_bytes, uint64
-from .dataset import Dataset
-from .enums import EventKind, Loss, OptimizerKind
+from ._values import Path, expect, int32, int64, path_bytes, uint64
+from .dataset import Dataset, data_set
+from .enums import EventKind, Loss, LossName, OptimizerKind, OptimizerName
 from .errors import Status
 from .model import Model
 from .schedule import NativeSchedule, Schedule
@@ -71,8 +71,8 @@ class Trainer(Handle):
         self,
         model: Model,
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
-        optimizer: Union[str, OptimizerKind] = OptimizerKind.SGD,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
+        optimizer: Union[OptimizerName, OptimizerKind] = OptimizerKind.SGD,
         learning_rate: float = 0.01,
         momentum: float = 0.9,
         beta1: float = 0.9,
@@ -83,6 +83,7 @@ class Trainer(Handle):
         clip_norm: float = 0.0,
     ) -> None:
         self._pointer_or_none = None
+        expect(model, Model, "model", f"Model({model!r})")
         self._prepare(Loss.of(loss))
         config = initialized(tp_optimizer_config())
         config.optimizer = OptimizerKind.of(optimizer).code
@@ -284,6 +285,9 @@ class Trainer(Handle):
         its last step, and another run goes on there. NotFiniteError: the loss stopped being finite with no
         teleport to undo.
         """
+        data_set(train, "train")
+        if valid is not None:
+            data_set(valid, "valid")
         flag = StopFlag() if stop is None else stop
         config = initialized(tp_run_config())
         config.epochs = int32(epochs, "epochs")

@@ -111,6 +111,8 @@ typedef struct shim_png {
     uint8_t palette[256 * 4];  /* R G B A */
 
     size_t input_next;
+    uint64_t rows_left;        /* after the row that is being read */
+    size_t data_left;          /* bytes that IDAT may still have once no row is left */
     void *png;
     void *info;
     int system_error;          /* errno of a read that failed, or 0 */
