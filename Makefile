@@ -32,7 +32,7 @@ CFLAGS ?= -O2
 
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
-.PHONY: fuzz sanitize fuzz-corpus kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
+.PHONY: build/stamps/always fuzz sanitize fuzz-corpus kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -51,9 +51,12 @@ build/stamps/system-%: scripts/system-packages
 	@CC="$(CC)" CXX="$(CXX)" scripts/system-packages $*
 	@touch $@
 
-$(ARCHIVE): scripts/find-openblas | build/stamps/system-lib
-	@mkdir -p $(@D)
-	@archive=$$(CC="$(CC)" scripts/find-openblas) && ln -sf "$$archive" $@
+# A copy of the archive whose malloc and free are ours: see Sources/CShims/blas_buffers.c. The script looks each time, and
+# makes it again only where it must.
+$(ARCHIVE): build/stamps/always | build/stamps/system-lib
+	@CC="$(CC)" scripts/private-openblas $@
+
+build/stamps/always: ;
 
 .venv/stamp: python/requirements-test.txt | build/stamps/system-test
 	@echo "setting up .venv"

@@ -34,8 +34,9 @@ static inline int32_t shim_read_flag(const volatile int32_t *flag) {
 int32_t shim_processor_count(void);
 
 /* OpenBLAS's serial build keeps one table of work buffers without a lock, and its pthread build breaks past 128
- * threads; both loop for ever without memory. The linker's --wrap sends its allocations here: one mapping a
- * thread, released when the thread ends. Call this before the first product on a thread; 0 done, -1 no memory. */
+ * threads; both loop for ever without memory; and some kernels write to what malloc gives without looking. The linker's
+ * --wrap, and names changed in our copy of the archive, send its allocations here: one mapping a thread, released when
+ * the thread ends. Call this before the first product on a thread; 0 done, -1 no memory. */
 int shim_blas_reserve(void);
 
 /* LAPACK's only call into the Fortran runtime; with it defined here, libgfortran need not be linked. */
