@@ -130,6 +130,21 @@ void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t
     }
 }
 
+/* Without their sign, the bits of floats are in the order of the floats, and NaN comes last. */
+FOR_EACH_PROCESSOR
+float shim_largest_magnitude(const float *x, ptrdiff_t count) {
+    int32_t most = 0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7fffffff;
+        most = bits > most ? bits : most;
+    }
+    float largest;
+    memcpy(&largest, &most, sizeof largest);
+    return largest;
+}
+
 /* exp(x) for x <= 0: 2^n exp(r), |r| <= ln 2 / 2, the polynomial a minimax of degree 6. Under -87.3 it is 0. */
 INLINE void exponential(vector *x) {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer in the low bits */

@@ -64,7 +64,7 @@ public final class HessianVectorProduct {
             sum +=
                 workspace.lossAndErrors(
                     model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
-                ).loss
+                )
             carry(piece, loss, normalization, v, into: result, beta: first == 0 ? 0 : 1)
         }
         return sum

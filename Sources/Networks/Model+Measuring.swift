@@ -49,7 +49,7 @@ extension Model {
             sum +=
                 workspace.lossAndErrors(
                     parameters.pointer, batch: piece, loss: loss, normalization: normalization
-                ).loss
+                )
             workspace.accumulateGradient(
                 of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)
         }

@@ -57,7 +57,7 @@ struct Rollout {
         for rung in Rung.all(steps: steps, scoring: scoring.count, weighted: scoring.weights != nil)
         {
             for index in runners.indices {
-                advance(&runners[index], from: done, to: rung, scoringWorkspace)
+                try advance(&runners[index], from: done, to: rung, scoringWorkspace)
             }
             done = rung.steps
             outcome.diverged += runners.count { $0.isOut && $0.candidate != 0 }
@@ -79,11 +79,11 @@ struct Rollout {
 
     private func advance(
         _ runner: inout Runner, from first: Int, to rung: Rung, _ workspace: Workspace
-    ) {
+    ) throws {
         let size = min(batchSize, training.count)
         let batches = training.count / size
         for index in first..<rung.steps {
-            guard runner.step.take(training.slice(index % batches * size, size)) != nil else {
+            guard try runner.step.take(training.slice(index % batches * size, size)) != nil else {
                 runner.isOut = true
                 runner.score = .infinity
                 return
