@@ -85,7 +85,7 @@ let package = Package(
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
         tests("LinearAlgebra", ["Runtime"]),
-        tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
+        tests("Networks", ["CShims", "Runtime", "LinearAlgebra", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
         tests("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization", "TestSupport"]),
         tests(
