@@ -114,6 +114,11 @@ public final class HessianVectorProduct {
             let weight = batch.weights.map { Double($0[row]) } ?? 1
             let rz = tangent + row * width
             let out = result + row * width
+            // No share, whatever the outputs are.
+            guard weight > 0 else {
+                out.update(repeating: 0, count: width)
+                continue
+            }
             if loss == .crossEntropy {
                 // (diag p - p p^T) R z, p the softmax
                 let p = pass.outputs + row * width
