@@ -1,7 +1,8 @@
 // swift-tools-version:6.0
 import PackageDescription
 
-// The Makefile links OpenBLAS's serial static archive to this place: `make` knows where the system keeps it.
+// The Makefile lays a copy of OpenBLAS's serial static archive here (scripts/private-openblas): `make` knows where the
+// system keeps it.
 let openBLAS = Context.packageDirectory + "/build/openblas/libopenblas.a"
 
 // OpenBLAS's buffer table is shared without a lock in the serial build; CShims replaces it, one buffer a thread.
@@ -84,7 +85,7 @@ let package = Package(
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
         tests("LinearAlgebra", ["Runtime", "TestSupport"]),
-        tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
+        tests("Networks", ["CShims", "Runtime", "LinearAlgebra", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
         tests("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization", "TestSupport"]),
         tests(

@@ -729,14 +729,17 @@ tp_status tp_trainer_get_config(const tp_trainer *trainer, tp_loss *loss_out,
 void tp_trainer_free(tp_trainer *trainer);
 
 /* One training step on the host's arrays; the batch, of at most 2^31 - 1 samples, is used whole. loss_out, the loss
- * before the step, may be NULL. When loss or output error are not finite: TP_ERROR_NOT_FINITE, and the weights are
- * those of the step before. The same batch gives the same weights, to the bit, as a step of tp_trainer_run on these
+ * before the step, may be NULL. When the loss, an error, or the weights or averages after the step are not finite:
+ * TP_ERROR_NOT_FINITE, and the weights are those of the step before; the message names the sample whose numbers are not
+ * finite or, in divergence, the learning rate. The same batch gives the same weights, to the bit, as a step of tp_trainer_run on these
  * samples.
- * Complexity: one forward and one backward pass; allocates nothing once a batch of this size has been seen. */
+ * Complexity: one forward and one backward pass; allocates nothing once a batch of this size has been seen, but for
+ * a copy of weights and averages when a gradient is first larger than 2^50. */
 tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *loss_out);
 
 /* One step of the optimizer with a gradient from the host, in the order of tp_model_get_parameters. A gradient
- * that is not finite is refused with TP_ERROR_NOT_FINITE and nothing changes. */
+ * that is not finite, or leads to weights or averages that are not, is refused with TP_ERROR_NOT_FINITE and nothing
+ * changes. */
 tp_status tp_trainer_apply_gradient(tp_trainer *trainer, const float *gradient, size_t count);
 
 /* Teleports the trainer's model: rollouts use a copy of its optimizer at its learning rate. The state before

@@ -65,7 +65,7 @@ public final class HessianVectorProduct {
             sum +=
                 workspace.lossAndErrors(
                     model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
-                ).loss
+                )
             try carry(piece, loss, normalization, v, into: result, beta: first == 0 ? 0 : 1)
         }
         return sum
@@ -116,6 +116,11 @@ public final class HessianVectorProduct {
             let weight = batch.weights.map { Double($0[row]) } ?? 1
             let rz = tangent + row * width
             let out = result + row * width
+            // No share, whatever the outputs are.
+            guard weight > 0 else {
+                out.update(repeating: 0, count: width)
+                continue
+            }
             if loss == .crossEntropy {
                 // (diag p - p p^T) R z, p the softmax
                 let p = pass.outputs + row * width

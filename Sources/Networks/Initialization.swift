@@ -18,8 +18,7 @@ extension Initialization {
             let (low, high) = weightRange(
                 layer, slope: Double(architecture.activation.negativeSlope))
             for i in 0..<layer.weightCount {
-                parameters[layer.weightOffset + i] = Float(
-                    generator.nextDouble(from: low, to: high))
+                parameters[layer.weightOffset + i] = draw(&generator, low, high)
             }
             guard layer.hasBias else { continue }
             for i in 0..<layer.outputs {
@@ -27,11 +26,16 @@ extension Initialization {
                 case .glorotUniform, .heUniform:
                     parameters[layer.biasOffset + i] = 0
                 case .torchLinear, .uniform01:
-                    parameters[layer.biasOffset + i] = Float(
-                        generator.nextDouble(from: low, to: high))
+                    parameters[layer.biasOffset + i] = draw(&generator, low, high)
                 }
             }
         }
+    }
+
+    private func draw(_ generator: inout RandomGenerator, _ low: Double, _ high: Double) -> Float {
+        let value = Float(generator.nextDouble(from: low, to: high))
+        // A draw close to 1 rounds to it.
+        return self == .uniform01 ? min(value, Float(1).nextDown) : value
     }
 
     private func weightRange(_ layer: LayerShape, slope: Double) -> (Double, Double) {

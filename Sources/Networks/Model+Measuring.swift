@@ -51,7 +51,7 @@ extension Model {
             sum +=
                 workspace.lossAndErrors(
                     parameters.pointer, batch: piece, loss: loss, normalization: normalization
-                ).loss
+                )
             try Stop.ask()
             workspace.accumulateGradient(
                 of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)

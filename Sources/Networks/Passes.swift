@@ -1,3 +1,4 @@
+import CShims
 import LinearAlgebra
 import Runtime
 
@@ -17,6 +18,7 @@ private struct Job {
     var alpha: Float = 1
     var beta: Float = 0
     var hasFirstProduct = false
+    var isBounding = false
 
     @inline(__always)
     func samples(_ part: Int) -> (first: Int, count: Int) { share(part, of: batch.count) }
@@ -114,24 +116,46 @@ extension Workspace {
             delta: nil)
     }
 
-    /// Forward and backward: the batch's share of the loss, activations and errors of every layer. The result says
-    /// too whether all errors of the outputs are finite.
+    /// Forward and backward: the batch's share of the loss, activations and errors of every layer.
     public func lossAndErrors(
         _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, normalization: Double
-    ) -> (loss: Double, isFinite: Bool) {
+    ) -> Double {
+        lossAndErrors(
+            parameters, batch: batch, loss: loss, normalization: normalization, isBounding: false
+        ).loss
+    }
+
+    /// The same, and what no element of the gradient exceeds; not finite where an error or a factor is not. That reads
+    /// what has just been written, and of the inputs only those that the outputs do not show: where the activation is
+    /// bounded, where a weight may be 0, and where there is no hidden layer.
+    public func lossAndBound(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, normalization: Double
+    ) -> (loss: Double, gradient: Double) {
+        lossAndErrors(
+            parameters, batch: batch, loss: loss, normalization: normalization, isBounding: true)
+    }
+
+    private func lossAndErrors(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, normalization: Double,
+        isBounding: Bool
+    ) -> (loss: Double, gradient: Double) {
         var job = Job(
             pass: pass, parameters: parameters, batch: batch, loss: loss,
-            normalization: normalization, parts: parts(rows: batch.count))
+            normalization: normalization, parts: parts(rows: batch.count), isBounding: isBounding)
         shareFirstProduct(&job)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.lossAndErrors(part)
         }
-        var sum = 0.0
-        for part in 0..<job.parts { sum += job.pass.partialLosses[part] }
-        guard sum.isFinite, let errors = job.pass.errors else { return (sum, false) }
-        let last = job.pass.place(of: job.pass.layerCount - 1, in: errors)
-        return (sum, allFinite(last, count: batch.count * architecture.outputWidth))
+        var sum = PartialLoss()
+        for part in 0..<job.parts {
+            let partial = job.pass.partialLosses[part]
+            sum.loss += partial.loss
+            sum.errors += partial.errors
+            sum.factors += partial.factors
+        }
+        // 1: a bias's gradient is the sum of errors.
+        return (sum.loss, Double(batch.count) * sum.errors * (1 + sum.factors))
     }
 
     /// target <- beta target + alpha (gradient of the batch's share), after `lossAndErrors` of the same batch.
@@ -153,22 +177,40 @@ extension Workspace {
 extension Job {
     fileprivate func lossAndErrors(_ part: Int) {
         let (first, count) = samples(part)
-        partialLoss(part, 0)
+        pass.partialLosses[part] = PartialLoss()
         guard count > 0, let errors = pass.errors else { return }
         pass.forward(
             parameters, batch.factor, first: first, count: count, hasFirstProduct: hasFirstProduct)
         let width = pass.layers[pass.layerCount - 1].outputs
         let last = pass.place(of: pass.layerCount - 1, in: errors)
-        partialLoss(
-            part,
-            loss.evaluate(
-                pass.outputs + first * width, width: width, batch: batch.slice(first, count),
-                normalization: normalization, delta: last + first * width))
+        var partial = PartialLoss()
+        partial.loss = loss.evaluate(
+            pass.outputs + first * width, width: width, batch: batch.slice(first, count),
+            normalization: normalization, delta: last + first * width)
         pass.backward(parameters, errors, first: first, count: count)
+        if isBounding { bound(&partial, errors, first, count) }
+        pass.partialLosses[part] = partial
     }
 
-    private func partialLoss(_ part: Int, _ value: Double) {
-        pass.partialLosses[part] = value
+    private func bound(
+        _ partial: inout PartialLoss, _ errors: UnsafeMutablePointer<Float>, _ first: Int,
+        _ count: Int
+    ) {
+        for m in 0..<pass.layerCount {
+            let width = pass.layers[m].outputs
+            let delta = pass.place(of: m, in: errors) + first * width
+            partial.errors += Double(shim_largest_magnitude(delta, count * width))
+            guard m < pass.layerCount - 1 else { continue }
+            let h = pass.place(of: m, in: pass.activations) + first * width
+            partial.factors += Double(shim_largest_magnitude(h, count * width))
+        }
+        let hidesInputs =
+            batch.weights != nil || pass.layerCount == 1
+            || !pass.activation.isPositivelyHomogeneous
+        if hidesInputs, let x = batch.factor {
+            let width = pass.layers[0].inputs
+            partial.factors += Double(shim_largest_magnitude(x + first * width, count * width))
+        }
     }
 
     fileprivate func accumulate(_ part: Int) {

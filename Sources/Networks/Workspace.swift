@@ -18,7 +18,7 @@ public final class Workspace: @unchecked Sendable {
     // Layer m has its outputs at column offset sum(widths[1 ... m]) * capacity; rows x width within.
     private var activationStorage: Buffer<Float>
     private var errorStorage: Buffer<Float>?
-    private let partialLosses: Buffer<Double>
+    private let partialLosses: Buffer<PartialLoss>
 
     public init(_ architecture: Architecture, capacity: Int, backward: Bool) throws {
         self.architecture = architecture
@@ -26,7 +26,8 @@ public final class Workspace: @unchecked Sendable {
         let elements = try Self.elements(architecture, capacity)
         activationStorage = try Buffer(count: elements)
         errorStorage = backward ? try Buffer(count: elements) : nil
-        partialLosses = try Buffer(repeating: 0, count: ThreadPool.maximumThreadCount)
+        partialLosses = try Buffer(
+            repeating: PartialLoss(), count: ThreadPool.maximumThreadCount)
     }
 
     /// Room for `rows` samples; what is there is lost when it grows. On failure nothing changes.
@@ -65,6 +66,14 @@ public final class Workspace: @unchecked Sendable {
     public var outputs: UnsafeMutablePointer<Float> { pass.outputs }
 }
 
+/// What one part of a pass finds.
+struct PartialLoss {
+    var loss = 0.0
+    /// Sums over layers of the largest |delta|, and of the largest |h| that deltas are multiplied by.
+    var errors = 0.0
+    var factors = 0.0
+}
+
 /// One batch on its way through the network: plain pointers, so that the hot path counts no references.
 struct Pass {
     let layers: UnsafePointer<LayerShape>
@@ -73,7 +82,7 @@ struct Pass {
     let activations: UnsafeMutablePointer<Float>
     let errors: UnsafeMutablePointer<Float>?
     let capacity: Int
-    let partialLosses: UnsafeMutablePointer<Double>
+    let partialLosses: UnsafeMutablePointer<PartialLoss>
 
     var outputs: UnsafeMutablePointer<Float> { place(of: layerCount - 1, in: activations) }
 

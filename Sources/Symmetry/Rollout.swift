@@ -85,7 +85,7 @@ struct Rollout {
         let batches = training.count / size
         for index in first..<rung.steps {
             try Stop.ask()
-            guard runner.step.take(training.slice(index % batches * size, size)) != nil else {
+            guard try runner.step.take(training.slice(index % batches * size, size)) != nil else {
                 runner.isOut = true
                 runner.score = .infinity
                 return

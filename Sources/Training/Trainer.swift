@@ -149,11 +149,11 @@ public final class Trainer {
         try step.workspace.reserve(count)
     }
 
-    /// One step on a valid batch for which there is room; nil, and no weight touched, where the loss or the output
-    /// error are not finite.
+    /// One step on a valid batch for which there is room; nil, and all as before, where the loss, an error or the weights
+    /// after it are not finite.
     func advance(_ batch: Batch) throws -> Double? {
         try updateRate()
-        guard let value = step.take(batch) else { return nil }
+        guard let value = try step.take(batch) else { return nil }
         stepCount += 1
         return value
     }
@@ -168,28 +168,32 @@ public final class Trainer {
                 "the batch has \(batch.count) samples; a step takes at most \(Int32.max)")
         }
         try batch.validate(for: model.architecture, loss: loss)
-        try requireFinite(batch)
         try reserve(batch.count)
-        guard let value = try advance(batch) else {
-            throw TeleportError(
-                .notFinite,
-                "the loss or the output error of step \(stepCount) is not finite; the weights are those of the step before"
-            )
-        }
+        guard let value = try advance(batch) else { throw failure(of: batch) }
         return value
     }
 
-    /// A bounded activation and a weight of 0 hide an input that is not finite from the loss and the output error,
-    /// not from the gradient; elsewhere it reaches the outputs.
-    private func requireFinite(_ batch: Batch) throws {
-        let isUnbounded = model.architecture.activation.isPositivelyHomogeneous
-        guard batch.weights != nil || !isUnbounded else { return }
-        let count = batch.count * batch.inputWidth
-        guard !allFinite(batch.x, count: count) else { return }
-        for i in 0..<count where !batch.x[i].isFinite {
-            throw TeleportError(
-                .notFinite, "x[\(i)] is \(batch.x[i]); the weights are those of the step before")
+    /// Why a step failed: a number of the batch, or divergence.
+    private func failure(of batch: Batch) -> TeleportError {
+        for (name, values, width) in [
+            ("x", batch.x, batch.inputWidth), ("targets", batch.targets, batch.targetWidth),
+        ] {
+            guard let values else { continue }
+            for i in 0..<batch.count * width where !values[i].isFinite {
+                return TeleportError(
+                    .notFinite,
+                    "value \(i % width) of sample \(i / width) in \(name) is \(values[i]); the weights are those of the step before"
+                )
+            }
         }
+        return divergence("step \(stepCount)")
+    }
+
+    private func divergence(_ what: String) -> TeleportError {
+        TeleportError(
+            .notFinite,
+            "\(what) diverges at learning rate \(optimizer.learningRate): the loss, a gradient or the weights after it are not finite; the weights are those of the step before"
+        )
     }
 
     /// One step of the optimizer with a gradient from elsewhere.
@@ -205,7 +209,7 @@ public final class Trainer {
             throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
         }
         try updateRate()
-        step.apply(gradient: gradient)
+        guard try step.apply(gradient: gradient) else { throw divergence("the applied gradient") }
         stepCount += 1
     }
 

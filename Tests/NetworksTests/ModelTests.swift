@@ -60,6 +60,25 @@ final class ModelTests: XCTestCase {
         }
     }
 
+    /// Numbers of a program in C.
+    func testWeightsOfASeedAreThePinnedOnes() throws {
+        var options = ModelOptions()
+        options.seed = 9
+        let model = try Model(widths: [3, 2], options: options)
+        let expected: [Float] = [
+            -0.42473951, -0.0363632962, -0.457448244, -0.218762636, -0.158353984, 0.605778039,
+        ]
+        XCTAssertEqual(Array(model.parameters.elements.prefix(6)), expected)
+    }
+
+    /// A draw within 2^-25 of 1, which rounds to 1 as a float: the eleventh of this seed.
+    func testUniformWeightsStayBelowOne() throws {
+        var options = ModelOptions()
+        (options.initialization, options.seed) = (.uniform01, 6_574_214)
+        let model = try Model(widths: [4, 4], options: options)
+        XCTAssertEqual(model.parameters.pointer[10], Float(1).nextDown)
+    }
+
     /// 10,000 draws fill an interval but for its last thousandth.
     func testInitialWeightsFillTheirRanges() throws {
         let (inputs, outputs) = (100, 100)

@@ -62,8 +62,9 @@ int shim_stop_is_requested(void);
 int32_t shim_processor_count(void);
 
 /* OpenBLAS's serial build keeps one table of work buffers without a lock, and its pthread build breaks past 128
- * threads; both loop for ever without memory. The linker's --wrap sends its allocations here: one mapping a
- * thread, released when the thread ends. Call this before the first product on a thread; 0 done, -1 no memory. */
+ * threads; both loop for ever without memory; and some kernels write to what malloc gives without looking. The linker's
+ * --wrap, and names changed in our copy of the archive, send its allocations here: one mapping a thread, released when
+ * the thread ends. Call this before the first product on a thread; 0 done, -1 no memory. */
 int shim_blas_reserve(void);
 
 /* A singular value decomposition takes up to seconds and asks nobody. Its products come by for the work buffer, each
