@@ -75,8 +75,9 @@ class TeleportConfig:
         native = NativeConfig(self, None)
         if native.struct.layer >= 0:
             native.struct.layer = LAYER_ALL
-        if lib.tp_model_can_teleport(_smallest_model(), native.struct) == Status.INVALID_ARGUMENT:
-            check(Status.INVALID_ARGUMENT)
+        status = lib.tp_model_can_teleport(_smallest_model(), native.struct)
+        if status in (Status.INVALID_ARGUMENT, Status.NOT_FINITE):
+            check(status)
 
 
 @functools.lru_cache(maxsize=None)
