@@ -1,7 +1,8 @@
 // swift-tools-version:6.0
 import PackageDescription
 
-// The Makefile links OpenBLAS's serial static archive to this place: `make` knows where the system keeps it.
+// The Makefile lays a copy of OpenBLAS's serial static archive here (scripts/private-openblas): `make` knows where the
+// system keeps it.
 let openBLAS = Context.packageDirectory + "/build/openblas/libopenblas.a"
 
 // OpenBLAS's buffer table is shared without a lock in the serial build; CShims replaces it, one buffer a thread.
@@ -46,20 +47,21 @@ let package = Package(
         module("Runtime", ["CShims"]),
         module("Files", ["Runtime", "CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
-        module("Networks", ["CShims", "Runtime", "LinearAlgebra"]),
-        module("Optimization", ["CShims", "Runtime", "LinearAlgebra", "Networks"]),
-        module("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization"]),
+        module("Layers", ["CShims", "Runtime", "LinearAlgebra"]),
+        module("Networks", ["CShims", "Runtime", "LinearAlgebra", "Layers"]),
+        module("Optimization", ["CShims", "Runtime", "LinearAlgebra", "Layers", "Networks"]),
+        module("Symmetry", ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization"]),
         module("Datasets", ["Runtime", "Files", "CPNG", "CZlib", "CShims"]),
         module(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
-                "Datasets",
+                "CShims", "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization",
+                "Symmetry", "Datasets",
             ]),
         module(
             "TeleportABI",
             [
-                "CTeleport", "CShims", "Runtime", "Files", "LinearAlgebra", "Networks",
+                "CTeleport", "CShims", "Runtime", "Files", "LinearAlgebra", "Layers", "Networks",
                 "Optimization", "Symmetry", "Datasets", "Training",
             ]),
         .target(
@@ -77,19 +79,21 @@ let package = Package(
             ]),
 
         // Golden vectors, samples and a reference network in double: no part of any product.
+        .target(name: "TestAllocations", path: "Tests/Support/Allocations"),
         .target(
-            name: "TestSupport", dependencies: ["Runtime", "LinearAlgebra", "Networks"],
-            path: "Tests/Support", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["TestAllocations", "CShims", "Runtime", "LinearAlgebra", "Layers", "Networks"],
+            path: "Tests/Support", exclude: ["Allocations"], swiftSettings: strict),
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
-        tests("LinearAlgebra", ["Runtime"]),
-        tests("Networks", ["Runtime", "LinearAlgebra", "TestSupport"]),
-        tests("Optimization", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
-        tests("Symmetry", ["Runtime", "LinearAlgebra", "Networks", "Optimization", "TestSupport"]),
+        tests("LinearAlgebra", ["Runtime", "TestSupport"]),
+        tests("Layers", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
+        tests("Networks", ["CShims", "Runtime", "LinearAlgebra", "Layers", "TestSupport"]),
+        tests("Optimization", ["Runtime", "LinearAlgebra", "Layers", "Networks", "TestSupport"]),
+        tests("Symmetry", ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization", "TestSupport"]),
         tests(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Networks", "Optimization", "Symmetry",
+                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization", "Symmetry",
                 "Datasets", "TestSupport",
             ]),
         tests("Datasets", ["Runtime", "Files"]),

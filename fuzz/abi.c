@@ -191,6 +191,8 @@ static int32_t on_event(const tp_event *event, void *user_data) {
     case 3: fuzz_check(tp_trainer_save(trainer, path)); break;
     case 4: return 1;
     case 5: REQUIRE(tp_trainer_end_epoch(trainer) == TP_ERROR_BAD_STATE); break;
+    case 6: tp_trainer_request_stop(trainer); break;
+    case 7: REQUIRE(tp_set_stop(NULL, NULL, NULL) == TP_OK); break;
     default: break;
     }
     return 0;

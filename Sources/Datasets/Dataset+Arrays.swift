@@ -117,11 +117,12 @@ extension Dataset {
         for i in 0..<count {
             let label = labels[i]
             guard label >= 0 else {
-                throw TeleportError.invalid("labels[\(i)] is \(label); labels count from 0")
+                throw TeleportError.invalid(
+                    "the label of sample \(i) is \(label); labels count from 0")
             }
             guard classCount == 0 || Int(label) < classCount else {
                 throw TeleportError.invalid(
-                    "labels[\(i)] is \(label), but there are \(classCount) classes, 0 to "
+                    "the label of sample \(i) is \(label), but there are \(classCount) classes, 0 to "
                         + "\(classCount - 1)")
             }
             largest = max(largest, label)

@@ -49,6 +49,7 @@ extension Dataset {
         guard let images = try ImageReader.read(files, options: options, report: report) else {
             return nil
         }
+        if hasLabels && !options.keepsEmptyClasses { try images.requireEveryClass(of: files) }
         let storage = Storage(
             normalization: try Normalization(mean: options.mean, std: options.std),
             labels: hasLabels ? files.labels.pointer : nil, owner: files.labels)

@@ -33,6 +33,7 @@ public struct ImageOptions {
     public var maxHeight: Int32 = 65_535
     public var maxPixels: Int64 = 1 << 26
     public var maxChunkBytes: Int64 = 8 << 20
+    public var nestedClasses: Int32 = 0
 
     public init() {}
 
@@ -49,6 +50,7 @@ public struct ImageOptions {
     var isResampling: Bool { height > 0 }
     var isFlat: Bool { flat != 0 }
     var keepsEmptyClasses: Bool { allowEmptyClasses != 0 }
+    var takesNestedClasses: Bool { nestedClasses != 0 }
 
     /// Refuses a value that has no meaning with a sentence that names it.
     func validate() throws {
@@ -72,6 +74,7 @@ public struct ImageOptions {
         try check("max_height", Int64(maxHeight), 1, Int64(Int32.max))
         try check("max_pixels", maxPixels, 1, Self.largestPixelCount)
         try check("max_chunk_bytes", maxChunkBytes, 1, Int64.max)
+        try check("nested_classes", Int64(nestedClasses), 0, 1)
         try validateNumbers()
         try validateClassNames()
     }

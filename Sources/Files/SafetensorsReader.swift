@@ -56,12 +56,15 @@ public final class SafetensorsReader {
         guard length <= Self.mostHeaderBytes else {
             throw FileFailure(
                 .format,
-                "its header would have \(length) bytes; at most \(Self.mostHeaderBytes) are read")
+                ForeignFormat.sentence(first: length)
+                    ?? "its header would have \(length) bytes; at most \(Self.mostHeaderBytes) are read"
+            )
         }
         guard Int(length) <= source.size - 8 else {
             throw FileFailure(
                 .format,
-                "its header would have \(length) bytes, but only \(source.size - 8) follow")
+                ForeignFormat.sentence(first: length)
+                    ?? "its header would have \(length) bytes, but only \(source.size - 8) follow")
         }
         do {
             header = try Buffer(count: Int(length))

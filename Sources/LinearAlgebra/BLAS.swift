@@ -4,7 +4,7 @@ import Runtime
 
 /// OpenBLAS's matrix products, row-major, on the calling thread.
 ///
-/// Sizes and leading dimensions must fit 32 bits; `Architecture` sees to it for networks.
+/// Sizes and leading dimensions must fit 32 bits; `Graph` sees to it for networks.
 public enum BLAS {
     public enum Transpose: Int32, Sendable {
         case no = 111

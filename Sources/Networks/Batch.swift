@@ -9,13 +9,13 @@ public struct Batch {
     public let count: Int
     public let inputWidth: Int
     public let targetWidth: Int
-    /// x is the identity matrix, so what is multiplied by it need not be.
-    public let isIdentity: Bool
+    /// The number of the first sample in the batch that this is a slice of.
+    public let first: Int
 
     public init(
         x: UnsafePointer<Float>, inputWidth: Int, labels: UnsafePointer<Int32>? = nil,
         targets: UnsafePointer<Float>? = nil, targetWidth: Int = 0,
-        weights: UnsafePointer<Float>? = nil, count: Int, isIdentity: Bool = false
+        weights: UnsafePointer<Float>? = nil, count: Int, first: Int = 0
     ) {
         self.x = x
         self.inputWidth = inputWidth
@@ -24,7 +24,7 @@ public struct Batch {
         self.targetWidth = targetWidth
         self.weights = weights
         self.count = count
-        self.isIdentity = isIdentity
+        self.first = first
     }
 
     /// Samples first ..< first + count.
@@ -33,11 +33,8 @@ public struct Batch {
             x: x + first * inputWidth, inputWidth: inputWidth, labels: labels.map { $0 + first },
             targets: targets.map { $0 + first * targetWidth }, targetWidth: targetWidth,
             weights: weights.map { $0 + first }, count: count,
-            isIdentity: isIdentity && count == self.count)
+            first: self.first + first)
     }
-
-    /// x, or nil where it is the identity.
-    var factor: UnsafePointer<Float>? { isIdentity ? nil : x }
 
     /// The sum of the samples' weights.
     public var totalWeight: Double {
@@ -48,18 +45,18 @@ public struct Batch {
     }
 
     /// Checks what a host can get wrong, once, so that no kernel has to.
-    public func validate(for architecture: Architecture, loss: Loss) throws {
+    public func validate(for graph: Graph, loss: Loss) throws {
         guard count >= 1 else {
             throw TeleportError.invalid("the batch has \(count) samples; it needs at least 1")
         }
-        guard inputWidth == architecture.inputWidth else {
+        guard inputWidth == graph.inputWidth else {
             throw TeleportError(
                 .shapeMismatch,
-                "the batch has \(inputWidth) values a sample but the model takes \(architecture.inputWidth)"
+                "the batch has \(inputWidth) values a sample but the model takes \(graph.inputWidth)"
             )
         }
         _ = try Memory.product(try Memory.product(count, max(inputWidth, targetWidth)), 8)
-        let outputs = architecture.outputWidth
+        let outputs = graph.outputWidth
         switch loss {
         case .crossEntropy:
             guard let labels, targets == nil else {
@@ -67,7 +64,8 @@ public struct Batch {
             }
             for i in 0..<count where labels[i] < 0 || Int(labels[i]) >= outputs {
                 throw TeleportError.invalid(
-                    "label \(i) is \(labels[i]); the model has classes 0 to \(outputs - 1)")
+                    "the label of sample \(i) is \(labels[i]); the model has classes 0 to \(outputs - 1)"
+                )
             }
         case .meanSquaredError, .halfSquaredError:
             guard targets != nil, labels == nil else {

@@ -1,5 +1,5 @@
 import CShims
-import LinearAlgebra
+import Layers
 import Runtime
 
 /// Hessian-vector products by one forward-over-reverse pass (Pearlmutter, Neural Computation 6(1), 1994): every
@@ -9,9 +9,9 @@ import Runtime
 public final class HessianVectorProduct {
     private let model: Model
     private let workspace: Workspace
-    // R h and R delta of every layer, placed like the workspace's activations and errors.
+    // R h and R delta of every layer, placed like the workspace's values and deltas.
     private let tangents: Buffer<Float>
-    private let errorTangents: Buffer<Float>
+    private let deltaTangents: Buffer<Float>
 
     public convenience init(_ model: Model, count: Int) throws {
         try self.init(
@@ -22,32 +22,32 @@ public final class HessianVectorProduct {
     public init(_ model: Model, workspace: Workspace) throws {
         self.model = model
         self.workspace = workspace
-        let elements = try Memory.product(
-            model.architecture.widths.dropFirst().reduce(0, +), workspace.capacity)
+        let elements = try Memory.product(model.graph.valueCount, workspace.capacity)
         tangents = try Buffer(count: elements)
-        errorTangents = try Buffer(count: elements)
+        deltaTangents = try Buffer(count: elements)
     }
 
-    /// H v of the loss of a valid batch that fits the workspace, where `lossAndErrors` of the same batch under the
+    /// H v of the loss of a valid batch that fits the workspace, where `lossAndDeltas` of the same batch under the
     /// same weights was the last to write it. What it wrote is lost.
-    public func productAfterErrors(
+    public func productAfterDeltas(
         of batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>
-    ) {
-        let normalization = loss.normalization(
-            totalWeight: batch.totalWeight, outputs: model.architecture.outputWidth)
-        carry(batch, loss, normalization, v, into: result, beta: 0)
+    ) throws {
+        let scale = loss.scale(
+            totalWeight: batch.totalWeight, outputs: model.graph.outputWidth)
+        try carry(batch, loss, scale, v, into: result, beta: 0)
     }
 
-    /// R of every quantity of a piece whose activations and errors are in the workspace.
+    /// R of every quantity of a piece whose values and deltas are in the workspace.
     private func carry(
-        _ piece: Batch, _ loss: Loss, _ normalization: Double, _ v: UnsafePointer<Float>,
+        _ piece: Batch, _ loss: Loss, _ scale: Double, _ v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>, beta: Float
-    ) {
-        forward(piece, v)
-        outputTangent(piece, loss, normalization: normalization)
-        backward(piece, v)
-        accumulate(piece, into: result, beta: beta)
+    ) throws {
+        try Stop.ask()
+        try forward(piece, v)
+        outputTangent(piece, loss, scale)
+        try backward(piece, v)
+        try accumulate(piece, v, into: result, beta: beta)
     }
 
     /// H v of the loss of a valid batch into `result` (parameterCount, other memory than v); returns the loss.
@@ -55,145 +55,103 @@ public final class HessianVectorProduct {
     public func product(
         _ batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>
-    ) -> Double {
-        let normalization = loss.normalization(
-            totalWeight: batch.totalWeight, outputs: model.architecture.outputWidth)
+    ) throws -> Double {
+        let scale = loss.scale(
+            totalWeight: batch.totalWeight, outputs: model.graph.outputWidth)
         var sum = 0.0
-        Model.forEachPiece(of: batch.count, workspace) { first, count in
+        try Model.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
             sum +=
-                workspace.lossAndErrors(
-                    model.parameters.pointer, batch: piece, loss: loss, normalization: normalization
-                ).loss
-            carry(piece, loss, normalization, v, into: result, beta: first == 0 ? 0 : 1)
+                workspace.lossAndDeltas(
+                    model.parameters.pointer, batch: piece, loss: loss, scale: scale
+                )
+            try carry(piece, loss, scale, v, into: result, beta: first == 0 ? 0 : 1)
         }
         return sum
     }
 
-    // Shapes: V_m: outputs x inputs like W_m; h, R h, delta, R delta: rows x outputs.
-
-    /// R z_m = V_m h_(m-1) + v_b + W_m R h_(m-1),  R h_m = f'(z_m) R z_m
-    private func forward(_ batch: Batch, _ v: UnsafePointer<Float>) {
+    private func forward(_ batch: Batch, _ v: UnsafePointer<Float>) throws {
         let pass = workspace.pass
-        let weights = model.parameters.pointer
-        for m in 0..<pass.layerCount {
-            let layer = pass.layers[m]
-            let input =
-                m == 0 ? batch.factor : UnsafePointer(pass.place(of: m - 1, in: pass.activations))
-            let output = pass.place(of: m, in: tangents.pointer)
-            pass.multiply(
-                input, by: v + layer.weightOffset, layer, into: output, first: 0,
-                count: batch.count)
-            if m > 0 {
-                BLAS.multiply(
-                    pass.place(of: m - 1, in: tangents.pointer), stride: layer.inputs,
-                    weights + layer.weightOffset, .yes, stride: layer.inputs, into: output,
-                    stride: layer.outputs, m: batch.count, n: layer.outputs, k: layer.inputs,
-                    beta: 1)
-            }
-            if layer.hasBias {
-                shim_add_bias(output, batch.count, layer.outputs, v + layer.biasOffset)
-            }
-            if m < pass.layerCount - 1 {
-                pass.activation.multiplyByDerivative(
-                    output, h: pass.place(of: m, in: pass.activations),
-                    count: batch.count * layer.outputs)
+        for index in 0..<pass.stepCount {
+            try Stop.ask()
+            let layerPass = layerPass(index, batch, v)
+            pass.steps[index].layer._withUnsafeGuaranteedRef { $0.forwardTangent(layerPass) }
+        }
+    }
+
+    private func backward(_ batch: Batch, _ v: UnsafePointer<Float>) throws {
+        let pass = workspace.pass
+        for index in stride(from: pass.stepCount - 1, through: 0, by: -1) {
+            try Stop.ask()
+            let layerPass = layerPass(index, batch, v)
+            pass.steps[index].layer._withUnsafeGuaranteedRef { $0.backwardTangent(layerPass) }
+        }
+    }
+
+    private func accumulate(
+        _ batch: Batch, _ v: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>,
+        beta: Float
+    ) throws {
+        let pass = workspace.pass
+        for index in 0..<pass.stepCount {
+            try Stop.ask()
+            let layerPass = layerPass(index, batch, v)
+            let target = result + pass.steps[index].parameterOffset
+            pass.steps[index].layer._withUnsafeGuaranteedRef {
+                $0.accumulateTangent(layerPass, into: target, beta: beta)
             }
         }
     }
 
+    /// What a step works on, with its tangents.
+    private func layerPass(_ index: Int, _ batch: Batch, _ v: UnsafePointer<Float>) -> LayerPass {
+        let step = workspace.pass.steps[index]
+        var pass = workspace.pass.layerPass(
+            index, model.parameters.pointer, batch, first: 0, count: batch.count)
+        pass.direction = v + step.parameterOffset
+        pass.outputTangent = tangents.pointer + step.offset
+        pass.outputDeltaTangent = deltaTangents.pointer + step.offset
+        addTangents(to: &pass.input, step.input)
+        if var second = pass.second {
+            addTangents(to: &second, step.second)
+            pass.second = second
+        }
+        return pass
+    }
+
+    private func addTangents(to input: inout LayerPass.Input, _ source: Plan.Source) {
+        guard source.offset >= 0 else { return }
+        input.tangent = UnsafePointer(tangents.pointer + source.offset)
+        input.deltaTangent = deltaTangents.pointer + source.offset
+    }
+
     /// R delta of the outputs: the loss's second derivative applied to R z.
-    private func outputTangent(_ batch: Batch, _ loss: Loss, normalization: Double) {
+    private func outputTangent(_ batch: Batch, _ loss: Loss, _ scale: Double) {
         let pass = workspace.pass
-        let last = pass.layerCount - 1
-        let width = pass.layers[last].outputs
-        let tangent = pass.place(of: last, in: tangents.pointer)
-        let result = pass.place(of: last, in: errorTangents.pointer)
+        let last = pass.steps[pass.stepCount - 1]
+        let width = last.width
+        let tangent = tangents.pointer + last.offset
+        let result = deltaTangents.pointer + last.offset
         if loss == .crossEntropy { shim_softmax(pass.outputs, batch.count, width) }
         for row in 0..<batch.count {
             let weight = batch.weights.map { Double($0[row]) } ?? 1
             let rz = tangent + row * width
             let out = result + row * width
+            // No share, whatever the outputs are.
+            guard weight > 0 else {
+                out.update(repeating: 0, count: width)
+                continue
+            }
             if loss == .crossEntropy {
                 // (diag p - p p^T) R z, p the softmax
                 let p = pass.outputs + row * width
                 var mean = 0.0
                 for j in 0..<width { mean += Double(p[j]) * Double(rz[j]) }
-                let factor = Float(weight * normalization)
+                let factor = Float(weight * scale)
                 for j in 0..<width { out[j] = factor * p[j] * (rz[j] - Float(mean)) }
             } else {
-                let factor = Float(2 * weight * normalization)
+                let factor = Float(2 * weight * scale)
                 for j in 0..<width { out[j] = factor * rz[j] }
-            }
-        }
-    }
-
-    /// R delta_(m-1) = (R delta_m W_m + delta_m V_m) f'(z) + delta_(m-1) (f''(z) / f'(z)) R z
-    private func backward(_ batch: Batch, _ v: UnsafePointer<Float>) {
-        let pass = workspace.pass
-        guard let errors = pass.errors else { return }
-        let weights = model.parameters.pointer
-        for m in stride(from: pass.layerCount - 1, to: 0, by: -1) {
-            let layer = pass.layers[m]
-            let below = pass.place(of: m - 1, in: errorTangents.pointer)
-            let count = batch.count * layer.inputs
-            BLAS.multiply(
-                pass.place(of: m, in: errorTangents.pointer), stride: layer.outputs,
-                weights + layer.weightOffset, stride: layer.inputs, into: below,
-                stride: layer.inputs, m: batch.count, n: layer.inputs, k: layer.outputs)
-            BLAS.multiply(
-                pass.place(of: m, in: errors), stride: layer.outputs, v + layer.weightOffset,
-                stride: layer.inputs, into: below, stride: layer.inputs, m: batch.count,
-                n: layer.inputs, k: layer.outputs, beta: 1)
-            let h = pass.place(of: m - 1, in: pass.activations)
-            pass.activation.multiplyByDerivative(below, h: h, count: count)
-            pass.activation.addCurvature(
-                below, delta: pass.place(of: m - 1, in: errors), h: h,
-                tangent: pass.place(of: m - 1, in: tangents.pointer), count: count)
-        }
-    }
-
-    /// (H v)_m = R delta_m^T h_(m-1) + delta_m^T R h_(m-1);  biases: column sums of R delta_m
-    private func accumulate(
-        _ batch: Batch, into result: UnsafeMutablePointer<Float>, beta: Float
-    ) {
-        let pass = workspace.pass
-        guard let errors = pass.errors else { return }
-        for m in 0..<pass.layerCount {
-            let layer = pass.layers[m]
-            pass.accumulate(
-                layer: m, rows: batch.count, first: 0, count: layer.outputs, x: batch.factor,
-                errors: errorTangents.pointer, into: result, alpha: 1, beta: beta)
-            guard m > 0 else { continue }
-            BatchProducts.columns(
-                pass.place(of: m, in: errors), stride: layer.outputs,
-                pass.place(of: m - 1, in: tangents.pointer),
-                into: result + layer.weightOffset, m: layer.outputs, n: layer.inputs,
-                k: batch.count, alpha: 1, beta: 1)
-        }
-    }
-}
-
-extension Activation {
-    /// target += delta (f''(z) / f'(z)) R z, where delta holds f' as a factor and R z = tangent / f'(z).
-    fileprivate func addCurvature(
-        _ target: UnsafeMutablePointer<Float>, delta: UnsafePointer<Float>,
-        h: UnsafePointer<Float>, tangent: UnsafePointer<Float>, count: Int
-    ) {
-        switch kind {
-        case .identity, .leakyReLU, .reLU:
-            return
-        case .sigmoid:
-            // f'' / f'^2 = (1 - 2 h) / (h (1 - h)); a saturated unit has no derivative to speak of.
-            for i in 0..<count {
-                let slope = h[i] * (1 - h[i])
-                if slope > 0 { target[i] += delta[i] * (1 - 2 * h[i]) / slope * tangent[i] }
-            }
-        case .tanh:
-            // f'' / f'^2 = -2 h / (1 - h^2)
-            for i in 0..<count {
-                let slope = 1 - h[i] * h[i]
-                if slope > 0 { target[i] -= delta[i] * 2 * h[i] / slope * tangent[i] }
             }
         }
     }

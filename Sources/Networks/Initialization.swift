@@ -1,3 +1,4 @@
+import Layers
 import Runtime
 
 /// Distribution of the first weights; raw values are those of `tp_initialization`.
@@ -11,15 +12,13 @@ public enum Initialization: Int32, Sendable {
 extension Initialization {
     /// Fills the parameters layer by layer: weights in row-major order, then the bias, from one generator.
     func fill(
-        _ parameters: UnsafeMutablePointer<Float>, of architecture: Architecture, seed: UInt64
+        _ parameters: UnsafeMutablePointer<Float>, of graph: Graph, slope: Float, seed: UInt64
     ) {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.initialization)
-        for layer in architecture.layers.elements {
-            let (low, high) = weightRange(
-                layer, slope: Double(architecture.activation.negativeSlope))
+        for layer in graph.layers.elements {
+            let (low, high) = weightRange(layer, slope: Double(slope))
             for i in 0..<layer.weightCount {
-                parameters[layer.weightOffset + i] = Float(
-                    generator.nextDouble(from: low, to: high))
+                parameters[layer.weightOffset + i] = draw(&generator, low, high)
             }
             guard layer.hasBias else { continue }
             for i in 0..<layer.outputs {
@@ -27,14 +26,19 @@ extension Initialization {
                 case .glorotUniform, .heUniform:
                     parameters[layer.biasOffset + i] = 0
                 case .torchLinear, .uniform01:
-                    parameters[layer.biasOffset + i] = Float(
-                        generator.nextDouble(from: low, to: high))
+                    parameters[layer.biasOffset + i] = draw(&generator, low, high)
                 }
             }
         }
     }
 
-    private func weightRange(_ layer: LayerShape, slope: Double) -> (Double, Double) {
+    private func draw(_ generator: inout RandomGenerator, _ low: Double, _ high: Double) -> Float {
+        let value = Float(generator.nextDouble(from: low, to: high))
+        // A draw close to 1 rounds to it.
+        return self == .uniform01 ? min(value, Float(1).nextDown) : value
+    }
+
+    private func weightRange(_ layer: LinearMap, slope: Double) -> (Double, Double) {
         let inputs = Double(layer.inputs)
         let bound: Double
         switch self {

@@ -10,7 +10,7 @@ public enum Loss: Int32, Sendable {
 // Shapes: outputs, delta: rows x width, row-major.
 extension Loss {
     /// The factor of one sample's term in the loss, before its weight.
-    public func normalization(totalWeight: Double, outputs: Int) -> Double {
+    public func scale(totalWeight: Double, outputs: Int) -> Double {
         switch self {
         case .crossEntropy: return 1 / totalWeight
         case .meanSquaredError: return 1 / (totalWeight * Double(outputs))
@@ -18,19 +18,25 @@ extension Loss {
         }
     }
 
-    /// The loss of the rows times `normalization`, summed in double; with `delta`, also its derivative by outputs.
+    /// The loss of the rows times `scale`, summed in double; with `delta`, also its derivative by outputs.
     func evaluate(
-        _ outputs: UnsafePointer<Float>, width: Int, batch: Batch, normalization: Double,
+        _ outputs: UnsafePointer<Float>, width: Int, batch: Batch, scale: Double,
         delta: UnsafeMutablePointer<Float>?
     ) -> Double {
         if let labels = batch.labels {
             return shim_cross_entropy(
-                outputs, batch.count, width, labels, batch.weights, normalization, delta)
+                outputs, batch.count, width, labels, batch.weights, scale, delta)
         }
         guard let targets = batch.targets else { return .nan }
         var sum = 0.0
         for row in 0..<batch.count {
-            let factor = (batch.weights.map { Double($0[row]) } ?? 1) * normalization
+            let weight = batch.weights.map { Double($0[row]) } ?? 1
+            // No share, whatever the outputs are: 0 times infinity would be one.
+            guard weight > 0 else {
+                delta.map { ($0 + row * width).update(repeating: 0, count: width) }
+                continue
+            }
+            let factor = weight * scale
             sum +=
                 factor
                 * squaredError(

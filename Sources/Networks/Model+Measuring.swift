@@ -7,16 +7,18 @@ extension Model {
     public func measuringWorkspace(count: Int, backward: Bool = false) throws -> Workspace {
         try BLAS.reserve()
         return try Workspace(
-            architecture, capacity: min(count, Workspace.measuringRows(architecture)),
+            graph, capacity: min(count, Workspace.measuringRows(graph)),
             backward: backward)
     }
 
-    /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace.
+    /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace; between them the work can
+    /// be stopped.
     public static func forEachPiece(
         of total: Int, _ workspace: Workspace, _ body: (_ first: Int, _ count: Int) throws -> Void
-    ) rethrows {
+    ) throws {
         var first = 0
         while first < total {
+            try Stop.ask()
             let count = min(workspace.capacity, total - first)
             try body(first, count)
             first += count
@@ -24,14 +26,14 @@ extension Model {
     }
 
     /// The loss of a valid batch.
-    public func loss(_ batch: Batch, _ loss: Loss, workspace: Workspace) -> Double {
-        let normalization = loss.normalization(
-            totalWeight: batch.totalWeight, outputs: architecture.outputWidth)
+    public func loss(_ batch: Batch, _ loss: Loss, workspace: Workspace) throws -> Double {
+        let scale = loss.scale(
+            totalWeight: batch.totalWeight, outputs: graph.outputWidth)
         var sum = 0.0
-        Self.forEachPiece(of: batch.count, workspace) { first, count in
+        try Self.forEachPiece(of: batch.count, workspace) { first, count in
             sum += workspace.loss(
                 parameters.pointer, batch: batch.slice(first, count), loss: loss,
-                normalization: normalization)
+                scale: scale)
         }
         return sum
     }
@@ -40,16 +42,17 @@ extension Model {
     public func gradient(
         _ batch: Batch, _ loss: Loss, into gradient: UnsafeMutablePointer<Float>,
         workspace: Workspace
-    ) -> Double {
-        let normalization = loss.normalization(
-            totalWeight: batch.totalWeight, outputs: architecture.outputWidth)
+    ) throws -> Double {
+        let scale = loss.scale(
+            totalWeight: batch.totalWeight, outputs: graph.outputWidth)
         var sum = 0.0
-        Self.forEachPiece(of: batch.count, workspace) { first, count in
+        try Self.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
             sum +=
-                workspace.lossAndErrors(
-                    parameters.pointer, batch: piece, loss: loss, normalization: normalization
-                ).loss
+                workspace.lossAndDeltas(
+                    parameters.pointer, batch: piece, loss: loss, scale: scale
+                )
+            try Stop.ask()
             workspace.accumulateGradient(
                 of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)
         }
@@ -60,11 +63,11 @@ extension Model {
     public func outputs(
         _ x: UnsafePointer<Float>, count: Int, asProbabilities: Bool = false,
         into out: UnsafeMutablePointer<Float>, workspace: Workspace
-    ) {
-        let width = architecture.outputWidth
-        Self.forEachPiece(of: count, workspace) { first, count in
+    ) throws {
+        let width = graph.outputWidth
+        try Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
-                parameters.pointer, x: x + first * architecture.inputWidth, count: count)
+                parameters.pointer, x: x + first * graph.inputWidth, count: count)
             if asProbabilities { shim_softmax(workspace.outputs, count, width) }
             (out + first * width).update(from: workspace.outputs, count: count * width)
         }
@@ -74,11 +77,11 @@ extension Model {
     public func labels(
         _ x: UnsafePointer<Float>, count: Int, into labels: UnsafeMutablePointer<Int32>,
         workspace: Workspace
-    ) {
-        let width = architecture.outputWidth
-        Self.forEachPiece(of: count, workspace) { first, count in
+    ) throws {
+        let width = graph.outputWidth
+        try Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
-                parameters.pointer, x: x + first * architecture.inputWidth, count: count)
+                parameters.pointer, x: x + first * graph.inputWidth, count: count)
             for row in 0..<count {
                 labels[first + row] = Int32(
                     truncatingIfNeeded: largestIndex(workspace.outputs + row * width, width))

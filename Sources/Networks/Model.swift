@@ -1,3 +1,4 @@
+import Layers
 import Runtime
 
 /// What a model is made from; the fields of `tp_model_config`.
@@ -10,6 +11,11 @@ public struct ModelOptions: Sendable {
 
     public init() {}
 
+    /// After every layer but the last.
+    public var hiddenActivation: Activation {
+        Activation(activation, negativeSlope: negativeSlope)
+    }
+
     public func validate() throws {
         // The others have no use for it.
         guard activation != .leakyReLU || (negativeSlope.isFinite && negativeSlope >= 0) else {
@@ -19,47 +25,49 @@ public struct ModelOptions: Sendable {
     }
 }
 
-/// A multi-layer perceptron: its architecture and one block of parameters, W_0, b_0, W_1, b_1, ...
+/// A net: its graph, the weights that training changes, and what its makers want kept with it.
 ///
 /// One thread at a time may change it; any number may read it while nobody does.
 public final class Model: @unchecked Sendable {
-    public let architecture: Architecture
+    public let graph: Graph
     public let options: ModelOptions
-    public let parameters: Buffer<Float>
+    public let weights: Weights
     public var metadata = Metadata()
     /// A trainer runs on this model, and whoever calls now is inside its callback.
     public var isBeingTrained = false
 
-    public init(widths: [Int], options: ModelOptions = ModelOptions()) throws {
-        architecture = try Architecture(
-            widths: widths,
-            activation: Activation(options.activation, negativeSlope: options.negativeSlope),
-            hasBias: options.hasBias)
-        self.options = options
-        parameters = try Buffer(count: architecture.parameterCount)
-        options.initialization.fill(parameters.pointer, of: architecture, seed: options.seed)
+    public convenience init(widths: [Int], options: ModelOptions = ModelOptions()) throws {
+        let activation = options.hiddenActivation
+        try self.init(
+            Graph(widths: widths, activation: activation, hasBias: options.hasBias),
+            options: options)
+        options.initialization.fill(
+            parameters.pointer, of: graph, slope: activation.negativeSlope, seed: options.seed)
     }
 
     /// A model whose parameters are still to be written.
-    public init(_ architecture: Architecture, options: ModelOptions) throws {
-        self.architecture = architecture
+    public init(_ graph: Graph, options: ModelOptions) throws {
+        self.graph = graph
         self.options = options
-        parameters = try Buffer(count: architecture.parameterCount)
+        weights = try Weights(parameterCount: graph.parameterCount)
     }
 
     public init(copying other: Model) throws {
-        architecture = other.architecture
+        graph = other.graph
         options = other.options
-        parameters = try Buffer(copying: other.parameters)
+        weights = try Weights(copying: other.weights)
         metadata = other.metadata
     }
 
-    public func shape(ofLayer layer: Int) throws -> LayerShape {
-        guard layer >= 0, layer < architecture.layerCount else {
+    /// W_0 row-major, b_0, W_1, b_1, ...: the order of gradients too.
+    public var parameters: Buffer<Float> { weights.parameters }
+
+    public func shape(ofLayer layer: Int) throws -> LinearMap {
+        guard layer >= 0, layer < graph.layerCount else {
             throw TeleportError.invalid(
-                "layer is \(layer); the model has layers 0 to \(architecture.layerCount - 1)")
+                "layer is \(layer); the model has layers 0 to \(graph.layerCount - 1)")
         }
-        return architecture.layers.pointer[layer]
+        return graph.layers.pointer[layer]
     }
 
     /// Refuses to change weights that a run, or a step that asks for its rate, is about to change.

@@ -1,3 +1,5 @@
+import CShims
+import Layers
 import LinearAlgebra
 import Runtime
 
@@ -11,12 +13,13 @@ private struct Job {
     let parameters: UnsafePointer<Float>
     let batch: Batch
     let loss: Loss
-    let normalization: Double
+    let scale: Double
     let parts: Int
     var target: UnsafeMutablePointer<Float>?
     var alpha: Float = 1
     var beta: Float = 0
     var hasFirstProduct = false
+    var isBounding = false
 
     @inline(__always)
     func samples(_ part: Int) -> (first: Int, count: Int) { share(part, of: batch.count) }
@@ -31,19 +34,17 @@ private struct Job {
     }
 
     /// Rows of a layer's gradient that part `part` sums: each part has an equal share of all weights, to four rows.
-    /// `before`: weights of the layers below, `all`: of all layers.
     @inline(__always)
-    func rows(_ part: Int, of layer: LayerShape, before: Int, all: Int) -> (first: Int, count: Int)
-    {
-        let first = boundary(part, layer, before, all)
-        return (first, boundary(part + 1, layer, before, all) - first)
+    func rows(_ part: Int, of step: Plan.Step) -> (first: Int, count: Int) {
+        let first = boundary(part, step)
+        return (first, boundary(part + 1, step) - first)
     }
 
     @inline(__always)
-    private func boundary(_ part: Int, _ layer: LayerShape, _ before: Int, _ all: Int) -> Int {
-        guard part < parts else { return layer.outputs }
-        let row = max(all / parts * part - before, 0) / layer.inputs
-        return min((row + 2) / 4 * 4, layer.outputs)
+    private func boundary(_ part: Int, _ step: Plan.Step) -> Int {
+        guard part < parts else { return step.gradientRows }
+        let row = max(pass.weightCount / parts * part - step.weightsBefore, 0) / step.rowWeights
+        return min((row + 2) / 4 * 4, step.gradientRows)
     }
 }
 
@@ -52,7 +53,7 @@ extension Workspace {
     private static let smallestShare = 4_000_000
 
     private func parts(rows: Int) -> Int {
-        let work = rows * architecture.parameterCount * 2
+        let work = rows * graph.parameterCount * 2
         return min(
             max(work / Self.smallestShare, 1), ThreadPool.shared.threadCount,
             max((rows + 15) / 16, 1))
@@ -62,87 +63,103 @@ extension Workspace {
     public func forward(
         _ parameters: UnsafePointer<Float>, x: UnsafePointer<Float>, count: Int
     ) {
-        forward(
-            parameters, Batch(x: x, inputWidth: architecture.inputWidth, count: count))
+        forward(parameters, Batch(x: x, inputWidth: graph.inputWidth, count: count))
     }
 
     private func forward(_ parameters: UnsafePointer<Float>, _ batch: Batch) {
         var job = Job(
-            pass: pass, parameters: parameters,
-            batch: batch,
-            loss: .crossEntropy, normalization: 1, parts: parts(rows: batch.count))
+            pass: pass, parameters: parameters, batch: batch, loss: .crossEntropy, scale: 1,
+            parts: parts(rows: batch.count))
         shareFirstProduct(&job)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             let (first, count) = job.pointee.samples(part)
             guard count > 0 else { return }
             job.pointee.pass.forward(
-                job.pointee.parameters, job.pointee.batch.factor, first: first, count: count,
+                job.pointee.parameters, job.pointee.batch, first: first, count: count,
                 hasFirstProduct: job.pointee.hasFirstProduct)
         }
     }
 
-    /// By outputs, where that has less to pack: each thread packs all samples and its share of a wide first layer's weights,
-    /// instead of its share of the samples and all weights.
+    /// By outputs, where the first layer says that this has less to pack.
     private func shareFirstProduct(_ job: inout Job) {
-        let layer = architecture.layers.pointer[0]
-        let rows = job.batch.count
-        guard job.parts > 1, job.batch.factor != nil, layer.outputs > rows,
-            BatchProducts.packsRows(m: rows / job.parts, n: layer.outputs, k: layer.inputs)
-        else { return }
+        guard job.parts > 1 else { return }
+        let (rows, parts) = (job.batch.count, job.parts)
+        let shares = job.pass.steps[0].layer._withUnsafeGuaranteedRef {
+            $0.sharesOutputs(rows: rows, parts: parts)
+        }
+        guard shares else { return }
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
-            guard let job = context?.assumingMemoryBound(to: Job.self),
-                let x = job.pointee.batch.factor
-            else { return }
+            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             let pass = job.pointee.pass
-            let (first, count) = job.pointee.share(part, of: pass.layers[0].outputs)
+            let (first, count) = job.pointee.share(part, of: pass.steps[0].width)
             guard count > 0 else { return }
-            pass.multiplyFirstLayer(
-                job.pointee.parameters, x, rows: job.pointee.batch.count, first: first,
-                count: count)
+            let layerPass = pass.layerPass(
+                0, job.pointee.parameters, job.pointee.batch, first: 0,
+                count: job.pointee.batch.count)
+            pass.steps[0].layer._withUnsafeGuaranteedRef {
+                $0.multiply(layerPass, first: first, count: count)
+            }
         }
         job.hasFirstProduct = true
     }
 
     /// The batch's share of the loss; its outputs stay in `outputs`.
     public func loss(
-        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, normalization: Double
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
     ) -> Double {
         forward(parameters, batch)
         return loss.evaluate(
-            outputs, width: architecture.outputWidth, batch: batch, normalization: normalization,
-            delta: nil)
+            outputs, width: graph.outputWidth, batch: batch, scale: scale, delta: nil)
     }
 
-    /// Forward and backward: the batch's share of the loss, activations and errors of every layer. The result says
-    /// too whether all errors of the outputs are finite.
-    public func lossAndErrors(
-        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, normalization: Double
-    ) -> (loss: Double, isFinite: Bool) {
+    /// Forward and backward: the batch's share of the loss, values and deltas of every layer.
+    public func lossAndDeltas(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
+    ) -> Double {
+        lossAndDeltas(parameters, batch: batch, loss: loss, scale: scale, isBounding: false).loss
+    }
+
+    /// The same, and what no element of the gradient exceeds; not finite where a delta or a factor is not. That reads
+    /// what has just been written, and of the inputs only those that the outputs do not show: where an activation is
+    /// bounded, where a weight may be 0, and where there is no hidden layer.
+    public func lossAndBound(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
+    ) -> (loss: Double, gradient: Double) {
+        lossAndDeltas(parameters, batch: batch, loss: loss, scale: scale, isBounding: true)
+    }
+
+    private func lossAndDeltas(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double,
+        isBounding: Bool
+    ) -> (loss: Double, gradient: Double) {
         var job = Job(
-            pass: pass, parameters: parameters, batch: batch, loss: loss,
-            normalization: normalization, parts: parts(rows: batch.count))
+            pass: pass, parameters: parameters, batch: batch, loss: loss, scale: scale,
+            parts: parts(rows: batch.count), isBounding: isBounding)
         shareFirstProduct(&job)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
-            job.pointee.lossAndErrors(part)
+            job.pointee.lossAndDeltas(part)
         }
-        var sum = 0.0
-        for part in 0..<job.parts { sum += job.pass.partialLosses[part] }
-        guard sum.isFinite, let errors = job.pass.errors else { return (sum, false) }
-        let last = job.pass.place(of: job.pass.layerCount - 1, in: errors)
-        return (sum, allFinite(last, count: batch.count * architecture.outputWidth))
+        var sum = PartialLoss()
+        for part in 0..<job.parts {
+            let partial = job.pass.partialLosses[part]
+            sum.loss += partial.loss
+            sum.deltas += partial.deltas
+            sum.factors += partial.factors
+        }
+        // 1: a bias's gradient is the sum of deltas.
+        return (sum.loss, Double(batch.count) * sum.deltas * (1 + sum.factors))
     }
 
-    /// target <- beta target + alpha (gradient of the batch's share), after `lossAndErrors` of the same batch.
+    /// target <- beta target + alpha (gradient of the batch's share), after `lossAndDeltas` of the same batch.
     /// With target = parameters and alpha = -rate this is the step of plain SGD.
     public func accumulateGradient(
         of batch: Batch, into target: UnsafeMutablePointer<Float>, alpha: Float, beta: Float
     ) {
         var job = Job(
             pass: pass, parameters: UnsafePointer(target), batch: batch, loss: .crossEntropy,
-            normalization: 1, parts: parts(rows: batch.count), target: target, alpha: alpha,
-            beta: beta)
+            scale: 1, parts: parts(rows: batch.count), target: target, alpha: alpha, beta: beta)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.accumulate(part)
@@ -151,40 +168,50 @@ extension Workspace {
 }
 
 extension Job {
-    fileprivate func lossAndErrors(_ part: Int) {
+    fileprivate func lossAndDeltas(_ part: Int) {
         let (first, count) = samples(part)
-        partialLoss(part, 0)
-        guard count > 0, let errors = pass.errors else { return }
+        pass.partialLosses[part] = PartialLoss()
+        guard count > 0, let deltas = pass.outputDeltas else { return }
         pass.forward(
-            parameters, batch.factor, first: first, count: count, hasFirstProduct: hasFirstProduct)
-        let width = pass.layers[pass.layerCount - 1].outputs
-        let last = pass.place(of: pass.layerCount - 1, in: errors)
-        partialLoss(
-            part,
-            loss.evaluate(
-                pass.outputs + first * width, width: width, batch: batch.slice(first, count),
-                normalization: normalization, delta: last + first * width))
-        pass.backward(parameters, errors, first: first, count: count)
+            parameters, batch, first: first, count: count, hasFirstProduct: hasFirstProduct)
+        let width = pass.steps[pass.stepCount - 1].width
+        var partial = PartialLoss()
+        partial.loss = loss.evaluate(
+            pass.outputs + first * width, width: width, batch: batch.slice(first, count),
+            scale: scale, delta: deltas + first * width)
+        pass.backward(parameters, batch, first: first, count: count)
+        if isBounding { bound(&partial, first, count) }
+        pass.partialLosses[part] = partial
     }
 
-    private func partialLoss(_ part: Int, _ value: Double) {
-        pass.partialLosses[part] = value
+    private func bound(_ partial: inout PartialLoss, _ first: Int, _ count: Int) {
+        guard let deltas = pass.deltas else { return }
+        for index in 0..<pass.stepCount {
+            let step = pass.steps[index]
+            let place = step.offset + first * step.width
+            partial.deltas += Double(shim_largest_magnitude(deltas + place, count * step.width))
+            guard index < pass.stepCount - 1 else { continue }
+            partial.factors += Double(
+                shim_largest_magnitude(pass.values + place, count * step.width))
+        }
+        guard batch.weights != nil || pass.hidesInputs else { return }
+        let width = batch.inputWidth
+        partial.factors += Double(shim_largest_magnitude(batch.x + first * width, count * width))
     }
 
     fileprivate func accumulate(_ part: Int) {
-        guard let target, let errors = pass.errors else { return }
-        var all = 0
-        for m in 0..<pass.layerCount { all += pass.layers[m].weightCount }
-        var before = 0
-        for m in 0..<pass.layerCount {
-            let layer = pass.layers[m]
-            let (first, count) = rows(part, of: layer, before: before, all: all)
-            before += layer.weightCount
+        guard let target else { return }
+        for index in 0..<pass.stepCount where pass.steps[index].gradientRows > 0 {
+            let step = pass.steps[index]
+            let (first, count) = rows(part, of: step)
             guard count > 0 else { continue }
-            pass.accumulate(
-                layer: m, rows: batch.count, first: first, count: count, x: batch.factor,
-                errors: errors,
-                into: target, alpha: alpha, beta: beta)
+            let layerPass = pass.layerPass(
+                index, parameters, batch, first: 0, count: batch.count)
+            step.layer._withUnsafeGuaranteedRef {
+                $0.accumulate(
+                    layerPass, into: target + step.parameterOffset, first: first, count: count,
+                    alpha: alpha, beta: beta)
+            }
         }
     }
 }

@@ -9,6 +9,9 @@ public protocol Optimizer: AnyObject {
     /// The rate of the next step.
     var learningRate: Double { get set }
 
+    /// What shrinks the weights, or is added to their gradients, in each step.
+    var weightDecay: Double { get }
+
     /// When a step is `parameters <- beta parameters + alpha gradient`, those factors: the step then is one
     /// matrix product a layer and the gradient is never stored. Otherwise nil.
     var linearStep: (alpha: Float, beta: Float)? { get }

@@ -4,6 +4,7 @@ import CShims
 public final class RMSProp: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState
+    public var weightDecay: Double { options.resolvedWeightDecay }
     private let options: OptimizerOptions
     private let parameterCount: Int
 

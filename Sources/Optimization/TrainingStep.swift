@@ -1,3 +1,5 @@
+import CShims
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -12,6 +14,7 @@ public final class TrainingStep {
     public let clipNorm: Double
     /// Only where the step is not one product a layer.
     private let gradient: Buffer<Float>?
+    private lazy var trust = StepTrust(model, optimizer)
 
     public init(
         model: Model, loss: Loss, optimizer: any Optimizer, clipNorm: Double = 0, batchSize: Int
@@ -20,22 +23,27 @@ public final class TrainingStep {
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        workspace = try Workspace(model.architecture, capacity: batchSize, backward: true)
+        workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
         self.clipNorm = clipNorm
         gradient =
             optimizer.linearStep == nil || clipNorm > 0
-            ? try Buffer(count: model.architecture.parameterCount) : nil
+            ? try Buffer(count: model.graph.parameterCount) : nil
     }
 
-    /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss or the
-    /// output error are not finite: then no weight has been touched.
-    public func take(_ batch: Batch) -> Double? {
+    /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss, the errors or
+    /// the weights after it are not finite: then weights and optimizer are as before. Takes memory only for a gradient
+    /// that may be too large.
+    public func take(_ batch: Batch) throws -> Double? {
+        let (value, bound) = workspace.lossAndBound(
+            model.parameters.pointer, batch: batch, loss: loss,
+            scale: loss.scale(
+                totalWeight: batch.totalWeight, outputs: model.graph.outputWidth))
+        guard value.isFinite, bound.isFinite else { return nil }
+        return try trust.keepsFinite(bound, { update(batch) }) ? value : nil
+    }
+
+    private func update(_ batch: Batch) {
         let parameters = model.parameters.pointer
-        let (value, isFinite) = workspace.lossAndErrors(
-            parameters, batch: batch, loss: loss,
-            normalization: loss.normalization(
-                totalWeight: batch.totalWeight, outputs: model.architecture.outputWidth))
-        guard isFinite else { return nil }
         if let gradient {
             workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
             clip(gradient)
@@ -44,11 +52,16 @@ public final class TrainingStep {
             workspace.accumulateGradient(
                 of: batch, into: parameters, alpha: step.alpha, beta: step.beta)
         }
-        return value
     }
 
-    /// One step with a gradient from elsewhere, which is left alone.
-    public func apply(gradient source: UnsafePointer<Float>) {
+    /// One step with a gradient from elsewhere, which is left alone. False, and nothing changed, where the weights after it
+    /// are not finite.
+    public func apply(gradient source: UnsafePointer<Float>) throws -> Bool {
+        let bound = Double(shim_largest_magnitude(source, model.parameters.count))
+        return try trust.keepsFinite(bound) { update(gradient: source) }
+    }
+
+    private func update(gradient source: UnsafePointer<Float>) {
         guard let gradient else {
             optimizer.step(model.parameters.pointer, gradient: source)
             return

@@ -1,25 +1,26 @@
+import Layers
 import Networks
 import Runtime
 
 // What fits together, and the sentence that says why something does not.
 extension TeleportOptions {
     /// Checks that this teleport has a meaning for the model; the error says why not.
-    public func validate(for architecture: Architecture) throws {
-        guard architecture.hiddenLayerCount > 0 else {
+    public func validate(for graph: Graph) throws {
+        guard graph.hiddenLayerCount > 0 else {
             throw TeleportError(
                 .unsupported, "the model has no hidden layer, and every group acts on hidden layers"
             )
         }
         switch group {
-        case .scaling: try Scaling.requireHomogeneous(architecture)
-        case .linear: try LinearAction.requireBijective(architecture.activation)
+        case .scaling: try Scaling.requireHomogeneous(graph)
+        case .linear: try LinearAction.requireBijective(graph)
         case .nullSpace, .levelSet:
             guard layers == .all else {
                 throw TeleportError(
                     .unsupported, "a \(group.name) has no layer of its own; layer must be -1")
             }
         }
-        try validateLayers(architecture)
+        try validateLayers(graph)
         try validateSearch()
         guard !exact || group == .scaling else {
             throw TeleportError(
@@ -34,13 +35,13 @@ extension TeleportOptions {
         }
     }
 
-    private func validateLayers(_ architecture: Architecture) throws {
+    private func validateLayers(_ graph: Graph) throws {
         switch layers {
         case .all: return
         case .one(let layer):
-            guard layer >= 0, layer < architecture.hiddenLayerCount else {
+            guard layer >= 0, layer < graph.hiddenLayerCount else {
                 throw TeleportError.invalid(
-                    "layer is \(layer); the model has hidden layers 0 to \(architecture.hiddenLayerCount - 1), -1 means all and -2 a random one"
+                    "layer is \(layer); the model has hidden layers 0 to \(graph.hiddenLayerCount - 1), -1 means all and -2 a random one"
                 )
             }
         case .random:

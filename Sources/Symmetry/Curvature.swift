@@ -1,4 +1,5 @@
 import Glibc
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -10,7 +11,7 @@ import Runtime
 ///
 /// Both derivatives are known in closed form. It has none itself here, so only the random search takes it.
 final class Curvature: ObjectiveFunction {
-    private let architecture: Architecture
+    private let graph: Graph
     private let batch: Batch
     private let group: Group
     private let layers: [Int]
@@ -22,14 +23,14 @@ final class Curvature: ObjectiveFunction {
     init(
         _ model: Model, _ batch: Batch, group: Group, layers: [Int], count: Int, seed: UInt64
     ) throws {
-        architecture = model.architecture
+        graph = model.graph
         self.batch = batch
         self.group = group
         self.layers = layers
         self.count = count
         self.seed = seed
-        velocity = try Buffer(count: architecture.parameterCount)
-        acceleration = try Buffer(count: architecture.parameterCount)
+        velocity = try Buffer(count: graph.parameterCount)
+        acceleration = try Buffer(count: graph.parameterCount)
     }
 
     func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double {
@@ -40,6 +41,7 @@ final class Curvature: ObjectiveFunction {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.perturbations)
         var sum = 0.0
         for _ in 0..<count {
+            try Stop.ask()
             velocity.pointer.update(repeating: 0, count: velocity.count)
             acceleration.pointer.update(repeating: 0, count: acceleration.count)
             switch group {
@@ -66,10 +68,10 @@ final class Curvature: ObjectiveFunction {
 
     /// W_m[i,j] exp(t (s_out[i] - s_in[j])): every derivative is a factor.
     private func scalingCurve(_ model: Model, _ generator: inout RandomGenerator) throws {
-        let s = try Buffer<Double>(repeating: 0, count: architecture.hiddenUnitCount)
+        let s = try Buffer<Double>(repeating: 0, count: graph.hiddenUnitCount)
         var norm2 = 0.0
         for m in layers {
-            let units = Scaling.units(ofHiddenLayer: m, architecture)
+            let units = Scaling.units(ofHiddenLayer: m, graph)
             for i in units.first..<units.first + units.count {
                 s.pointer[i] = generator.nextNormal()
                 norm2 += s.pointer[i] * s.pointer[i]
@@ -77,9 +79,9 @@ final class Curvature: ObjectiveFunction {
         }
         for i in 0..<s.count { s.pointer[i] /= norm2.squareRoot() }
         var first = 0
-        for (m, layer) in architecture.layers.elements.enumerated() {
+        for (m, layer) in graph.layers.elements.enumerated() {
             for i in 0..<layer.outputs {
-                let out = m < architecture.hiddenLayerCount ? s.pointer[first + i] : 0
+                let out = m < graph.hiddenLayerCount ? s.pointer[first + i] : 0
                 for j in 0..<layer.inputs {
                     let rate = out - (m > 0 ? s.pointer[first - layer.inputs + j] : 0)
                     set(layer.weightOffset + i * layer.inputs + j, model, rate)
@@ -101,12 +103,12 @@ final class Curvature: ObjectiveFunction {
     /// its own for one random layer of those that move.
     private func linearCurve(_ model: Model, _ generator: inout RandomGenerator) throws {
         let m = layers[generator.nextIndex(below: layers.count)]
-        let t = try LinearGroup.randomAlgebra(architecture, layers: [m], norm: 1, &generator)
+        let t = try LinearGroup.randomAlgebra(graph, layers: [m], norm: 1, &generator)
         guard let direction = t[m] else { return }
-        let group = try LinearGroup(architecture, batch, layers: [m])
+        let group = try LinearGroup(graph, batch, layers: [m])
         try group.leaveOutSaturated(of: direction, layer: m, of: model)
         let squared = try Matrix.product(direction, .no, direction)
-        let next = architecture.layers.pointer[m + 1]
+        let next = graph.layers.pointer[m + 1]
         let above = try Matrix(
             model.parameters.pointer + next.weightOffset, rows: next.outputs, columns: next.inputs)
         add(try Matrix.product(above, .no, direction), at: next.weightOffset, -1, to: velocity)

@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -45,27 +46,27 @@ extension DirectedGroup {
 
 /// Scaling by the objective's derivative, for objectives without a closed form. Length: the largest |s|.
 final class ScalingMoves: DirectedGroup {
-    private let architecture: Architecture
+    private let graph: Graph
     private let layers: [Int]
     private let exact: Bool
     private let total: Scaling
 
-    init(_ architecture: Architecture, layers: [Int], exact: Bool) throws {
-        self.architecture = architecture
+    init(_ graph: Graph, layers: [Int], exact: Bool) throws {
+        self.graph = graph
         self.layers = layers
         self.exact = exact
-        total = try Scaling(architecture)
+        total = try Scaling(graph)
     }
 
     /// d / d s_i = S_m[i,:] . W_m[i,:] + S_b[i] b[i] - S_(m+1)[:,i] . W_(m+1)[:,i], the largest scaled to 1.
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
-        let result = try Buffer<Double>(repeating: 0, count: architecture.hiddenUnitCount)
+        let result = try Buffer<Double>(repeating: 0, count: graph.hiddenUnitCount)
         let weights = model.parameters.pointer
         var largest = 0.0
         for m in layers {
-            let units = Scaling.units(ofHiddenLayer: m, architecture)
-            let layer = architecture.layers.pointer[m]
-            let next = architecture.layers.pointer[m + 1]
+            let units = Scaling.units(ofHiddenLayer: m, graph)
+            let layer = graph.layers.pointer[m]
+            let next = graph.layers.pointer[m + 1]
             for i in 0..<units.count {
                 var sum = 0.0
                 for j in 0..<layer.inputs {
@@ -95,7 +96,7 @@ final class ScalingMoves: DirectedGroup {
     }
 
     private func element(_ direction: Buffer<Double>, _ length: Double) throws -> Scaling {
-        let element = try Scaling(architecture)
+        let element = try Scaling(graph)
         let scaled = try Buffer(copying: direction)
         for i in 0..<scaled.count { scaled.pointer[i] *= length }
         element.setLogFactors(scaled.pointer, exact: exact)
@@ -218,7 +219,7 @@ final class LevelSetMoves: DirectedGroup {
 
     func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
         step(model, along: direction, by: length)
-        return levelSet.correct(model)
+        return try levelSet.correct(model)
     }
 }
 

@@ -36,7 +36,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
             for _ in 0...Self.mostBacktracks {
                 isMoved = try attempt(from: here, to: trial, direction, sign * radius) {
                     let measured = try objective.measure(trial)
-                    check.recordAfter(loss: measured.loss)
+                    try check.recordAfter(loss: measured.loss)
                     return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
                         && options.objective.isBetter(measured.value, than: value)
                 }
@@ -78,7 +78,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
         for factor in Ladder.factors {
             let length = factor * options.resolvedRadius
             let isMoved = try attempt(from: model, to: trial, direction, sign * length) {
-                check.measureAfter()
+                try check.measureAfter()
                 return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
             }
             guard isMoved else {

@@ -1,4 +1,4 @@
-import Glibc
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -24,6 +24,10 @@ enum LinearAction {
         }
     }
 
+    static func requireBijective(_ graph: Graph) throws {
+        for layer in graph.layers.elements.dropLast() { try requireBijective(layer.activation) }
+    }
+
     static func requireBijective(_ activation: Activation) throws {
         guard activation.isBijective else {
             let slope = activation.kind == .leakyReLU ? " with negative_slope 0" : ""
@@ -42,7 +46,7 @@ enum LinearAction {
         pseudoInverse: PseudoInverse, fit: inout Fit
     ) throws -> Bool {
         let g = element.g
-        let activation = model.architecture.activation
+        let activation = model.graph.layers.pointer[m].activation
         let wanted = try z.copy()
         activation.apply(wanted)
         let moved = try Matrix.product(wanted, .no, g, .yes)
@@ -62,7 +66,7 @@ enum LinearAction {
             Fit(
                 rank: pseudoInverse.rank, inputCondition: pseudoInverse.condition,
                 residual: wantedNorm > 0 ? (moved.squaredNorm / wantedNorm).squareRoot() : 0))
-        let layer = model.architecture.layers.pointer[m]
+        let layer = model.graph.layers.pointer[m]
         let weights = model.parameters.pointer + layer.weightOffset
         for i in 0..<layer.outputs {
             for j in 0..<layer.inputs {
@@ -79,7 +83,7 @@ enum LinearAction {
         _ element: LinearElement, toLayer m: Int, of model: Model
     ) throws {
         try multiplyRows(
-            of: model.architecture.layers.pointer[m], by: element.g, model.parameters.pointer)
+            of: model.graph.layers.pointer[m], by: element.g, model.parameters.pointer)
         try divideNextLayer(m, of: model, by: element)
     }
 
@@ -87,7 +91,7 @@ enum LinearAction {
     private static func divideNextLayer(
         _ m: Int, of model: Model, by element: LinearElement
     ) throws {
-        let next = model.architecture.layers.pointer[m + 1]
+        let next = model.graph.layers.pointer[m + 1]
         let weights = model.parameters.pointer + next.weightOffset
         let moved = try element.divide(
             try Matrix(weights, rows: next.outputs, columns: next.inputs))
@@ -96,7 +100,7 @@ enum LinearAction {
 
     /// W <- g W and b <- g b
     private static func multiplyRows(
-        of layer: LayerShape, by g: Matrix, _ parameters: UnsafeMutablePointer<Float>
+        of layer: LinearMap, by g: Matrix, _ parameters: UnsafeMutablePointer<Float>
     ) throws {
         let weights = try Matrix(
             parameters + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
@@ -132,7 +136,7 @@ struct LinearElement {
 extension Model {
     /// z of a layer from its input, in double: n x k. `input` nil: the identity.
     func preactivations(_ m: Int, input: Matrix?) throws -> Matrix {
-        let layer = architecture.layers.pointer[m]
+        let layer = graph.layers.pointer[m]
         let weights = try Matrix(
             parameters.pointer + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
         let z =
@@ -143,88 +147,5 @@ extension Model {
             for i in 0..<layer.outputs { z[row, i] += Double(bias[i]) }
         }
         return z
-    }
-}
-
-// Activations in double, with their inverses.
-extension Activation {
-    var isBijective: Bool {
-        switch kind {
-        case .identity, .sigmoid, .tanh: return true
-        case .leakyReLU: return negativeSlope > 0
-        case .reLU: return false
-        }
-    }
-
-    /// z <- f(z)
-    func apply(_ z: Matrix) {
-        let values = z.storage.elements
-        let slope = Double(negativeSlope)
-        switch kind {
-        case .identity: return
-        case .leakyReLU, .reLU:
-            for i in values.indices { values[i] = values[i] > 0 ? values[i] : slope * values[i] }
-        case .sigmoid: for i in values.indices { values[i] = 1 / (1 + exp(-values[i])) }
-        case .tanh: for i in values.indices { values[i] = Glibc.tanh(values[i]) }
-        }
-    }
-
-    /// y <- f^-1(y) but for the columns of `still`; false when a value lies outside the range of f.
-    func invert(_ y: Matrix, leaving still: [Bool]) -> Bool {
-        let slope = Double(negativeSlope)
-        for row in 0..<y.rows {
-            let values = y.pointer + row * y.columns
-            for i in 0..<y.columns where !still[i] {
-                let value = values[i]
-                switch kind {
-                case .identity, .reLU: break
-                case .leakyReLU: values[i] = value > 0 ? value : value / slope
-                case .sigmoid:
-                    guard value > 0, value < 1 else { return false }
-                    values[i] = log(value) - log1p(-value)
-                case .tanh:
-                    guard abs(value) < 1 else { return false }
-                    values[i] = atanh(value)
-                }
-                guard values[i].isFinite else { return false }
-            }
-        }
-        return true
-    }
-
-    /// f'(z)
-    func derivative(_ z: Double) -> Double {
-        switch kind {
-        case .identity: return 1
-        case .leakyReLU, .reLU: return z > 0 ? 1 : Double(negativeSlope)
-        case .sigmoid:
-            let value = 1 / (1 + exp(-z))
-            return value * (1 - value)
-        case .tanh:
-            let value = Glibc.tanh(z)
-            return 1 - value * value
-        }
-    }
-
-    /// f''(z)
-    func secondDerivative(_ z: Double) -> Double {
-        switch kind {
-        case .identity, .leakyReLU, .reLU: return 0
-        case .sigmoid:
-            let value = 1 / (1 + exp(-z))
-            return value * (1 - value) * (1 - 2 * value)
-        case .tanh:
-            let value = Glibc.tanh(z)
-            return -2 * value * (1 - value * value)
-        }
-    }
-
-    /// |z| beyond which a unit has no inverse worth the name in double: it is left out of the group.
-    var saturation: Double {
-        switch kind {
-        case .identity, .leakyReLU, .reLU: return .infinity
-        case .sigmoid: return 30
-        case .tanh: return 15
-        }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -8,7 +9,7 @@ public final class LinearGroup {
     /// An element of the Lie algebra: T_m for every layer that moves.
     typealias Algebra = [Int: Matrix]
 
-    private let architecture: Architecture
+    private let graph: Graph
     private let batch: Batch
     private let x: Matrix
     private let layers: [Int]
@@ -26,9 +27,9 @@ public final class LinearGroup {
 
     /// `inverse`: of the samples, where it is known already.
     init(
-        _ architecture: Architecture, _ batch: Batch, layers: [Int], inverse: PseudoInverse? = nil
+        _ graph: Graph, _ batch: Batch, layers: [Int], inverse: PseudoInverse? = nil
     ) throws {
-        self.architecture = architecture
+        self.graph = graph
         self.batch = batch
         self.layers = layers
         inverseOfSamples = inverse
@@ -36,7 +37,7 @@ public final class LinearGroup {
     }
 
     private func preactivations(_ m: Int, of model: Model, input: Matrix) throws -> Matrix {
-        try model.preactivations(m, input: m == 0 && batch.isIdentity ? nil : input)
+        try model.preactivations(m, input: graph.layers.pointer[m].readsTable ? nil : input)
     }
 
     /// One layer on a walk through the network.
@@ -103,7 +104,7 @@ public final class LinearGroup {
                 h = try preactivations(m, of: model, input: input)
                 isKnown = false
             }
-            architecture.activation.apply(h)
+            graph.layers.pointer[m].activation.apply(h)
             input = h
         }
         return true
@@ -115,7 +116,7 @@ public final class LinearGroup {
                 self, m, input: input, z: try preactivations(m, of: model, input: input),
                 isKnown: false)
         }
-        let shape = architecture.layers.pointer[m]
+        let shape = graph.layers.pointer[m]
         let weights = model.parameters.pointer + shape.weightOffset
         if let known = known[m],
             memcmp(known.weights.pointer, weights, known.weights.count * MemoryLayout<Float>.size)
@@ -127,13 +128,13 @@ public final class LinearGroup {
         known[m] = Known(
             weights: try Buffer(copying: weights, count: shape.parameterCount), input: input,
             z: try z.copy())
-        for above in (m + 1)..<max(architecture.layerCount, m + 2) { known[above] = nil }
+        for above in (m + 1)..<max(graph.layerCount, m + 2) { known[above] = nil }
         return Layer(self, m, input: input, z: z, isKnown: true)
     }
 
     /// A zero for every unit that is saturated on a sample, one for the others.
-    private func activeUnits(_ z: Matrix) -> [Double] {
-        let bound = architecture.activation.saturation
+    private func activeUnits(_ z: Matrix, layer m: Int) -> [Double] {
+        let bound = graph.layers.pointer[m].activation.saturation
         guard bound < .infinity else { return Array(repeating: 1, count: z.columns) }
         return (0..<z.columns).map { i in
             (0..<z.rows).contains { abs(z[$0, i]) > bound } ? 0 : 1
@@ -151,7 +152,7 @@ public final class LinearGroup {
     /// Takes the units of layer m that are saturated on these samples out of an algebra element of it.
     func leaveOutSaturated(of direction: Matrix, layer m: Int, of model: Model) throws {
         _ = try forEachLayer(of: model) { layer in
-            if layer.index == m { leaveOut(activeUnits(layer.z), of: direction) }
+            if layer.index == m { leaveOut(activeUnits(layer.z, layer: m), of: direction) }
             return .left
         }
     }
@@ -162,14 +163,14 @@ public final class LinearGroup {
     ///
     /// With S = 2 H grad L it is that of phi = |grad L|^2.
     func derivative(at model: Model, _ covector: UnsafePointer<Float>) throws -> Algebra {
-        let activation = architecture.activation
         var result: Algebra = [:]
         _ = try forEachLayer(of: model) { visited in
             let m = visited.index
             let z = visited.z
             guard layers.contains(m) else { return .left }
-            let layer = architecture.layers.pointer[m]
-            let next = architecture.layers.pointer[m + 1]
+            let layer = graph.layers.pointer[m]
+            let next = graph.layers.pointer[m + 1]
+            let activation = layer.activation
             let own = try Matrix(
                 covector + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
             let inner: Matrix  // k x n
@@ -200,7 +201,7 @@ public final class LinearGroup {
                     model.parameters.pointer + next.weightOffset, .yes,
                     covector + next.weightOffset, rows: t.rows, columns: t.columns,
                     sum: next.outputs), scaledBy: -1)
-            leaveOut(activeUnits(z), of: t)
+            leaveOut(activeUnits(z, layer: m), of: t)
             result[m] = t
             return .left
         }
@@ -220,6 +221,7 @@ public final class LinearGroup {
         _ a: UnsafePointer<Float>, _ transpose: BLAS.Transpose, _ b: UnsafePointer<Float>,
         rows: Int, columns: Int, sum: Int
     ) throws -> Matrix {
+        try Stop.ask()
         let product = try Buffer<Float>(count: Memory.product(rows, columns))
         BLAS.multiply(
             a, transpose, stride: transpose == .no ? sum : rows, b, stride: columns,
@@ -230,7 +232,7 @@ public final class LinearGroup {
     }
 
     private func addBiasTerm(
-        _ t: Matrix, _ layer: LayerShape, _ covector: UnsafePointer<Float>, _ model: Model
+        _ t: Matrix, _ layer: LinearMap, _ covector: UnsafePointer<Float>, _ model: Model
     ) {
         for i in 0..<t.rows {
             let slope = Double(covector[layer.biasOffset + i])
@@ -249,7 +251,7 @@ public final class LinearGroup {
     ) throws -> Bool {
         try act(on: model, fit: &fit) { m, z in
             guard let direction = t[m] else { return nil }
-            let element = try element(direction, length, z) {
+            let element = try element(direction, length, z, layer: m) {
                 LinearElement(g: try $0.cayleyTransform())
             }
             elements[m] = element.g
@@ -260,10 +262,10 @@ public final class LinearGroup {
     /// The element of length T by a map from the algebra to the group; to the bit the identity on units that are
     /// saturated.
     func element(
-        _ direction: Matrix, _ length: Double, _ z: Matrix,
+        _ direction: Matrix, _ length: Double, _ z: Matrix, layer m: Int,
         _ map: (Matrix) throws -> LinearElement
     ) throws -> LinearElement {
-        let units = activeUnits(z)
+        let units = activeUnits(z, layer: m)
         let scaled = try direction.copy()
         scaled.scale(by: length)
         leaveOut(units, of: scaled)
@@ -283,7 +285,7 @@ public final class LinearGroup {
         try forEachLayer(of: model) { layer in
             guard layers.contains(layer.index), let element = try element(layer.index, layer.z)
             else { return .left }
-            guard architecture.activation.kind != .identity else {
+            guard graph.layers.pointer[layer.index].activation.kind != .identity else {
                 try LinearAction.applyExactly(
                     element, toLayer: layer.index, of: model)
                 return .rewritten
@@ -297,7 +299,7 @@ public final class LinearGroup {
 
     /// Refuses an element that moves a saturated unit.
     func requireUnsaturated(_ g: Matrix, _ z: Matrix, layer: Int) throws {
-        for (unit, isActive) in activeUnits(z).enumerated() where isActive == 0 {
+        for (unit, isActive) in activeUnits(z, layer: layer).enumerated() where isActive == 0 {
             for other in 0..<g.rows where other != unit {
                 guard g[unit, other] == 0, g[other, unit] == 0 else {
                     throw TeleportError(
@@ -323,8 +325,8 @@ extension LinearGroup {
         of model: Model, layer m: Int, _ direction: Matrix, _ squared: Matrix,
         _ body: (_ first: Matrix, _ second: Matrix, _ offset: Int) -> Void
     ) throws {
-        let activation = architecture.activation
-        let shape = architecture.layers.pointer[m]
+        let shape = graph.layers.pointer[m]
+        let activation = shape.activation
         let parameters = model.parameters.pointer
         if activation.kind == .identity {
             let weights = try Matrix(
@@ -371,12 +373,12 @@ extension LinearGroup {
 
     /// T_m with independent normal entries, of the given joint norm.
     static func randomAlgebra(
-        _ architecture: Architecture, layers: [Int], norm: Double,
+        _ graph: Graph, layers: [Int], norm: Double,
         _ generator: inout RandomGenerator
     ) throws -> Algebra {
         var t: Algebra = [:]
         for m in layers {
-            let k = architecture.layers.pointer[m].outputs
+            let k = graph.layers.pointer[m].outputs
             let matrix = try Matrix(k, k)
             for i in 0..<matrix.count { matrix.pointer[i] = generator.nextNormal() }
             t[m] = matrix
@@ -408,8 +410,8 @@ extension LinearGroup {
 
 extension LinearGroup {
     /// Elements of the T of all hidden layers.
-    public static func algebraSize(_ architecture: Architecture) throws -> Int {
-        try architecture.widths.dropFirst().dropLast().reduce(0) {
+    public static func algebraSize(_ graph: Graph) throws -> Int {
+        try graph.widths.dropFirst().dropLast().reduce(0) {
             $0 + (try Memory.product($1, $1))
         }
     }
@@ -421,12 +423,12 @@ extension Model {
     public func linearGradientNorm(
         _ batch: Batch, _ loss: Loss, into derivative: UnsafeMutablePointer<Double>
     ) throws -> Double {
-        try LinearAction.requireBijective(architecture.activation)
+        try LinearAction.requireBijective(graph)
         try BLAS.reserve()
         let covector = try Buffer<Float>(count: parameters.count)
         let phi = try GradientNorm(self, batch, loss).derivative(self, into: covector.pointer)
-        let layers = Array(0..<architecture.hiddenLayerCount)
-        let group = try LinearGroup(architecture, batch, layers: layers)
+        let layers = Array(0..<graph.hiddenLayerCount)
+        let group = try LinearGroup(graph, batch, layers: layers)
         let t = try group.derivative(at: self, covector.pointer)
         var offset = 0
         for m in layers {
@@ -442,13 +444,13 @@ extension Model {
     public func applyLinear(
         hiddenLayer layer: Int, g elements: UnsafePointer<Float>, count: Int, batch: Batch?
     ) throws {
-        try LinearAction.requireBijective(architecture.activation)
-        guard layer >= 0, layer < architecture.hiddenLayerCount else {
+        try LinearAction.requireBijective(graph)
+        guard layer >= 0, layer < graph.hiddenLayerCount else {
             throw TeleportError.invalid(
-                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0"
+                "layer is \(layer); the model has \(graph.hiddenLayerCount) hidden layers, counted from 0"
             )
         }
-        let k = architecture.layers.pointer[layer].outputs
+        let k = graph.layers.pointer[layer].outputs
         guard count == (try Memory.product(k, k)) else {
             throw TeleportError(
                 .shapeMismatch,
@@ -462,7 +464,7 @@ extension Model {
         let element = LinearElement(g: g, inverse: try g.inverse())
         let backup = try Buffer(copying: parameters)
         do {
-            if architecture.activation.kind == .identity {
+            if graph.layers.pointer[layer].activation.kind == .identity {
                 try LinearAction.applyExactly(element, toLayer: layer, of: self)
             } else {
                 try apply(element, hiddenLayer: layer, batch: batch)
@@ -482,7 +484,7 @@ extension Model {
                 "batch is NULL; only identity activations can be moved without samples")
         }
         var fit = LinearAction.Fit()
-        let group = try LinearGroup(architecture, batch, layers: [layer])
+        let group = try LinearGroup(graph, batch, layers: [layer])
         let isInRange = try group.act(on: self, fit: &fit) { _, z in
             try group.requireUnsaturated(element.g, z, layer: layer)
             return element
@@ -490,7 +492,7 @@ extension Model {
         guard isInRange else {
             throw TeleportError(
                 .unsupported,
-                "g f(z) leaves the range of \(architecture.activation.name) on this batch; an element nearer to the identity may stay inside"
+                "g f(z) leaves the range of \(graph.layers.pointer[layer].activation.name) on this batch; an element nearer to the identity may stay inside"
             )
         }
     }

@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -43,17 +44,17 @@ final class LinearScores {
     init?(
         _ model: Model, _ batch: Batch, _ loss: Loss, moving: [Int], gram: Buffer<Float>
     ) throws {
-        let architecture = model.architecture
-        let shapes = architecture.layers.pointer
+        let graph = model.graph
+        let shapes = graph.layers.pointer
         let weights = model.parameters.pointer
         let n = batch.count
         self.model = model
         count = n
-        let workspace = try Workspace(architecture, capacity: n, backward: true)
-        _ = workspace.lossAndErrors(
+        let workspace = try Workspace(graph, capacity: n, backward: true)
+        _ = workspace.lossAndDeltas(
             weights, batch: batch, loss: loss,
-            normalization: loss.normalization(
-                totalWeight: batch.totalWeight, outputs: architecture.outputWidth))
+            scale: loss.scale(
+                totalWeight: batch.totalWeight, outputs: graph.outputWidth))
         let gradient = try Buffer<Float>(count: model.parameters.count)
         workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
 
@@ -74,19 +75,19 @@ final class LinearScores {
                         cholesky.reciprocalCondition > PseudoInverse.leastReciprocalCondition
                     else { return nil }
                     let solved = try input.copy()
-                    cholesky.solve(solved)
+                    try cholesky.solve(solved)
                     dual = try solved.floats()
                 }
             }
             let errorsHere = try Buffer<Float>(count: n * shape.outputs)
             let errorsAbove = try Buffer(
-                copying: workspace.errors(of: m + 1), count: n * next.outputs)
+                copying: workspace.deltas(of: m + 1), count: n * next.outputs)
             BLAS.multiply(
                 errorsAbove.pointer, stride: next.outputs, weights + next.weightOffset,
                 stride: next.inputs, into: errorsHere.pointer, stride: shape.outputs, m: n,
                 n: shape.outputs, k: next.outputs)
             var rest = 0.0
-            for above in (m + 1)..<architecture.layerCount {
+            for above in (m + 1)..<graph.layerCount {
                 let shape = shapes[above]
                 if above > m + 1 {
                     rest += squaredNorm(
@@ -97,19 +98,19 @@ final class LinearScores {
                 }
             }
             let h = try z.copy()
-            architecture.activation.apply(h)
+            shape.activation.apply(h)
             layers.append(
                 Layer(
                     z: z,
                     h: try Buffer(
-                        copying: workspace.activations(of: m), count: n * shape.outputs),
-                    exact: architecture.activation.saturation < .infinity ? h : nil,
+                        copying: workspace.values(of: m), count: n * shape.outputs),
+                    exact: shape.activation.saturation < .infinity ? h : nil,
                     errorsAbove: errorsAbove, errorsHere: errorsHere, gram: gram, dual: dual,
                     rest: rest))
             input = h
         }
         self.layers = layers
-        let (rows, square, product) = try Self.sizes(architecture, n, moving: moving)
+        let (rows, square, product) = try Self.sizes(graph, n, moving: moving)
         element = try Buffer(count: square)
         moved = try Buffer(count: rows)
         change = try Buffer(count: rows)
@@ -120,15 +121,15 @@ final class LinearScores {
 
     /// Elements of n x k, of g, and of any product, for the layers that move and those below.
     private static func sizes(
-        _ architecture: Architecture, _ n: Int, moving: [Int]
+        _ graph: Graph, _ n: Int, moving: [Int]
     ) throws -> (rows: Int, square: Int, product: Int) {
         var (rows, square, product) = (0, 0, try Memory.product(n, n))
         for m in 0...(moving.max() ?? 0) {
-            let k = architecture.layers.pointer[m].outputs
+            let k = graph.layers.pointer[m].outputs
             rows = max(rows, try Memory.product(n, k))
             guard moving.contains(m) else { continue }
             square = max(square, try Memory.product(k, k))
-            let next = architecture.layers.pointer[m + 1].outputs
+            let next = graph.layers.pointer[m + 1].outputs
             product = max(product, try Memory.product(next, k))
         }
         return (rows, square, max(product, rows))
@@ -140,8 +141,8 @@ final class LinearScores {
     /// phi after the element g of layer m; nil where g f(z) leaves the activation's range or g has no inverse.
     func value(_ m: Int, _ g: LinearElement) throws -> Double? {
         let layer = layers[m]
-        let activation = model.architecture.activation
-        let shapes = model.architecture.layers.pointer
+        let activation = model.graph.layers.pointer[m].activation
+        let shapes = model.graph.layers.pointer
         let (n, k) = (count, layer.z.columns)
         if layer.exact == nil || g.inverse == nil { g.g.copy(into: element.pointer) }
         guard try move(m, g) else { return nil }
@@ -188,7 +189,7 @@ final class LinearScores {
             wanted = try Matrix(moved.pointer, rows: z.rows, columns: z.columns)
         }
         let still = g.unitsLeftAlone
-        guard model.architecture.activation.invert(wanted, leaving: still) else { return false }
+        guard model.graph.layers.pointer[m].activation.invert(wanted, leaving: still) else { return false }
         for row in 0..<z.rows {
             for i in 0..<z.columns {
                 change.pointer[row * z.columns + i] =
@@ -200,7 +201,7 @@ final class LinearScores {
 
     /// `errors` of layer m + 1 become those of layer m; `isFirst`: layer m + 1 is the one that has moved.
     private func propagate(to m: Int, isFirst: Bool) {
-        let upper = model.architecture.layers.pointer[m + 1]
+        let upper = model.graph.layers.pointer[m + 1]
         let (n, k) = (count, upper.inputs)
         BLAS.multiply(
             errors.pointer, stride: upper.outputs, model.parameters.pointer + upper.weightOffset,
@@ -214,7 +215,7 @@ final class LinearScores {
                 scratch.pointer, stride: n, dual.pointer, into: errorsBelow.pointer, m: n, n: k,
                 k: n, alpha: 1, beta: 1)
         }
-        model.architecture.activation.multiplyByDerivative(
+        model.graph.layers.pointer[m].activation.multiplyByDerivative(
             errorsBelow.pointer, h: layers[m].h.pointer, count: n * k)
         swap(&errors, &errorsBelow)
     }
@@ -226,7 +227,7 @@ final class LinearScores {
             layers[m].gram.pointer, stride: n, errors.pointer, into: scratch.pointer, m: n, n: k,
             k: n, alpha: 1, beta: 0)
         let sum = dot(errors.pointer, scratch.pointer, count: n * k)
-        guard model.architecture.layers.pointer[m].hasBias else { return sum }
+        guard model.graph.layers.pointer[m].hasBias else { return sum }
         let (slopes, errors) = (scratch.pointer, errors.pointer)
         slopes.update(from: errors, count: k)
         for row in 1..<max(n, 1) {

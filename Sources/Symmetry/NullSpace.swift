@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -8,22 +9,22 @@ import Runtime
 /// Singular values of a layer's input h under `tolerance` of the largest count as zero: a larger tolerance leaves
 /// more room to move and keeps the loss less well.
 final class NullSpace {
-    private let architecture: Architecture
+    private let graph: Graph
     private let batch: Batch
     private let tolerance: Double
     private(set) var rank = Int.max
 
-    init(_ architecture: Architecture, _ batch: Batch, tolerance: Double) {
-        self.architecture = architecture
+    init(_ graph: Graph, _ batch: Batch, tolerance: Double) {
+        self.graph = graph
         self.batch = batch
         self.tolerance = tolerance
     }
 
     /// The projected derivative at the model's weights, biases zero; parameterCount long.
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double> {
-        let result = try Buffer<Double>(repeating: 0, count: architecture.parameterCount)
+        let result = try Buffer<Double>(repeating: 0, count: graph.parameterCount)
         var input = try Matrix(batch.x, rows: batch.count, columns: batch.inputWidth)
-        for (m, layer) in architecture.layers.elements.enumerated() {
+        for (m, layer) in graph.layers.elements.enumerated() {
             let inverse = try PseudoInverse(input, cutoff: tolerance)
             rank = min(rank, inverse.rank)
             let own = try Matrix(
@@ -34,7 +35,7 @@ final class NullSpace {
                 (result.pointer + layer.weightOffset).update(
                     from: projected.pointer, count: projected.count)
             }
-            guard m < architecture.hiddenLayerCount else { break }
+            guard m < graph.hiddenLayerCount else { break }
             let weights = try Matrix(
                 model.parameters.pointer + layer.weightOffset, rows: layer.outputs,
                 columns: layer.inputs)
@@ -45,7 +46,7 @@ final class NullSpace {
                     for i in 0..<layer.outputs { z[row, i] += Double(bias[i]) }
                 }
             }
-            architecture.activation.apply(z)
+            layer.activation.apply(z)
             input = z
         }
         return result

@@ -1,4 +1,5 @@
 import Glibc
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -39,7 +40,7 @@ extension TeleportOptions {
         case .curvatureMaximize, .curvatureMinimize:
             return try Curvature(
                 model, batch, group: group,
-                layers: movedLayers(model.architecture, samples: batch.count), count: curves,
+                layers: movedLayers(model.graph, samples: batch.count), count: curves,
                 seed: seed)
         }
     }
@@ -48,11 +49,14 @@ extension TeleportOptions {
     ///
     /// With more samples than inputs a layer's weights can only fit what the linear group wants of it, and the loss
     /// drifts. So where other layers can follow exactly, such layers stay unless they are named.
-    func movedLayers(_ architecture: Architecture, samples: Int = 0) -> [Int] {
+    func movedLayers(_ graph: Graph, samples: Int = 0) -> [Int] {
         if case .one(let layer) = layers { return [layer] }
-        let all = Array(0..<architecture.hiddenLayerCount)
-        guard group == .linear, architecture.activation.kind != .identity else { return all }
-        let following = all.filter { architecture.layers.pointer[$0].inputs >= samples }
+        let all = Array(0..<graph.hiddenLayerCount)
+        guard group == .linear else { return all }
+        let following = all.filter {
+            let layer = graph.layers.pointer[$0]
+            return layer.activation.kind == .identity || layer.inputs >= samples
+        }
         return following.isEmpty ? all : following
     }
 }
@@ -81,30 +85,33 @@ final class GradientNorm: ObjectiveFunction {
         self.loss = loss
         self.metric = metric
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
-        gradient = try Buffer(count: model.architecture.parameterCount)
+        gradient = try Buffer(count: model.graph.parameterCount)
         scaled = metric == nil ? gradient : try Buffer(count: gradient.count)
-        weights = try Buffer(count: model.architecture.parameterCount)
+        weights = try Buffer(count: model.graph.parameterCount)
     }
 
-    func value(_ model: Model) -> Double { measure(model).value }
+    func value(_ model: Model) throws -> Double { try measure(model).value }
 
-    func measure(_ model: Model) -> Measured {
+    func measure(_ model: Model) throws -> Measured {
         if let known = known(model) { return known }
+        // What is overwritten from here on is not what was measured, should the work be stopped.
+        measured = nil
+        workspaceIsFresh = false
         weights.pointer.update(from: model.parameters.pointer, count: weights.count)
-        let lossValue = model.gradient(
+        let lossValue = try model.gradient(
             batch, loss, into: gradient.pointer, workspace: workspace)
         workspaceIsFresh = batch.count <= workspace.capacity
-        let result = Measured(value: squaredNorm(model.architecture), loss: lossValue)
+        let result = Measured(value: squaredNorm(model.graph), loss: lossValue)
         measured = result
         return result
     }
 
     /// g . M g; M g goes to `scaled`.
-    private func squaredNorm(_ architecture: Architecture) -> Double {
+    private func squaredNorm(_ graph: Graph) -> Double {
         guard let metric else {
             return dot(gradient.pointer, gradient.pointer, count: gradient.count)
         }
-        let first = architecture.layers.pointer[0]
+        let first = graph.layers.pointer[0]
         scaled.pointer.update(from: gradient.pointer, count: gradient.count)
         BLAS.multiply(
             gradient.pointer, stride: first.inputs, metric.pointer, stride: first.inputs,
@@ -114,7 +121,7 @@ final class GradientNorm: ObjectiveFunction {
     }
 
     func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double {
-        let value = value(model)
+        let value = try value(model)
         let product: HessianVectorProduct
         if let hessian, hessianModel === model {
             product = hessian
@@ -124,9 +131,9 @@ final class GradientNorm: ObjectiveFunction {
             hessianModel = model
         }
         if workspaceIsFresh {
-            product.productAfterErrors(of: batch, loss, v: scaled.pointer, into: covector)
+            try product.productAfterDeltas(of: batch, loss, v: scaled.pointer, into: covector)
         } else {
-            product.product(batch, loss, v: scaled.pointer, into: covector)
+            try product.product(batch, loss, v: scaled.pointer, into: covector)
         }
         workspaceIsFresh = false
         for i in 0..<gradient.count { covector[i] *= 2 }

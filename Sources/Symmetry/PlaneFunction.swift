@@ -119,13 +119,14 @@ public struct PlaneMove {
 extension PlaneFunction {
     /// Rotates (u, v) of `point` by the theta that gradient ascent on |grad|^2 reaches from `start`; stays where the
     /// value would change past its tolerance.
-    public func teleport(_ point: inout Pair, from start: Double, _ options: PlaneOptions)
-        -> PlaneMove
-    {
+    public func teleport(
+        _ point: inout Pair, from start: Double, _ options: PlaneOptions
+    ) throws -> PlaneMove {
         var move = PlaneMove()
         let uv = toUV(point)
         var theta = start
         for _ in 1..<max(options.thetaSteps, 1) {
+            try Stop.ask()
             theta += options.thetaLearningRate * slope(uv, theta)
         }
         let target = rotated(uv, theta)
@@ -185,6 +186,7 @@ extension PlaneFunction {
         schedule?.elements.sortInPlace(by: <)
         var next = 0
         for step in 0..<options.steps {
+            try Stop.ask()
             while let schedule, next < schedule.count, schedule.pointer[next] < step { next += 1 }
             if let schedule, next < schedule.count, schedule.pointer[next] == step {
                 let drawn = generator.nextDouble(from: 0, to: .pi)
@@ -192,7 +194,7 @@ extension PlaneFunction {
                     options.thetaStarts.flatMap {
                         teleports < $0.count ? $0.pointer[teleports] : nil
                     } ?? drawn
-                moved(step, teleport(&point, from: theta, options))
+                moved(step, try teleport(&point, from: theta, options))
                 teleports += 1
             }
             visit(step, point, value(point))

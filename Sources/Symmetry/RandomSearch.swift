@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -29,12 +30,13 @@ struct RandomSearch {
             trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
         let group =
             options.group == .linear
-            ? try LinearGroup(model.architecture, batch, layers: layers, inverse: inverse) : nil
+            ? try LinearGroup(model.graph, batch, layers: layers, inverse: inverse) : nil
         var best: Drawn?
         var bestValue = try objective?.value(model) ?? .nan
         var kept: [Drawn] = []
         let ranked = try ranking(in: group, beyond: bestValue, generator, &report)
         for turn in 0..<(ranked?.count ?? options.candidates) {
+            try Stop.ask()
             if let ranked { generator = ranked[turn].generator }
             trial.parameters.pointer.update(from: start.pointer, count: start.count)
             guard var drawn = try ifInRange({ try draw(from: group, trial, &generator) }),
@@ -44,7 +46,7 @@ struct RandomSearch {
                 continue
             }
             let measured = try objective?.measure(trial)
-            check.recordAfter(loss: measured?.loss)
+            try check.recordAfter(loss: measured?.loss)
             guard check.isFinite, check.keepsLoss(tolerance: options.lossTolerance) else {
                 report.refused += 1
                 continue
@@ -98,11 +100,12 @@ struct RandomSearch {
         var generator = generator
         let better = try GrowingBuffer<Ranked>()
         for turn in 0..<options.candidates {
+            try Stop.ask()
             let before = generator
             let score = try ifInRange { () -> Double? in
                 guard let (m, matrix) = try drawMatrices(&generator).first else { return nil }
                 let z = scores.preactivations(of: m)
-                return try scores.value(m, try element(matrix, group, z))
+                return try scores.value(m, try element(matrix, group, z, layer: m))
             }
             guard let score = score ?? nil, score.isFinite else {
                 report.refused += 1
@@ -145,17 +148,17 @@ struct RandomSearch {
     }
 
     private func drawScaling(_ trial: Model, _ generator: inout RandomGenerator) throws -> Drawn? {
-        let architecture = model.architecture
-        let s = try Buffer<Double>(repeating: 0, count: architecture.hiddenUnitCount)
+        let graph = model.graph
+        let s = try Buffer<Double>(repeating: 0, count: graph.hiddenUnitCount)
         let layers = drawLayers(&generator)
         for m in layers {
-            let units = Scaling.units(ofHiddenLayer: m, architecture)
+            let units = Scaling.units(ofHiddenLayer: m, graph)
             for i in units.first..<units.first + units.count {
                 s.pointer[i] = generator.nextDouble(
                     from: -options.resolvedRadius, to: options.resolvedRadius)
             }
         }
-        let element = try Scaling(architecture)
+        let element = try Scaling(graph)
         element.setLogFactors(s.pointer, exact: options.exact)
         guard !element.isIdentity, element.apply(to: trial) else { return nil }
         return Drawn(
@@ -171,7 +174,7 @@ struct RandomSearch {
         var elements: [Matrix] = []
         let isMoved = try group.act(on: trial, fit: &fit) { m, z in
             guard let matrix = matrices[m] else { return nil }
-            let element = try element(matrix, group, z)
+            let element = try element(matrix, group, z, layer: m)
             elements.append(element.g)
             return element
         }
@@ -189,12 +192,12 @@ struct RandomSearch {
         switch options.sampler {
         case .exponential:
             return try LinearGroup.randomAlgebra(
-                model.architecture, layers: layers, norm: options.resolvedRadius, &generator)
+                model.graph, layers: layers, norm: options.resolvedRadius, &generator)
         case .diagonallyDominant:
             var matrices: [Int: Matrix] = [:]
             for m in layers {
                 matrices[m] = try LinearGroup.diagonallyDominant(
-                    model.architecture.layers.pointer[m].outputs, &generator)
+                    model.graph.layers.pointer[m].outputs, &generator)
             }
             return matrices
         }
@@ -202,10 +205,10 @@ struct RandomSearch {
 
     /// The element of the group that it stands for.
     private func element(
-        _ matrix: Matrix, _ group: LinearGroup, _ z: Matrix
+        _ matrix: Matrix, _ group: LinearGroup, _ z: Matrix, layer m: Int
     ) throws -> LinearElement {
         guard options.sampler == .exponential else { return LinearElement(g: matrix) }
-        return try group.element(matrix, 1, z) {
+        return try group.element(matrix, 1, z, layer: m) {
             let (g, inverse) = try $0.exponentials()
             return LinearElement(g: g, inverse: inverse)
         }

@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -45,13 +46,11 @@ final class RowSpace {
         for i in 0..<n { inputs.pointer[i * (n + 1)] = 1 }
         self.batch = Batch(
             x: inputs.pointer, inputWidth: n, labels: batch.labels, targets: batch.targets,
-            targetWidth: batch.targetWidth, weights: batch.weights, count: n, isIdentity: true)
+            targetWidth: batch.targetWidth, weights: batch.weights, count: n)
 
-        let architecture = try Architecture(
-            widths: [n] + model.architecture.widths.dropFirst(),
-            activation: model.architecture.activation, hasBias: model.architecture.hasBias)
-        self.model = try Model(architecture, options: model.options)
-        let first = model.architecture.layers.pointer[0]
+        let graph = try model.graph.readingTable(samples: n)
+        self.model = try Model(graph, options: model.options)
+        let first = model.graph.layers.pointer[0]
         BatchProducts.rows(
             model.parameters.pointer + first.weightOffset, batch.x,
             into: self.model.parameters.pointer, m: first.outputs, n: n, k: first.inputs)
@@ -70,8 +69,8 @@ final class RowSpace {
 
     /// What follows the first layer's weights is the same in both.
     private func copyTheRest(from source: Model, to target: Model) {
-        let offset = source.architecture.layers.pointer[0].weightCount
-        let other = target.architecture.layers.pointer[0].weightCount
+        let offset = source.graph.layers.pointer[0].weightCount
+        let other = target.graph.layers.pointer[0].weightCount
         (target.parameters.pointer + other).update(
             from: source.parameters.pointer + offset, count: source.parameters.count - offset)
     }
@@ -79,7 +78,7 @@ final class RowSpace {
     /// The whole model where `moved` is `model` after moves of the linear group. Computed in double, rounded once.
     func lift(_ moved: Model) throws -> Model {
         let result = try Model(copying: whole)
-        let first = whole.architecture.layers.pointer[0]
+        let first = whole.graph.layers.pointer[0]
         let n = batch.count
         let change = try Matrix(n, first.outputs)
         for i in 0..<first.outputs {
@@ -89,7 +88,7 @@ final class RowSpace {
                     - Double(model.parameters.pointer[i * n + j])
             }
         }
-        cholesky.solve(change)
+        try cholesky.solve(change)
         let total = try Matrix.product(change, .yes, x)  // k x inputs
         let weights = result.parameters.pointer + first.weightOffset
         for i in 0..<total.count { weights[i] = Float(Double(weights[i]) + total.pointer[i]) }

@@ -1,4 +1,5 @@
 import Glibc
+import Layers
 import Networks
 import Optimization
 import Runtime
@@ -8,32 +9,33 @@ import Runtime
 /// Row i of W_m and b_m is multiplied by factor i of layer m, column j of W_(m+1) divided by factor j: the network's
 /// function stays what it is for every input, since f(c x) = c f(x) for c > 0 (arXiv 2205.10637, section 4).
 public struct Scaling {
-    public let architecture: Architecture
+    public let graph: Graph
     /// Factors of all hidden units.
     public let factors: Buffer<Double>
 
     /// The identity.
-    public init(_ architecture: Architecture) throws {
-        self.architecture = architecture
-        factors = try Buffer(repeating: 1, count: architecture.hiddenUnitCount)
+    public init(_ graph: Graph) throws {
+        self.graph = graph
+        factors = try Buffer(repeating: 1, count: graph.hiddenUnitCount)
     }
 
-    public static func requireHomogeneous(_ architecture: Architecture) throws {
-        guard architecture.activation.isPositivelyHomogeneous else {
+    public static func requireHomogeneous(_ graph: Graph) throws {
+        for layer in graph.layers.elements.dropLast()
+        where !layer.activation.isPositivelyHomogeneous {
             throw TeleportError(
                 .unsupported,
-                "the scaling group needs f(c x) = c f(x), which \(architecture.activation.name) does not have"
+                "the scaling group needs f(c x) = c f(x), which \(layer.activation.name) does not have"
             )
         }
     }
 
     /// First unit and number of units of a hidden layer.
-    static func units(ofHiddenLayer layer: Int, _ architecture: Architecture) -> (
+    static func units(ofHiddenLayer layer: Int, _ graph: Graph) -> (
         first: Int, count: Int
     ) {
         var first = 0
-        for m in 0..<layer { first += architecture.layers.pointer[m].outputs }
-        return (first, architecture.layers.pointer[layer].outputs)
+        for m in 0..<layer { first += graph.layers.pointer[m].outputs }
+        return (first, graph.layers.pointer[layer].outputs)
     }
 
     /// Takes exp(s) for each s, or with `exact` the nearest power of two.
@@ -71,9 +73,9 @@ public struct Scaling {
     public func apply(to parameters: UnsafeMutablePointer<Float>) {
         var above: UnsafePointer<Double>?
         var unit = 0
-        for (m, layer) in architecture.layers.elements.enumerated() {
+        for (m, layer) in graph.layers.elements.enumerated() {
             let own: UnsafePointer<Double>? =
-                m < architecture.hiddenLayerCount ? UnsafePointer(factors.pointer + unit) : nil
+                m < graph.hiddenLayerCount ? UnsafePointer(factors.pointer + unit) : nil
             for i in 0..<layer.outputs {
                 let out = own?[i] ?? 1
                 let row = parameters + layer.weightOffset + i * layer.inputs
@@ -95,7 +97,7 @@ public struct Scaling {
     /// Moves an optimizer's averages as the gradients they are made of move: by the inverse of what the parameters
     /// are multiplied by, and its square.
     func transform(_ state: OptimizerState) throws {
-        let multipliers = try Buffer<Float>(repeating: 1, count: architecture.parameterCount)
+        let multipliers = try Buffer<Float>(repeating: 1, count: graph.parameterCount)
         apply(to: multipliers.pointer)
         for i in 0..<multipliers.count {
             let inverse = 1 / Double(multipliers.pointer[i])
@@ -127,20 +129,20 @@ extension Model {
     public func applyScaling(
         hiddenLayer layer: Int, factors: UnsafePointer<Float>, count: Int
     ) throws {
-        try Scaling.requireHomogeneous(architecture)
-        guard layer >= 0, layer < architecture.hiddenLayerCount else {
+        try Scaling.requireHomogeneous(graph)
+        guard layer >= 0, layer < graph.hiddenLayerCount else {
             throw TeleportError.invalid(
-                "layer is \(layer); the model has \(architecture.hiddenLayerCount) hidden layers, counted from 0"
+                "layer is \(layer); the model has \(graph.hiddenLayerCount) hidden layers, counted from 0"
             )
         }
-        let units = Scaling.units(ofHiddenLayer: layer, architecture)
+        let units = Scaling.units(ofHiddenLayer: layer, graph)
         guard count == units.count else {
             throw TeleportError(
                 .shapeMismatch,
                 "\(UInt(bitPattern: count)) factors given for the \(units.count) units of layer \(layer)"
             )
         }
-        let element = try Scaling(architecture)
+        let element = try Scaling(graph)
         for i in 0..<count {
             guard factors[i] > 0, factors[i].isFinite else {
                 throw TeleportError.wrong("factor \(i)", factors[i], "positive and finite")

@@ -1,4 +1,5 @@
 import Glibc
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -14,7 +15,7 @@ import Runtime
 ///
 /// and all that a search needs are these two numbers a unit.
 public final class ScalingObjective {
-    private let architecture: Architecture
+    private let graph: Graph
     private let hidden: Int
     /// Squares of G_m for m = 1 ..< hidden (outputs x inputs): layers between two hidden ones.
     private let squares: [Buffer<Double>]
@@ -30,22 +31,22 @@ public final class ScalingObjective {
     private let next: Buffer<Double>
 
     /// - Complexity: O(parameters).
-    public init(_ architecture: Architecture, gradient: UnsafePointer<Float>) throws {
+    public init(_ graph: Graph, gradient: UnsafePointer<Float>) throws {
         try BLAS.reserve()
-        self.architecture = architecture
-        hidden = architecture.hiddenLayerCount
-        let units = architecture.hiddenUnitCount
+        self.graph = graph
+        hidden = graph.hiddenLayerCount
+        let units = graph.hiddenUnitCount
         constantInto = try Buffer(repeating: 0, count: units)
         into = try Buffer(repeating: 0, count: units)
         from = try Buffer(repeating: 0, count: units)
         scratch = try Buffer(repeating: 0, count: units)
         next = try Buffer(repeating: 0, count: units)
-        let last = architecture.layers.pointer[hidden]
+        let last = graph.layers.pointer[hidden]
         constantFrom = try Buffer(repeating: 0, count: last.inputs)
 
         var squares: [Buffer<Double>] = []
         var unit = 0
-        for (m, layer) in architecture.layers.elements.enumerated() where m < hidden {
+        for (m, layer) in graph.layers.elements.enumerated() where m < hidden {
             if m > 0 { squares.append(try Buffer(count: layer.weightCount)) }
             for i in 0..<layer.outputs {
                 let row = gradient + layer.weightOffset + i * layer.inputs
@@ -97,7 +98,7 @@ public final class ScalingObjective {
     private func coefficients(
         ofHiddenLayer m: Int, first: Int, _ s: UnsafePointer<Double>
     ) -> Int {
-        let layer = architecture.layers.pointer[m]
+        let layer = graph.layers.pointer[m]
         let width = layer.outputs
         (into.pointer + first).update(from: constantInto.pointer + first, count: width)
         if m > 0 {
@@ -110,7 +111,7 @@ public final class ScalingObjective {
         if m == hidden - 1 {
             (from.pointer + first).update(from: constantFrom.pointer, count: width)
         } else {
-            let above = architecture.layers.pointer[m + 1].outputs
+            let above = graph.layers.pointer[m + 1].outputs
             for i in 0..<above { scratch.pointer[i] = exp(-2 * s[first + width + i]) }
             BLAS.multiply(
                 scratch.pointer, stride: above, squares[m].pointer, stride: width,
@@ -132,10 +133,11 @@ extension ScalingObjective {
     /// three seeds, against 0.14 to 0.15. What counts is the direction in which phi grows from where the weights are.
     public func maximize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
-    ) -> Int {
-        s.update(repeating: 0, count: architecture.hiddenUnitCount)
+    ) throws -> Int {
+        s.update(repeating: 0, count: graph.hiddenUnitCount)
         let length = 2 * radius / Double(steps)
         for step in 1...max(steps, 1) {
+            try Stop.ask()
             var moved = false
             forEachUnit(s, layer: layer) { i in
                 let slope = from.pointer[i] * exp(2 * s[i]) - into.pointer[i] * exp(-2 * s[i])
@@ -160,9 +162,10 @@ extension ScalingObjective {
     /// its best element given the others.
     public func minimize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
-    ) -> Int {
-        s.update(repeating: 0, count: architecture.hiddenUnitCount)
+    ) throws -> Int {
+        s.update(repeating: 0, count: graph.hiddenUnitCount)
         for step in 1...max(steps, 1) {
+            try Stop.ask()
             var change = 0.0
             forEachUnit(s, layer: layer) { i in
                 guard into.pointer[i] > 0 || from.pointer[i] > 0 else { return }
@@ -182,7 +185,7 @@ extension ScalingObjective {
     ) {
         var first = 0
         for m in 0..<hidden {
-            let width = architecture.layers.pointer[m].outputs
+            let width = graph.layers.pointer[m].outputs
             if layer == nil || layer == m {
                 if refreshing { coefficients(ofHiddenLayer: m, first: first, s) }
                 for i in first..<first + width { body(i) }

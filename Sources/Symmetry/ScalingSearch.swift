@@ -1,3 +1,4 @@
+import Layers
 import Networks
 import Optimization
 import Runtime
@@ -5,18 +6,18 @@ import Runtime
 /// The searches over the scaling group with |grad L|^2 as the objective, which is known in closed form: each ends in
 /// one element, or in the identity.
 struct ScalingSearch {
-    let architecture: Architecture
+    let graph: Graph
     let objective: ScalingObjective
     let options: TeleportOptions
     private let s: Buffer<Double>
 
-    init(_ architecture: Architecture, _ objective: ScalingObjective, _ options: TeleportOptions)
+    init(_ graph: Graph, _ objective: ScalingObjective, _ options: TeleportOptions)
         throws
     {
-        self.architecture = architecture
+        self.graph = graph
         self.objective = objective
         self.options = options
-        s = try Buffer(repeating: 0, count: architecture.hiddenUnitCount)
+        s = try Buffer(repeating: 0, count: graph.hiddenUnitCount)
     }
 
     /// phi at an element.
@@ -26,25 +27,25 @@ struct ScalingSearch {
     }
 
     private func element() throws -> Scaling {
-        let element = try Scaling(architecture)
+        let element = try Scaling(graph)
         element.setLogFactors(s.pointer, exact: options.exact)
         return element
     }
 
     /// Takes `s` to where the objective is best within the radius.
-    private func climb(radius: Double, _ report: inout TeleportReport) {
+    private func climb(radius: Double, _ report: inout TeleportReport) throws {
         var layer: Int?
         if case .one(let single) = options.layers { layer = single }
         let climb =
             options.objective.isMaximized
             ? ScalingObjective.maximize(objective) : ScalingObjective.minimize(objective)
-        let steps = climb(s.pointer, radius, layer, options.resolvedSteps)
+        let steps = try climb(s.pointer, radius, layer, options.resolvedSteps)
         report.steps = max(report.steps, steps)
     }
 
     /// The element that the objective is best at within the radius.
     func ascent(_ report: inout TeleportReport) throws -> Scaling {
-        climb(radius: options.resolvedRadius, &report)
+        try climb(radius: options.resolvedRadius, &report)
         let element = try element()
         report.candidates = element.isIdentity ? 1 : 2
         report.radius = element.radius
@@ -54,17 +55,18 @@ struct ScalingSearch {
     /// The best of uniform draws from the box, the identity included.
     func random(_ report: inout TeleportReport) throws -> Scaling {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
-        let movable = options.movedLayers(architecture)
-        let best = try Scaling(architecture)
-        let candidate = try Scaling(architecture)
+        let movable = options.movedLayers(graph)
+        let best = try Scaling(graph)
+        let candidate = try Scaling(graph)
         var bestValue = gradientNorm2(best)
         for _ in 0..<options.candidates {
+            try Stop.ask()
             s.pointer.update(repeating: 0, count: s.count)
             let layers =
                 options.layers == .random
                 ? [movable[generator.nextIndex(below: movable.count)]] : movable
             for m in layers {
-                let units = Scaling.units(ofHiddenLayer: m, architecture)
+                let units = Scaling.units(ofHiddenLayer: m, graph)
                 for i in units.first..<units.first + units.count {
                     s.pointer[i] = generator.nextDouble(
                         from: -options.resolvedRadius, to: options.resolvedRadius)
@@ -91,11 +93,11 @@ struct ScalingSearch {
     func lookahead(
         _ model: Model, rollout: Rollout, optimizer: any Optimizer, _ report: inout TeleportReport
     ) throws -> Scaling {
-        let identity = try Scaling(architecture)
+        let identity = try Scaling(graph)
         var elements: [Scaling] = []
         var radii: [Double] = []
         for factor in Ladder.factors {
-            climb(radius: abs(factor) * options.resolvedRadius, &report)
+            try climb(radius: abs(factor) * options.resolvedRadius, &report)
             if factor < 0 { for i in 0..<s.count { s.pointer[i].negate() } }
             let element = try element()
             // Rounded to powers of two, small rungs are the identity and others fall together.

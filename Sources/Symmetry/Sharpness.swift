@@ -1,3 +1,4 @@
+import Layers
 import Networks
 import Runtime
 
@@ -26,14 +27,14 @@ final class Sharpness: ObjectiveFunction {
         self.seed = seed
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         perturbed = try Model(copying: model)
-        gradient = try Buffer(count: model.architecture.parameterCount)
-        perturbation = try Buffer(count: model.architecture.parameterCount)
+        gradient = try Buffer(count: model.graph.parameterCount)
+        perturbation = try Buffer(count: model.graph.parameterCount)
     }
 
     func value(_ model: Model) throws -> Double {
         var sum = 0.0
-        forEachPerturbation(of: model) {
-            sum += perturbed.loss(batch, loss, workspace: workspace)
+        try forEachPerturbation(of: model) {
+            sum += try perturbed.loss(batch, loss, workspace: workspace)
         }
         return sum / Double(norms.count * count)
     }
@@ -42,17 +43,19 @@ final class Sharpness: ObjectiveFunction {
         var sum = 0.0
         let share = 1 / Float(norms.count * count)
         covector.update(repeating: 0, count: gradient.count)
-        forEachPerturbation(of: model) {
-            sum += perturbed.gradient(batch, loss, into: gradient.pointer, workspace: workspace)
+        try forEachPerturbation(of: model) {
+            sum += try perturbed.gradient(
+                batch, loss, into: gradient.pointer, workspace: workspace)
             addScaled(gradient.pointer, by: share, to: covector, count: gradient.count)
         }
         return sum / Double(norms.count * count)
     }
 
-    private func forEachPerturbation(of model: Model, _ body: () -> Void) {
+    private func forEachPerturbation(of model: Model, _ body: () throws -> Void) throws {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.perturbations)
         for norm in norms.elements {
             for _ in 0..<count {
+                try Stop.ask()
                 var sum = 0.0
                 for i in 0..<perturbation.count {
                     let value = generator.nextNormal()
@@ -64,7 +67,7 @@ final class Sharpness: ObjectiveFunction {
                     perturbed.parameters.pointer[i] = Float(
                         Double(model.parameters.pointer[i]) + factor * perturbation.pointer[i])
                 }
-                body()
+                try body()
             }
         }
     }

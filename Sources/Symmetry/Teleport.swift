@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -23,8 +24,8 @@ public struct Teleport {
         optimizer: (any Optimizer)? = nil, clipNorm: Double = 0
     ) throws {
         try options.validate()
-        try options.validate(for: model.architecture, loss: loss)
-        try batch.validate(for: model.architecture, loss: loss)
+        try options.validate(for: model.graph, loss: loss)
+        try batch.validate(for: model.graph, loss: loss)
         if options.needsRollouts, optimizer == nil, options.learningRate <= 0 {
             throw TeleportError.invalid(
                 "learning_rate is \(options.learningRate); a lookahead without a trainer needs the rate of its steps"
@@ -88,7 +89,7 @@ public struct Teleport {
         }
         let isFinite = move.apply(to: model)
         report.outcome =
-            isFinite ? judge(&check, &heldOutCheck, backup: backup, &report) : .notFinite
+            isFinite ? try judge(&check, &heldOutCheck, backup: backup, &report) : .notFinite
         guard report.outcome == .accepted else {
             model.parameters.pointer.update(from: backup.pointer, count: backup.count)
             return
@@ -100,9 +101,9 @@ public struct Teleport {
     private func judge(
         _ check: inout Guard, _ heldOut: inout Guard?, backup: Buffer<Float>,
         _ report: inout TeleportReport
-    ) -> TeleportOutcome {
-        check.measureAfter()
-        heldOut?.measureAfter()
+    ) throws -> TeleportOutcome {
+        try check.measureAfter()
+        try heldOut?.measureAfter()
         report.lossAfter = check.lossAfter
         report.outputChange = check.outputChange
         report.heldOutAfter = heldOut?.lossAfter ?? .nan
@@ -154,7 +155,8 @@ extension Teleport {
     /// The row space of the batch, for searches that see nothing but the batch.
     private func rowSpace() throws -> RowSpace? {
         guard options.group == .linear, options.search != .lookahead,
-            options.objective.isGradientNorm, model.architecture.activation.kind != .identity
+            options.objective.isGradientNorm,
+            model.graph.layers.elements.dropLast().allSatisfy({ $0.activation.kind != .identity })
         else { return nil }
         return try RowSpace(of: model, batch)
     }
@@ -166,7 +168,7 @@ extension Teleport {
     ) throws -> (any Move)? {
         // What the space multiplies with K may leave the range of floats where the whole model does not.
         if let space = try rowSpace(), case let inner = try space.gradientNorm(loss),
-            inner.value(space.model).isFinite
+            try inner.value(space.model).isFinite
         {
             var inSpace = report
             let move = try search(space, inner, &inSpace)
@@ -191,7 +193,7 @@ extension Teleport {
         guard let loss = measured.loss, options.objective.isBetter(measured.value, than: value)
         else { return false }
         var check = check
-        check.recordAfter(loss: loss)
+        try check.recordAfter(loss: loss)
         return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
     }
 
@@ -216,9 +218,9 @@ extension Teleport {
         _ space: SearchSpace, _ objective: any ObjectiveFunction, _ report: inout TeleportReport
     ) throws -> (any Move)? {
         let (model, batch, options) = (space.model, space.batch, space.options)
-        let architecture = model.architecture
-        let layers = options.movedLayers(architecture, samples: batch.count)
-        if layers.count == 1, architecture.hiddenLayerCount > 1 { report.layer = layers[0] }
+        let graph = model.graph
+        let layers = options.movedLayers(graph, samples: batch.count)
+        if layers.count == 1, graph.hiddenLayerCount > 1 { report.layer = layers[0] }
         guard options.search != .random else {
             let search = RandomSearch(
                 model: model, batch: batch, loss: loss, options: options, layers: layers,
@@ -230,17 +232,17 @@ extension Teleport {
         switch options.group {
         case .scaling:
             return try search(
-                space, ScalingMoves(architecture, layers: layers, exact: options.exact), objective,
+                space, ScalingMoves(graph, layers: layers, exact: options.exact), objective,
                 &report)
         case .linear:
             let group = try LinearGroup(
-                architecture, batch, layers: layers, inverse: space.inverse)
+                graph, batch, layers: layers, inverse: space.inverse)
             return try search(space, LinearMoves(group), objective, &report)
         case .nullSpace:
             return try search(
                 space,
                 NullSpaceMoves(
-                    NullSpace(architecture, batch, tolerance: options.nullTolerance)),
+                    NullSpace(graph, batch, tolerance: options.nullTolerance)),
                 objective, &report)
         case .levelSet:
             return try search(
@@ -272,15 +274,15 @@ extension Teleport {
 
     private func closedFormSearch(_ report: inout TeleportReport) throws -> (any Move)? {
         let gradient = try Buffer<Float>(count: model.parameters.count)
-        let value = model.gradient(
+        let value = try model.gradient(
             halves.direction, loss, into: gradient.pointer,
             workspace: try model.measuringWorkspace(count: halves.direction.count, backward: true))
         guard value.isFinite, allFinite(gradient.pointer, count: gradient.count) else {
             report.outcome = .notFinite
             return nil
         }
-        let objective = try ScalingObjective(model.architecture, gradient: gradient.pointer)
-        let search = try ScalingSearch(model.architecture, objective, options)
+        let objective = try ScalingObjective(model.graph, gradient: gradient.pointer)
+        let search = try ScalingSearch(model.graph, objective, options)
         let element: Scaling
         switch options.search {
         case .ascent: element = try search.ascent(&report)
@@ -289,7 +291,7 @@ extension Teleport {
             element = try search.lookahead(
                 model, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
         }
-        report.gradientNorm2Before = search.gradientNorm2(try Scaling(model.architecture))
+        report.gradientNorm2Before = search.gradientNorm2(try Scaling(model.graph))
         report.gradientNorm2After = search.gradientNorm2(element)
         report.objectiveBefore = report.gradientNorm2Before
         report.objectiveAfter = report.gradientNorm2After

@@ -1,3 +1,4 @@
+import Layers
 import Networks
 import Runtime
 
@@ -87,11 +88,11 @@ extension TeleportOptions {
     public var fewestSamples: Int { holdsQuarterOut ? 4 : 1 }
 
     /// Checks all that does not depend on the batch.
-    public func validate(for architecture: Architecture, loss: Loss) throws {
-        try validate(for: architecture)
+    public func validate(for graph: Graph, loss: Loss) throws {
+        try validate(for: graph)
         guard let heldOut else { return }
         do {
-            try heldOut.validate(for: architecture, loss: loss)
+            try heldOut.validate(for: graph, loss: loss)
             if heldOutTolerance >= 0 { try heldOut.requireFinite() }
         } catch let error as TeleportError {
             // The sentence speaks of a batch: it must be clear of which.

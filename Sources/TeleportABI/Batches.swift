@@ -1,4 +1,5 @@
 import CTeleport
+import Layers
 import Networks
 import Runtime
 
@@ -27,16 +28,16 @@ extension Batch {
 
 extension Batch {
     /// Only the inputs of a batch; its labels and targets are not looked at.
-    init(inputsOf batch: UnsafePointer<tp_batch>, for architecture: Architecture) throws {
+    init(inputsOf batch: UnsafePointer<tp_batch>, for graph: Graph) throws {
         let batch = batch.pointee
         guard let x = batch.x else { throw TeleportError.invalid("batch->x is NULL") }
         guard batch.count >= 1 else {
             throw TeleportError.invalid("the batch has \(batch.count) samples; it needs at least 1")
         }
-        guard batch.x_width == Int64(architecture.inputWidth) else {
+        guard batch.x_width == Int64(graph.inputWidth) else {
             throw TeleportError(
                 .shapeMismatch,
-                "the batch has \(batch.x_width) values a sample but the model takes \(architecture.inputWidth)"
+                "the batch has \(batch.x_width) values a sample but the model takes \(graph.inputWidth)"
             )
         }
         self.init(x: x, inputWidth: Int(batch.x_width), count: Int(batch.count))

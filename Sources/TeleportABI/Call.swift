@@ -15,10 +15,13 @@ func call(_ body: () throws -> Void) -> tp_status {
     }
 }
 
-/// The same for calls that can end early on request.
-func callStoppable(_ body: () throws -> Bool) -> tp_status {
+/// The same for calls that can end early (`Stop`).
+func callStoppable(_ body: () throws -> Void) -> tp_status {
     do {
-        return try body() ? TP_OK : TP_STOPPED
+        try Stop.scope(body)
+        return TP_OK
+    } catch is Stopped {
+        return TP_STOPPED
     } catch {
         return record(error)
     }

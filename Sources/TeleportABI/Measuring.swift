@@ -1,5 +1,6 @@
 import CTeleport
 import Datasets
+import Layers
 import Networks
 import Runtime
 import Training
@@ -11,14 +12,14 @@ public func tp_model_loss(
     _ model: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?, _ loss: tp_loss,
     _ loss_out: UnsafeMutablePointer<Double>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
         let loss_out = try loss_out.required("loss_out")
-        try batch.validate(for: model.architecture, loss: loss)
+        try batch.validate(for: model.graph, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count)
-        loss_out.pointee = model.loss(batch, loss, workspace: workspace)
+        loss_out.pointee = try model.loss(batch, loss, workspace: workspace)
     }
 }
 
@@ -28,15 +29,15 @@ public func tp_model_gradient(
     _ gradient: UnsafeMutablePointer<Float>?, _ capacity: Int,
     _ loss_out: UnsafeMutablePointer<Double>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
         let gradient = try gradient.required("gradient")
-        try requireCapacity(capacity, model.architecture.parameterCount, "gradient")
-        try batch.validate(for: model.architecture, loss: loss)
+        try requireCapacity(capacity, model.graph.parameterCount, "gradient")
+        try batch.validate(for: model.graph, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
-        let value = model.gradient(batch, loss, into: gradient, workspace: workspace)
+        let value = try model.gradient(batch, loss, into: gradient, workspace: workspace)
         loss_out?.pointee = value
     }
 }
@@ -47,17 +48,17 @@ public func tp_model_hessian_vector_product(
     _ v: UnsafePointer<Float>?, _ count: Int, _ product: UnsafeMutablePointer<Float>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
         let v = try v.required("v")
         let product = try product.required("product")
-        try requireCount(count, model.architecture.parameterCount, "v")
-        try requireCapacity(capacity, model.architecture.parameterCount, "product")
+        try requireCount(count, model.graph.parameterCount, "v")
+        try requireCapacity(capacity, model.graph.parameterCount, "product")
         try requireApart(v, "v", product, "product", count: count)
         try requireFinite(v, count, "v")
-        try batch.validate(for: model.architecture, loss: loss)
+        try batch.validate(for: model.graph, loss: loss)
         try HessianVectorProduct(model, count: batch.count).product(
             batch, loss, v: v, into: product)
     }
@@ -85,13 +86,13 @@ public func tp_model_evaluate(
     _ model: OpaquePointer?, _ dataset: OpaquePointer?, _ loss: tp_loss,
     _ metrics_out: UnsafeMutablePointer<tp_metrics>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let dataset = try dataset.object(Dataset.self, "dataset")
         let loss = try lossMember(loss)
         let metrics_out = try metrics_out.required("metrics_out")
         try checkOutput(metrics_out, "metrics_out")
-        try dataset.validate(for: model.architecture, loss: loss)
+        try dataset.validate(for: model.graph, loss: loss)
         let metrics = try Evaluation(model, on: dataset).metrics(dataset, loss)
         try writeOutput(tp_metrics(metrics), to: metrics_out, "metrics_out")
     }
@@ -102,16 +103,16 @@ public func tp_model_confusion_matrix(
     _ model: OpaquePointer?, _ dataset: OpaquePointer?, _ counts: UnsafeMutablePointer<Int64>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let dataset = try dataset.object(Dataset.self, "dataset")
         let counts = try counts.required("counts")
-        let width = model.architecture.outputWidth
+        let width = model.graph.outputWidth
         let elements = try Memory.product(width, width)
         try requireCapacity(capacity, elements, "counts")
-        try dataset.validate(for: model.architecture, loss: .crossEntropy)
+        try dataset.validate(for: model.graph, loss: .crossEntropy)
         let evaluation = try Evaluation(model, on: dataset)
         counts.update(repeating: 0, count: elements)
-        evaluation.confusion(dataset, into: counts)
+        try evaluation.confusion(dataset, into: counts)
     }
 }

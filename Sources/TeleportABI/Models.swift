@@ -1,6 +1,7 @@
 import CTeleport
 import Files
 import Glibc
+import Layers
 import Networks
 import Runtime
 
@@ -59,9 +60,9 @@ public func tp_model_create_mlp(
     call {
         try create(out) {
             let widths = try widths.required("widths")
-            guard count >= 0, count <= Architecture.maximumWidthCount else {
+            guard count >= 0, count <= Graph.maximumWidthCount else {
                 throw TeleportError.invalid(
-                    "count is \(UInt(bitPattern: count)); a model has 2 to \(Architecture.maximumWidthCount) widths"
+                    "count is \(UInt(bitPattern: count)); a model has 2 to \(Graph.maximumWidthCount) widths"
                 )
             }
             return try Model(
@@ -85,13 +86,13 @@ public func tp_model_free(_ model: OpaquePointer?) {
 @_cdecl("tp_model_layer_count") @implementation
 public func tp_model_layer_count(_ model: OpaquePointer?) -> Int32 {
     let model = try? model.object(Model.self, "model")
-    return Int32(truncatingIfNeeded: model?.architecture.layerCount ?? 0)
+    return Int32(truncatingIfNeeded: model?.graph.layerCount ?? 0)
 }
 
 @_cdecl("tp_model_parameter_count") @implementation
 public func tp_model_parameter_count(_ model: OpaquePointer?) -> Int64 {
     let model = try? model.object(Model.self, "model")
-    return Int64(model?.architecture.parameterCount ?? 0)
+    return Int64(model?.graph.parameterCount ?? 0)
 }
 
 @_cdecl("tp_model_layer_shape") @implementation
@@ -111,10 +112,10 @@ public func tp_model_widths(
     _ model: OpaquePointer?, _ widths: UnsafeMutablePointer<Int32>?, _ capacity: Int
 ) -> tp_status {
     call {
-        let architecture = try model.object(Model.self, "model").architecture
+        let graph = try model.object(Model.self, "model").graph
         let widths = try widths.required("widths")
-        try requireCapacity(capacity, architecture.widths.count, "widths")
-        for (index, width) in architecture.widths.enumerated() {
+        try requireCapacity(capacity, graph.widths.count, "widths")
+        for (index, width) in graph.widths.enumerated() {
             widths[index] = Int32(truncatingIfNeeded: width)
         }
     }
@@ -181,7 +182,7 @@ public func tp_model_set_layer(
     }
 }
 
-private func requireBias(_ shape: LayerShape) throws {
+private func requireBias(_ shape: LinearMap) throws {
     guard shape.hasBias else {
         throw TeleportError.invalid("bias is given, but the model has no biases")
     }
@@ -266,10 +267,10 @@ private func checkSamples(
     _ model: Model, _ x: UnsafePointer<Float>?, _ width: Int64, _ count: Int64
 ) throws -> UnsafePointer<Float>? {
     guard count >= 0 else { throw TeleportError.invalid("count is \(count)") }
-    guard width == Int64(model.architecture.inputWidth) else {
+    guard width == Int64(model.graph.inputWidth) else {
         throw TeleportError(
             .shapeMismatch,
-            "x_width is \(width) but the model takes \(model.architecture.inputWidth) values a sample"
+            "x_width is \(width) but the model takes \(model.graph.inputWidth) values a sample"
         )
     }
     _ = try Memory.product(try Memory.product(Int(count), Int(width)), MemoryLayout<Float>.size)
@@ -281,7 +282,7 @@ public func tp_model_predict(
     _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
     _ kind: tp_output, _ out: UnsafeMutablePointer<Float>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         guard kind == TP_OUTPUT_RAW || kind == TP_OUTPUT_PROBABILITIES else {
             throw TeleportError.invalid("kind is \(kind.rawValue), which is none of its values")
@@ -289,9 +290,9 @@ public func tp_model_predict(
         guard let x = try checkSamples(model, x, x_width, count) else { return }
         let out = try out.required("out")
         try requireCapacity(
-            capacity, try Memory.product(Int(count), model.architecture.outputWidth), "out")
+            capacity, try Memory.product(Int(count), model.graph.outputWidth), "out")
         let workspace = try model.measuringWorkspace(count: Int(count))
-        model.outputs(
+        try model.outputs(
             x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES, into: out,
             workspace: workspace)
     }
@@ -302,12 +303,12 @@ public func tp_model_predict_labels(
     _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
     _ labels: UnsafeMutablePointer<Int32>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         guard let x = try checkSamples(model, x, x_width, count) else { return }
         let labels = try labels.required("labels")
         try requireCapacity(capacity, Int(count), "labels")
         let workspace = try model.measuringWorkspace(count: Int(count))
-        model.labels(x, count: Int(count), into: labels, workspace: workspace)
+        try model.labels(x, count: Int(count), into: labels, workspace: workspace)
     }
 }

@@ -213,13 +213,13 @@ public func tp_plane_teleport(
     _ theta: Double, _ config: UnsafePointer<tp_plane_config>?,
     _ report_out: UnsafeMutablePointer<tp_plane_report>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let function = try PlaneFunction(function)
         let options = try PlaneOptions(config)
         try checkOutput(report_out, "report_out")
         var position = try point(UnsafePointer(xy), "xy")
         guard theta.isFinite else { throw TeleportError(.notFinite, "theta is \(theta)") }
-        let move = function.teleport(&position, from: theta, options)
+        let move = try function.teleport(&position, from: theta, options)
         position.store(to: xy)
         try writeOutput(tp_plane_report(move), to: report_out, "report_out")
     }
@@ -231,7 +231,7 @@ public func tp_plane_descend(
     _ config: UnsafePointer<tp_plane_config>?, _ trajectory: UnsafeMutablePointer<Double>?,
     _ trajectory_capacity: Int, _ values: UnsafeMutablePointer<Double>?, _ values_capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let function = try PlaneFunction(function)
         let options = try PlaneOptions(config)
         let start = try point(start, "start")

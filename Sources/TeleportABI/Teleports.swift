@@ -1,4 +1,5 @@
 import CTeleport
+import Layers
 import Networks
 import Runtime
 import Symmetry
@@ -148,7 +149,7 @@ public func tp_model_can_teleport(
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
-        try TeleportOptions(config).validate(for: model.architecture)
+        try TeleportOptions(config).validate(for: model.graph)
     }
 }
 
@@ -158,7 +159,7 @@ public func tp_model_teleport(
     _ config: UnsafePointer<tp_teleport_config>?,
     _ report_out: UnsafeMutablePointer<tp_teleport_report>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         try model.requireIdle()
         try checkOutput(report_out, "report_out")
@@ -186,9 +187,9 @@ public func tp_model_apply_linear(
     _ model: OpaquePointer?, _ layer: Int32, _ g: UnsafePointer<Float>?, _ count: Int,
     _ batch: UnsafePointer<tp_batch>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
-        let samples = try batch.map { try Batch(inputsOf: $0, for: model.architecture) }
+        let samples = try batch.map { try Batch(inputsOf: $0, for: model.graph) }
         try model.requireIdle()
         try model.applyLinear(
             hiddenLayer: Int(layer), g: try g.required("g"), count: count, batch: samples)
@@ -201,14 +202,14 @@ public func tp_model_linear_gradient_norm(
     _ phi_out: UnsafeMutablePointer<Double>?, _ gradient: UnsafeMutablePointer<Double>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
         let gradient = try gradient.required("gradient")
-        let elements = try LinearGroup.algebraSize(model.architecture)
+        let elements = try LinearGroup.algebraSize(model.graph)
         try requireCapacity(capacity, elements, "gradient")
-        try batch.validate(for: model.architecture, loss: loss)
+        try batch.validate(for: model.graph, loss: loss)
         let phi = try model.linearGradientNorm(batch, loss, into: gradient)
         phi_out?.pointee = phi
     }
@@ -220,14 +221,14 @@ public func tp_model_scaling_gradient_norm(
     _ log_scale: UnsafePointer<Double>?, _ count: Int, _ phi_out: UnsafeMutablePointer<Double>?,
     _ gradient: UnsafeMutablePointer<Double>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
         let log_scale = try log_scale.required("log_scale")
         let phi_out = try phi_out.required("phi_out")
-        try Scaling.requireHomogeneous(model.architecture)
-        let units = model.architecture.hiddenUnitCount
+        try Scaling.requireHomogeneous(model.graph)
+        let units = model.graph.hiddenUnitCount
         try requireCount(count, units, "log_scale")
         try requireOptional(gradient, capacity, units, "gradient")
         if let gradient {
@@ -236,12 +237,12 @@ public func tp_model_scaling_gradient_norm(
         for i in 0..<units where !log_scale[i].isFinite {
             throw TeleportError(.notFinite, "log_scale[\(i)] is \(log_scale[i])")
         }
-        try batch.validate(for: model.architecture, loss: loss)
+        try batch.validate(for: model.graph, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         let weightGradient = try Buffer<Float>(count: model.parameters.count)
-        _ = model.gradient(batch, loss, into: weightGradient.pointer, workspace: workspace)
+        _ = try model.gradient(batch, loss, into: weightGradient.pointer, workspace: workspace)
         let objective = try ScalingObjective(
-            model.architecture, gradient: weightGradient.pointer)
+            model.graph, gradient: weightGradient.pointer)
         phi_out.pointee = objective.value(log_scale, gradient: gradient)
     }
 }

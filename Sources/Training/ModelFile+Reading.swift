@@ -1,4 +1,5 @@
 import Files
+import Layers
 import Networks
 import Runtime
 
@@ -18,13 +19,13 @@ extension Model {
             [layers[0].weight.dimensions.1] + layers.elements.map { $0.weight.dimensions.0 }
         options.hasBias = layers[0].bias != nil
         try self.init(
-            try Architecture(
+            try Graph(
                 widths: widths,
                 activation: Activation(options.activation, negativeSlope: options.negativeSlope),
                 hasBias: options.hasBias),
             options: options)
         for (index, layer) in layers.elements.enumerated() {
-            let shape = architecture.layers.pointer[index]
+            let shape = graph.layers.pointer[index]
             try read(layer.weight, at: shape.weightOffset, file)
             if let bias = layer.bias { try read(bias, at: shape.biasOffset, file) }
         }
@@ -175,10 +176,10 @@ extension SafetensorsReader {
     }
 
     private func check(_ layers: GrowingBuffer<FileLayer>) throws(FileFailure) {
-        guard layers.count < Architecture.maximumWidthCount else {
+        guard layers.count < Graph.maximumWidthCount else {
             throw FileFailure(
                 .unsupported,
-                "it has \(layers.count) layers; at most \(Architecture.maximumWidthCount - 1) are read"
+                "it has \(layers.count) layers; at most \(Graph.maximumWidthCount - 1) are read"
             )
         }
         for (index, layer) in layers.elements.enumerated() {

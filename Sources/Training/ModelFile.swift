@@ -1,4 +1,5 @@
 import Files
+import Layers
 import Networks
 import Runtime
 
@@ -26,21 +27,7 @@ protocol NamedInFiles: CaseIterable {
     var fileName: String { get }
 }
 
-extension ActivationKind: NamedInFiles {
-    public static var allCases: [ActivationKind] {
-        [.identity, .leakyReLU, .reLU, .sigmoid, .tanh]
-    }
-
-    var fileName: String {
-        switch self {
-        case .identity: "identity"
-        case .leakyReLU: "leaky_relu"
-        case .reLU: "relu"
-        case .sigmoid: "sigmoid"
-        case .tanh: "tanh"
-        }
-    }
-}
+extension ActivationKind: NamedInFiles {}
 
 extension Initialization: NamedInFiles {
     public static var allCases: [Initialization] {
@@ -74,7 +61,7 @@ extension SafetensorsWriter {
 
     func tensors(of model: Model) throws {
         let parameters = model.parameters.pointer
-        for (index, layer) in model.architecture.layers.elements.enumerated() {
+        for (index, layer) in model.graph.layers.elements.enumerated() {
             try tensor(
                 ModelFile.weightName(index), [layer.outputs, layer.inputs],
                 of: parameters + layer.weightOffset, count: layer.weightCount)

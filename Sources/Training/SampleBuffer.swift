@@ -1,4 +1,5 @@
 import Datasets
+import Layers
 import Networks
 import Runtime
 
@@ -47,12 +48,12 @@ public final class SampleBuffer {
 
 extension Dataset {
     /// Checks that the set can train or measure the model with this loss.
-    public func validate(for architecture: Architecture, loss: Loss) throws {
+    public func validate(for graph: Graph, loss: Loss) throws {
         guard count > 0 else { throw TeleportError.invalid("the data set is empty") }
-        guard sampleWidth == architecture.inputWidth else {
+        guard sampleWidth == graph.inputWidth else {
             throw TeleportError(
                 .shapeMismatch,
-                "the data set has \(sampleWidth) values a sample (\(shape.channels) x \(shape.height) x \(shape.width)) but the model takes \(architecture.inputWidth)"
+                "the data set has \(sampleWidth) values a sample (\(shape.channels) x \(shape.height) x \(shape.width)) but the model takes \(graph.inputWidth)"
             )
         }
         switch loss {
@@ -60,10 +61,10 @@ extension Dataset {
             guard hasLabels else {
                 throw TeleportError.invalid("cross-entropy needs labels and the data set has none")
             }
-            guard classCount <= architecture.outputWidth else {
+            guard classCount <= graph.outputWidth else {
                 throw TeleportError(
                     .shapeMismatch,
-                    "the data set has \(classCount) classes but the model gives \(architecture.outputWidth) outputs"
+                    "the data set has \(classCount) classes but the model gives \(graph.outputWidth) outputs"
                 )
             }
         case .meanSquaredError, .halfSquaredError:
@@ -71,10 +72,10 @@ extension Dataset {
                 throw TeleportError.invalid(
                     "a squared error needs targets and the data set has none")
             }
-            guard targetWidth == architecture.outputWidth else {
+            guard targetWidth == graph.outputWidth else {
                 throw TeleportError(
                     .shapeMismatch,
-                    "the data set has \(targetWidth) targets a sample but the model gives \(architecture.outputWidth) outputs"
+                    "the data set has \(targetWidth) targets a sample but the model gives \(graph.outputWidth) outputs"
                 )
             }
         }

@@ -1,3 +1,5 @@
+import CShims
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -26,6 +28,8 @@ public final class Trainer {
     var epochLoss = (sum: 0.0, samples: 0)
     /// A run is under way: whoever calls now is inside its callback.
     var isRunning = false
+    /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
+    private let stopRequest: UnsafeMutablePointer<Int32>
     /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
     var lastScheduledTeleport = -1
 
@@ -54,6 +58,26 @@ public final class Trainer {
         step = try TrainingStep(
             model: model, loss: loss, optimizer: optimizer, clipNorm: options.clipNorm, batchSize: 1
         )
+        stopRequest = .allocate(capacity: 1)
+        stopRequest.initialize(to: 0)
+    }
+
+    deinit { stopRequest.deallocate() }
+
+    /// Asks the run or teleport under way, or else the next one, to stop. Safe on any thread and in a signal handler:
+    /// one atomic store.
+    public func requestStop() { shim_write_flag(stopRequest, 1) }
+
+    /// Carries out what a request stops, which with that is answered. `body` says whether it came to its end.
+    func answeringRequests(_ body: () throws -> Bool) throws -> Bool {
+        do {
+            let isDone = try Stop.watching(stopRequest, body)
+            if !isDone { shim_write_flag(stopRequest, 0) }
+            return isDone
+        } catch let stopped as Stopped {
+            shim_write_flag(stopRequest, 0)
+            throw stopped
+        }
     }
 
     /// The rate of the next step. A schedule of the host is asked for it, and must not ask in its turn: then it is NaN.
@@ -126,11 +150,11 @@ public final class Trainer {
         try step.workspace.reserve(count)
     }
 
-    /// One step on a valid batch for which there is room; nil, and no weight touched, where the loss or the output
-    /// error are not finite.
+    /// One step on a valid batch for which there is room; nil, and all as before, where the loss, an error or the weights
+    /// after it are not finite.
     func advance(_ batch: Batch) throws -> Double? {
         try updateRate()
-        guard let value = step.take(batch) else { return nil }
+        guard let value = try step.take(batch) else { return nil }
         stepCount += 1
         return value
     }
@@ -144,29 +168,33 @@ public final class Trainer {
             throw TeleportError.invalid(
                 "the batch has \(batch.count) samples; a step takes at most \(Int32.max)")
         }
-        try batch.validate(for: model.architecture, loss: loss)
-        try requireFinite(batch)
+        try batch.validate(for: model.graph, loss: loss)
         try reserve(batch.count)
-        guard let value = try advance(batch) else {
-            throw TeleportError(
-                .notFinite,
-                "the loss or the output error of step \(stepCount) is not finite; the weights are those of the step before"
-            )
-        }
+        guard let value = try advance(batch) else { throw failure(of: batch) }
         return value
     }
 
-    /// A bounded activation and a weight of 0 hide an input that is not finite from the loss and the output error,
-    /// not from the gradient; elsewhere it reaches the outputs.
-    private func requireFinite(_ batch: Batch) throws {
-        let isUnbounded = model.architecture.activation.isPositivelyHomogeneous
-        guard batch.weights != nil || !isUnbounded else { return }
-        let count = batch.count * batch.inputWidth
-        guard !allFinite(batch.x, count: count) else { return }
-        for i in 0..<count where !batch.x[i].isFinite {
-            throw TeleportError(
-                .notFinite, "x[\(i)] is \(batch.x[i]); the weights are those of the step before")
+    /// Why a step failed: a number of the batch, or divergence.
+    private func failure(of batch: Batch) -> TeleportError {
+        for (name, values, width) in [
+            ("x", batch.x, batch.inputWidth), ("targets", batch.targets, batch.targetWidth),
+        ] {
+            guard let values else { continue }
+            for i in 0..<batch.count * width where !values[i].isFinite {
+                return TeleportError(
+                    .notFinite,
+                    "value \(i % width) of sample \(i / width) in \(name) is \(values[i]); the weights are those of the step before"
+                )
+            }
         }
+        return divergence("step \(stepCount)")
+    }
+
+    private func divergence(_ what: String) -> TeleportError {
+        TeleportError(
+            .notFinite,
+            "\(what) diverges at learning rate \(optimizer.learningRate): the loss, a gradient or the weights after it are not finite; the weights are those of the step before"
+        )
     }
 
     /// One step of the optimizer with a gradient from elsewhere.
@@ -182,14 +210,18 @@ public final class Trainer {
             throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
         }
         try updateRate()
-        step.apply(gradient: gradient)
+        guard try step.apply(gradient: gradient) else { throw divergence("the applied gradient") }
         stepCount += 1
     }
 
     /// Teleports the model; where it is accepted, `undoTeleport` leads back.
     public func teleport(_ batch: Batch, _ options: TeleportOptions) throws -> TeleportReport {
         try requireIdle()
-        let report = try teleport(batch, options, keepingFirst: false)
+        var report = TeleportReport()
+        _ = try answeringRequests {
+            report = try teleport(batch, options, keepingFirst: false)
+            return true
+        }
         if report.accepted { watch = nil }
         return report
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import LinearAlgebra
 import Runtime
 import TestSupport
@@ -45,7 +46,7 @@ final class GradientTests: XCTestCase {
     ) throws -> [Float] {
         var result = [Float](repeating: .nan, count: v.count)
         let hessian = try HessianVectorProduct(model, count: samples.count)
-        let value = hessian.product(samples.batch, loss, v: v, into: &result)
+        let value = try hessian.product(samples.batch, loss, v: v, into: &result)
         XCTAssertEqual(value, try model.value(samples, loss), accuracy: 1e-6 * abs(value))
         return result
     }
@@ -83,10 +84,10 @@ final class GradientTests: XCTestCase {
             let model = try Model.random([6, 9, 5], .tanh, seed: 1)
             let samples = try Samples.random(
                 count, width: 6, outputs: 5, loss: loss, weighted: true, seed: 2)
-            XCTAssertEqual(Workspace.measuringRows(model.architecture), 1_024)
+            XCTAssertEqual(Workspace.measuringRows(model.graph), 1_024)
             let gradient = try Buffer<Float>(count: model.parameters.count)
-            let whole = try Workspace(model.architecture, capacity: count, backward: true)
-            let value = model.gradient(
+            let whole = try Workspace(model.graph, capacity: count, backward: true)
+            let value = try model.gradient(
                 samples.batch, loss, into: gradient.pointer, workspace: whole)
             XCTAssertEqual(try model.value(samples, loss) / value, 1, accuracy: 1e-9)
             XCTAssertLessThan(
@@ -95,7 +96,7 @@ final class GradientTests: XCTestCase {
             let v = try Samples.random(1, width: gradient.count, outputs: 1, seed: 3).x.array
             let expected = try HessianVectorProduct(model, count: count)
             var pieces = [Float](repeating: 0, count: v.count)
-            expected.product(samples.batch, loss, v: v, into: &pieces)
+            try expected.product(samples.batch, loss, v: v, into: &pieces)
             var sum = [Double](repeating: 0, count: v.count)
             let total = samples.batch.totalWeight
             var first = 0
@@ -141,10 +142,10 @@ final class GradientTests: XCTestCase {
         let model = try Model.random([5, 7, 3], seed: 6)
         let samples = try Samples.random(20, width: 5, outputs: 3, seed: 7)
         let gradient = try model.gradient(samples, .crossEntropy)
-        let workspace = try Workspace(model.architecture, capacity: 20, backward: true)
-        _ = workspace.lossAndErrors(
+        let workspace = try Workspace(model.graph, capacity: 20, backward: true)
+        _ = workspace.lossAndDeltas(
             model.parameters.pointer, batch: samples.batch, loss: .crossEntropy,
-            normalization: 1 / 20)
+            scale: 1 / 20)
         let target = try Buffer(repeating: Float(2), count: gradient.count)
         workspace.accumulateGradient(
             of: samples.batch, into: target.pointer, alpha: -0.5, beta: 0.25)
@@ -157,13 +158,13 @@ final class GradientTests: XCTestCase {
         let model = try Model.random([3, 17, 2], .identity, seed: 8)
         let samples = try Samples.random(
             count, width: 3, outputs: 2, loss: .meanSquaredError, seed: 9)
-        let layer = model.architecture.layers.pointer[0]
+        let layer = model.graph.layers.pointer[0]
         for i in 0..<layer.outputs { model.parameters.pointer[layer.biasOffset + i] = 100 }
         let gradient = try model.gradient(samples, .meanSquaredError)
-        let workspace = try Workspace(model.architecture, capacity: count, backward: true)
-        _ = workspace.lossAndErrors(
+        let workspace = try Workspace(model.graph, capacity: count, backward: true)
+        _ = workspace.lossAndDeltas(
             model.parameters.pointer, batch: samples.batch, loss: .meanSquaredError,
-            normalization: 1 / Double(2 * count))
+            scale: 1 / Double(2 * count))
         let target = try Buffer(copying: model.parameters)
         let rate: Float = 1e-6
         workspace.accumulateGradient(of: samples.batch, into: target.pointer, alpha: -rate, beta: 1)

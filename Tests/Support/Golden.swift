@@ -1,3 +1,4 @@
+import Layers
 import Foundation
 import Networks
 import Runtime

@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import Networks
 
 /// The network and its losses once more, in double and in plain loops: what the library's float passes are
@@ -10,9 +11,9 @@ public struct ReferenceNetwork {
     public var parameters: [Double]
 
     public init(_ model: Model) {
-        widths = model.architecture.widths
-        activation = model.architecture.activation
-        hasBias = model.architecture.hasBias
+        widths = model.graph.widths
+        activation = model.options.hiddenActivation
+        hasBias = model.options.hasBias
         parameters = model.parameters.elements.map { Double($0) }
     }
 

@@ -1,3 +1,4 @@
+import Layers
 import Networks
 import Runtime
 
@@ -100,21 +101,21 @@ extension Model {
     }
 
     public func value(_ samples: Samples, _ loss: Loss) throws -> Double {
-        self.loss(
+        try self.loss(
             samples.batch, loss, workspace: try measuringWorkspace(count: samples.count))
     }
 
     public func gradient(_ samples: Samples, _ loss: Loss) throws -> [Float] {
         let result = try Buffer<Float>(count: parameters.count)
-        _ = gradient(
+        _ = try gradient(
             samples.batch, loss, into: result.pointer,
             workspace: try measuringWorkspace(count: samples.count, backward: true))
         return result.array
     }
 
     public func outputs(_ samples: Samples) throws -> [Float] {
-        let result = try Buffer<Float>(count: samples.count * architecture.outputWidth)
-        outputs(
+        let result = try Buffer<Float>(count: samples.count * graph.outputWidth)
+        try outputs(
             samples.x.pointer, count: samples.count, into: result.pointer,
             workspace: try measuringWorkspace(count: samples.count))
         return result.array

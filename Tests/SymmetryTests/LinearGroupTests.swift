@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -29,8 +30,8 @@ final class LinearGroupTests: XCTestCase {
             let before = try model.outputs(samples)
             var expected = model.parameters.array.map { Double($0) }
             try apply(each["g"].numbers, layer, to: model, isExact ? nil : samples)
-            let own = model.architecture.layers.pointer[layer]
-            let next = model.architecture.layers.pointer[layer + 1]
+            let own = model.graph.layers.pointer[layer]
+            let next = model.graph.layers.pointer[layer + 1]
             expected.replaceSubrange(
                 own.weightOffset..<own.weightOffset + own.weightCount, with: each["W_out"].numbers)
             if isExact {
@@ -83,7 +84,7 @@ final class LinearGroupTests: XCTestCase {
         for golden in cases {
             let model = try golden.model()
             let samples = try golden.samples()
-            let size = try LinearGroup.algebraSize(model.architecture)
+            let size = try LinearGroup.algebraSize(model.graph)
             var slope = [Double](repeating: .nan, count: size)
             let phi = try model.linearGradientNorm(samples.batch, golden.loss, into: &slope)
             XCTAssertEqual(phi / golden["phi"].number, 1, accuracy: 1e-5)
@@ -105,11 +106,11 @@ final class LinearGroupTests: XCTestCase {
             let samples = try Samples.random(4, width: 9, outputs: 3, seed: 4)
             let covector = try Samples.random(1, width: model.parameters.count, outputs: 1, seed: 5)
                 .x
-            let group = try LinearGroup(model.architecture, samples.batch, layers: [0])
+            let group = try LinearGroup(model.graph, samples.batch, layers: [0])
             let slope = try XCTUnwrap(try group.derivative(at: model, covector.pointer)[0])
             var generator = RandomGenerator(seed: 6)
             let t = try LinearGroup.randomAlgebra(
-                model.architecture, layers: [0], norm: 1, &generator)
+                model.graph, layers: [0], norm: 1, &generator)
             func value(_ length: Double) throws -> Double {
                 let moved = try Model(copying: model)
                 var fit = LinearAction.Fit()
@@ -134,13 +135,13 @@ final class LinearGroupTests: XCTestCase {
             (ActivationKind.tanh, Float(16)), (.tanh, 40), (.sigmoid, 31), (.sigmoid, 900),
         ] {
             let model = try Model.random([9, 5, 4, 3], kind, seed: 3)
-            let layer = model.architecture.layers.pointer[0]
+            let layer = model.graph.layers.pointer[0]
             model.parameters.pointer[layer.biasOffset + 2] = z + 6
             let samples = try Samples.random(4, width: 9, outputs: 3, seed: 4)
             for j in 0..<9 { model.parameters.pointer[layer.weightOffset + 18 + j] *= 0.1 }
             let covector = try Samples.random(1, width: model.parameters.count, outputs: 1, seed: 5)
                 .x
-            let group = try LinearGroup(model.architecture, samples.batch, layers: [0])
+            let group = try LinearGroup(model.graph, samples.batch, layers: [0])
             let t = try group.derivative(at: model, covector.pointer)
             let slope = try XCTUnwrap(t[0])
             XCTAssertTrue(slope.isFinite)
@@ -153,7 +154,7 @@ final class LinearGroupTests: XCTestCase {
             let outputs = try model.outputs(samples)
             var generator = RandomGenerator(seed: 6)
             let random = try LinearGroup.randomAlgebra(
-                model.architecture, layers: [0], norm: 0.1, &generator)
+                model.graph, layers: [0], norm: 0.1, &generator)
             var fit = LinearAction.Fit()
             XCTAssertTrue(try group.move(model, along: random, by: 1, fit: &fit), "\(kind) \(z)")
             let after = model.parameters.array
@@ -175,15 +176,15 @@ final class LinearGroupTests: XCTestCase {
             let samples = try Samples.random(5, width: 14, outputs: 3, seed: 4)
             let start = try Model.random([14, 9, 8, 7, 3], kind, seed: 3)
             for i in 0..<start.parameters.count { start.parameters.pointer[i] *= 0.3 }
-            let architecture = start.architecture
+            let graph = start.graph
             let layers = [0, 1, 2]
             let covector = try Samples.random(1, width: start.parameters.count, outputs: 1, seed: 5)
                 .x
-            let seasoned = try LinearGroup(architecture, samples.batch, layers: layers)
+            let seasoned = try LinearGroup(graph, samples.batch, layers: layers)
             var generator = RandomGenerator(seed: 6)
             // In turn: nothing, one weight or bias of each layer, all weights, and the first ones again.
             let places = [0, 1, 2].flatMap { m in
-                let layer = architecture.layers.pointer[m]
+                let layer = graph.layers.pointer[m]
                 return [layer.weightOffset + 3, layer.biasOffset + 1]
             }
             for change in 0..<places.count + 4 {
@@ -193,7 +194,7 @@ final class LinearGroupTests: XCTestCase {
                 } else if change == places.count + 1 {
                     for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 0.9 }
                 }
-                let fresh = try LinearGroup(architecture, samples.batch, layers: layers)
+                let fresh = try LinearGroup(graph, samples.batch, layers: layers)
                 let slope = try fresh.derivative(at: model, covector.pointer)
                 let again = try seasoned.derivative(at: model, covector.pointer)
                 for m in layers {
@@ -202,10 +203,10 @@ final class LinearGroupTests: XCTestCase {
                         again[m].map { Array($0.storage.elements) }, "\(kind) \(change)")
                 }
                 let t = try LinearGroup.randomAlgebra(
-                    architecture, layers: layers, norm: 0.1, &generator)
+                    graph, layers: layers, norm: 0.1, &generator)
                 let copy = try Model(copying: model)
                 var fit = LinearAction.Fit()
-                let another = try LinearGroup(architecture, samples.batch, layers: layers)
+                let another = try LinearGroup(graph, samples.batch, layers: layers)
                 XCTAssertTrue(try another.move(model, along: t, by: 1, fit: &fit))
                 XCTAssertTrue(try seasoned.move(copy, along: t, by: 1, fit: &fit))
                 XCTAssertEqual(copy.bits, model.bits, "\(kind) \(change)")
@@ -259,15 +260,15 @@ final class LinearGroupTests: XCTestCase {
                     1_000, width: widths[0], outputs: outputs, seed: seed + 2)
                 var generator = RandomGenerator(seed: seed)
                 let t = try LinearGroup.randomAlgebra(
-                    model.architecture, layers: [0], norm: 0.3, &generator)
-                let group = try LinearGroup(model.architecture, samples.batch, layers: [0])
+                    model.graph, layers: [0], norm: 0.3, &generator)
+                let group = try LinearGroup(model.graph, samples.batch, layers: [0])
                 var check = try Guard(
                     model, samples.batch, .crossEntropy,
                     workspace: try model.measuringWorkspace(count: samples.count))
                 let before = try model.value(others, .crossEntropy)
                 var fit = LinearAction.Fit()
                 XCTAssertTrue(try group.move(model, along: t, by: 1, fit: &fit))
-                check.measureAfter()
+                try check.measureAfter()
                 changes.append(abs(check.lossAfter / check.lossBefore - 1))
                 unseen.append(abs(try model.value(others, .crossEntropy) / before - 1))
             }

@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -27,11 +28,11 @@ final class LinearScoresTests: XCTestCase {
                 for m in layers {
                     let t = try XCTUnwrap(
                         try LinearGroup.randomAlgebra(
-                            model.architecture, layers: [m], norm: 0.2, &generator)[m])
+                            model.graph, layers: [m], norm: 0.2, &generator)[m])
                     let (g, inverse) = try t.exponentials()
                     let moved = try Model(copying: model)
                     var fit = LinearAction.Fit()
-                    let group = try LinearGroup(model.architecture, samples.batch, layers: [m])
+                    let group = try LinearGroup(model.graph, samples.batch, layers: [m])
                     XCTAssertTrue(
                         try group.act(on: moved, fit: &fit) { _, _ in
                             LinearElement(g: g, inverse: inverse)
@@ -62,7 +63,7 @@ final class LinearScoresTests: XCTestCase {
             let model = try Model.random([40, 12, 11, 3], kind, seed: 3)
             for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 0.3 }
             // Two units of each layer that moves are far out on every sample.
-            for layer in model.architecture.layers.elements.prefix(2) {
+            for layer in model.graph.layers.elements.prefix(2) {
                 for i in 0..<2 { model.parameters.pointer[layer.biasOffset + i] = 40 }
             }
             let samples = try Samples.random(8, width: 40, outputs: 3, weighted: true, seed: 4)
@@ -73,10 +74,10 @@ final class LinearScoresTests: XCTestCase {
             for m in [0, 1] {
                 let t = try XCTUnwrap(
                     try LinearGroup.randomAlgebra(
-                        model.architecture, layers: [m], norm: 0.2, &generator)[m])
-                let group = try LinearGroup(model.architecture, samples.batch, layers: [m])
+                        model.graph, layers: [m], norm: 0.2, &generator)[m])
+                let group = try LinearGroup(model.graph, samples.batch, layers: [m])
                 func element(_ z: Matrix) throws -> LinearElement {
-                    try group.element(t, 1, z) {
+                    try group.element(t, 1, z, layer: m) {
                         let (g, inverse) = try $0.exponentials()
                         return LinearElement(g: g, inverse: inverse)
                     }
@@ -112,11 +113,11 @@ final class LinearScoresTests: XCTestCase {
     func testOutputsUnderTheSmallestFloatAreInTheRange() throws {
         let model = try Model.random([40, 3, 4], .sigmoid, seed: 3)
         let samples = try Samples.random(11, width: 40, outputs: 4, seed: 4)
-        let layer = model.architecture.layers.pointer[0]
+        let layer = model.graph.layers.pointer[0]
         for i in 0..<3 { model.parameters.pointer[layer.biasOffset + i] = -150 }
         let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
         let scores = try XCTUnwrap(try space.scores(.crossEntropy, moving: [0]))
-        let group = try LinearGroup(model.architecture, samples.batch, layers: [0])
+        let group = try LinearGroup(model.graph, samples.batch, layers: [0])
         var generator = RandomGenerator(seed: 5)
         for _ in 0..<20 {
             let g = try LinearGroup.diagonallyDominant(3, &generator)
@@ -130,7 +131,7 @@ final class LinearScoresTests: XCTestCase {
     /// H H^T of a hidden layer leaves the range of floats where the model does not: then candidates are moved by, not ranked.
     func testLayersTooLargeForScoresAreSearchedWithoutThem() throws {
         let model = try Model.random([40, 12, 11, 3], seed: 3)
-        let layers = model.architecture.layers.elements
+        let layers = model.graph.layers.elements
         for i in 0..<layers[0].parameterCount { model.parameters.pointer[i] *= 1e19 }
         for i in 0..<layers[1].weightCount {
             model.parameters.pointer[layers[1].weightOffset + i] *= 1e-19

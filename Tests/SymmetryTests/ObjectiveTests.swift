@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -50,7 +51,7 @@ final class ObjectiveTests: XCTestCase {
         XCTAssertEqual(
             try objective.derivative(model, into: covector.pointer), try objective.value(model),
             accuracy: 1e-7)
-        let group = try LinearGroup(model.architecture, samples.batch, layers: [0, 1])
+        let group = try LinearGroup(model.graph, samples.batch, layers: [0, 1])
         let linear = LinearMoves(group)
         let t = try XCTUnwrap(try linear.direction(at: model, covector.pointer))
         let slope = try group.derivative(at: model, covector.pointer)
@@ -73,13 +74,13 @@ final class ObjectiveTests: XCTestCase {
         let objective = try sharpness(model, samples)
         let covector = try Buffer<Float>(count: model.parameters.count)
         _ = try objective.derivative(model, into: covector.pointer)
-        let moves = try ScalingMoves(model.architecture, layers: [0, 1], exact: false)
+        let moves = try ScalingMoves(model.graph, layers: [0, 1], exact: false)
         let s = try XCTUnwrap(try moves.direction(at: model, covector.pointer))
         XCTAssertEqual(s.elements.reduce(0) { max($0, abs($1)) }, 1)
         // d / d s is the direction before it was scaled to its largest entry: the first unit's by hand.
         var slope = 0.0
         let (first, next) = (
-            model.architecture.layers.pointer[0], model.architecture.layers.pointer[1]
+            model.graph.layers.pointer[0], model.graph.layers.pointer[1]
         )
         func term(_ place: Int) -> Double {
             Double(covector.pointer[place]) * Double(model.parameters.pointer[place])
@@ -113,7 +114,7 @@ final class ObjectiveTests: XCTestCase {
             let objective = try GradientNorm(model, samples.batch, .crossEntropy)
             let covector = try Buffer<Float>(count: model.parameters.count)
             _ = try objective.derivative(model, into: covector.pointer)
-            let group = try LinearGroup(model.architecture, samples.batch, layers: [0, 1])
+            let group = try LinearGroup(model.graph, samples.batch, layers: [0, 1])
             let slope = try group.derivative(at: model, covector.pointer)
             let moves = LinearMoves(group)
             let t = try XCTUnwrap(try moves.direction(at: model, covector.pointer))
@@ -145,7 +146,7 @@ final class ObjectiveTests: XCTestCase {
                 for i in s.indices { s[i] /= norm }
                 for time in [-step, 0, step] {
                     let moved = try Model(copying: model)
-                    let element = try Scaling(model.architecture)
+                    let element = try Scaling(model.graph)
                     element.setLogFactors(s.map { $0 * time }, exact: false)
                     XCTAssertTrue(element.apply(to: moved))
                     points.append(moved.parameters.array.map { Double($0) })
@@ -153,11 +154,11 @@ final class ObjectiveTests: XCTestCase {
             } else {
                 let m = generator.nextIndex(below: 2)
                 let t = try LinearGroup.randomAlgebra(
-                    model.architecture, layers: [m], norm: 1, &generator)
+                    model.graph, layers: [m], norm: 1, &generator)
                 for time in [-step, 0, step] {
                     let moved = try Model(copying: model)
                     var fit = LinearAction.Fit()
-                    let linear = try LinearGroup(model.architecture, samples.batch, layers: [m])
+                    let linear = try LinearGroup(model.graph, samples.batch, layers: [m])
                     XCTAssertTrue(try linear.move(moved, along: t, by: time, fit: &fit))
                     points.append(moved.parameters.array.map { Double($0) })
                 }
@@ -180,7 +181,7 @@ final class ObjectiveTests: XCTestCase {
     func testCurvatureLeavesSaturatedUnitsOut() throws {
         let model = try Model.random([12, 6, 5, 3], .tanh, seed: 3)
         let samples = try Samples.random(5, width: 12, outputs: 3, seed: 4)
-        model.parameters.pointer[model.architecture.layers.pointer[0].biasOffset + 1] = 60
+        model.parameters.pointer[model.graph.layers.pointer[0].biasOffset + 1] = 60
         let objective = try Curvature(
             model, samples.batch, group: .linear, layers: [0, 1], count: 8, seed: 7)
         let value = try objective.value(model)
@@ -260,7 +261,7 @@ final class ObjectiveTests: XCTestCase {
         XCTAssertEqual(report.gradientNorm2Before / before, 1, accuracy: 1e-6)
         XCTAssertEqual(report.gradientNorm2After / phi, 1, accuracy: 1e-4)
         let objective = try ScalingObjective(
-            model.architecture, gradient: try model.gradient(samples, .crossEntropy))
+            model.graph, gradient: try model.gradient(samples, .crossEntropy))
         var slope = [Double](repeating: 1, count: 15)
         _ = objective.value([Double](repeating: 0, count: 15), gradient: &slope)
         for i in 0..<15 { XCTAssertEqual(slope[i], 0, accuracy: 1e-5 * phi) }

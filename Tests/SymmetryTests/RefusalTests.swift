@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -32,7 +33,7 @@ final class RefusalTests: XCTestCase {
         var options = TeleportOptions.plain(.scaling, .ascent, radius: 0.1)
         options.objective = .sharpnessMaximize
         let search = DirectedSearch(
-            moves: try ScalingMoves(model.architecture, layers: [0, 1], exact: false), model: model,
+            moves: try ScalingMoves(model.graph, layers: [0, 1], exact: false), model: model,
             loss: .crossEntropy, options: options, batch: samples.batch)
         var report = TeleportReport()
         let move = try search.ascent(Cliff(model), &report)
@@ -45,7 +46,7 @@ final class RefusalTests: XCTestCase {
         for (kind, bound) in [(ActivationKind.tanh, Float(15)), (.sigmoid, 30)] {
             for sign in [Float(1), -1] {
                 let model = try Model.random([9, 5, 4, 3], kind, seed: 3)
-                let layer = model.architecture.layers.pointer[0]
+                let layer = model.graph.layers.pointer[0]
                 let samples = try Samples.random(4, width: 9, outputs: 3, seed: 4)
                 for j in 0..<9 { model.parameters.pointer[layer.weightOffset + 18 + j] = 0 }
                 model.parameters.pointer[layer.biasOffset + 2] = sign * (bound + 1)
@@ -96,7 +97,7 @@ final class RefusalTests: XCTestCase {
                     report.outcome.rawValue == outcome
                     || search == .lookahead && samples == 5 && report.outcome == .stayed
                 XCTAssert(isRight, "\(samples) \(search) \(report.outcome)")
-                let first = model.architecture.layers.pointer[0].parameterCount
+                let first = model.graph.layers.pointer[0].parameterCount
                 let change = zip(model.parameters.array, before).prefix(first).reduce(Float(0)) {
                     max($0, abs($1.0 - Float(bitPattern: $1.1)))
                 }

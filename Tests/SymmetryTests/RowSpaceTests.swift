@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Runtime
@@ -19,7 +20,7 @@ final class RowSpaceTests: XCTestCase {
                 let model = try Model.random([40, 9, 7, 3], kind, seed: 1)
                 let samples = try Samples.random(12, width: 40, outputs: 3, loss: loss, seed: 2)
                 let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
-                XCTAssertEqual(space.model.architecture.widths, [12, 9, 7, 3])
+                XCTAssertEqual(space.model.graph.widths, [12, 9, 7, 3])
                 XCTAssertEqual(space.batch.count, 12)
                 let whole = try GradientNorm(model, samples.batch, loss).measure(model)
                 let inSpace = try space.gradientNorm(loss).measure(space.model)
@@ -27,7 +28,7 @@ final class RowSpaceTests: XCTestCase {
                 let losses = (try XCTUnwrap(inSpace.loss), try XCTUnwrap(whole.loss))
                 XCTAssertEqual(losses.0 / losses.1, 1, accuracy: 1e-5)
                 var outputs = [Float](repeating: .nan, count: 36)
-                space.model.outputs(
+                try space.model.outputs(
                     space.batch.x, count: 12, into: &outputs,
                     workspace: try space.model.measuringWorkspace(count: 12))
                 XCTAssertLessThan(outputChange(try model.outputs(samples), outputs), 1e-5)
@@ -56,7 +57,7 @@ final class RowSpaceTests: XCTestCase {
                 let covector = try Buffer<Float>(count: model.parameters.count)
                 _ = try objective.derivative(model, into: covector.pointer)
                 let group = try LinearGroup(
-                    model.architecture, batch, layers: layers, inverse: inverse)
+                    model.graph, batch, layers: layers, inverse: inverse)
                 groups.append(group)
                 slopes.append(try group.derivative(at: model, covector.pointer))
             }
@@ -68,7 +69,7 @@ final class RowSpaceTests: XCTestCase {
             }
             var generator = RandomGenerator(seed: 5)
             let t = try LinearGroup.randomAlgebra(
-                model.architecture, layers: layers, norm: 0.1, &generator)
+                model.graph, layers: layers, norm: 0.1, &generator)
             let expected = try Model(copying: model)
             let moved = try Model(copying: space.model)
             var fit = LinearAction.Fit()
@@ -141,7 +142,7 @@ final class RowSpaceTests: XCTestCase {
                 8, width: 40, outputs: 3, loss: .halfSquaredError, seed: 4)
             for i in 0..<samples.x.count { samples.x.pointer[i] *= scale }
             if scale > 2e18 {
-                let weights = model.architecture.layers.pointer[0].weightCount
+                let weights = model.graph.layers.pointer[0].weightCount
                 for i in 0..<weights { model.parameters.pointer[i] /= scale }
             }
             let space = try RowSpace(of: model, samples.batch)
@@ -170,7 +171,7 @@ final class RowSpaceTests: XCTestCase {
             XCTAssertEqual(report.rank, 20)
             XCTAssertGreaterThan(report.gradientNorm2After, report.gradientNorm2Before)
             // W_1 takes g^-1; what leads to the outputs is as it was.
-            let last = model.architecture.layers.pointer[2]
+            let last = model.graph.layers.pointer[2]
             XCTAssertEqual(
                 model.parameters.array[last.weightOffset...], before[last.weightOffset...])
             XCTAssertNotEqual(model.parameters.array, before)
@@ -204,7 +205,7 @@ final class RowSpaceTests: XCTestCase {
         let seasoned = try GradientNorm(model, samples.batch, .crossEntropy)
         let covector = try Buffer<Float>(count: model.parameters.count)
         for (measured, asked) in [(model, model), (other, model), (model, other), (other, other)] {
-            _ = seasoned.value(measured)
+            _ = try seasoned.value(measured)
             for _ in 0..<2 {
                 let value = try seasoned.derivative(asked, into: covector.pointer)
                 let expected = try fresh(asked)

@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -97,7 +98,7 @@ final class TeleportTests: XCTestCase {
             change(&options)
             return failure {
                 try options.validate()
-                try options.validate(for: model.architecture)
+                try options.validate(for: model.graph)
             }?.status
         }
         XCTAssertNil(status(model) { _ in })
@@ -141,10 +142,10 @@ final class TeleportTests: XCTestCase {
         let model = try Model.random([5, 8, 6, 3], seed: 1)
         let samples = try Samples.random(40, width: 5, outputs: 3, seed: 2)
         let before = model.bits
-        let g = try LinearGroup(model.architecture, samples.batch, layers: [0, 1])
+        let g = try LinearGroup(model.graph, samples.batch, layers: [0, 1])
         var generator = RandomGenerator(seed: 3)
         let t = try LinearGroup.randomAlgebra(
-            model.architecture, layers: [0, 1], norm: 2, &generator)
+            model.graph, layers: [0, 1], norm: 2, &generator)
         var fit = LinearAction.Fit()
         let broken = try Model(copying: model)
         XCTAssertTrue(try g.move(broken, along: t, by: 1, fit: &fit))
@@ -157,7 +158,7 @@ final class TeleportTests: XCTestCase {
             model, samples.batch, .crossEntropy, workspace: try model.measuringWorkspace(count: 40))
         model.parameters.pointer.update(
             from: broken.parameters.pointer, count: broken.parameters.count)
-        check.measureAfter()
+        try check.measureAfter()
         XCTAssertFalse(check.keepsLoss(tolerance: 1e-5))
         for (i, bits) in before.enumerated() {
             model.parameters.pointer[i] = Float(bitPattern: bits)
@@ -301,7 +302,7 @@ final class TeleportTests: XCTestCase {
                 XCTAssertTrue(report.accepted)
                 let layer = try XCTUnwrap(report.layer, "\(group)")
                 for m in 0..<3 {
-                    let shape = model.architecture.layers.pointer[m]
+                    let shape = model.graph.layers.pointer[m]
                     let range = shape.weightOffset..<shape.weightOffset + shape.weightCount
                     let isMoved = Array(before[range]) != Array(model.parameters.array[range])
                     XCTAssertEqual(isMoved, m == layer || m == layer + 1, "\(group) \(layers) \(m)")

@@ -26,7 +26,7 @@ final class RunCheckTests: XCTestCase {
             try Model.random([6, 10, 8, 3], seed: 1), loss: loss, options: optimizer)
         let before = trainer.stateBits
         var options = runOptions(epochs: 4, teleports: true)
-        options.teleportEpochs = [2]
+        options.teleportEpochs = try Buffer(copying: [2], count: 1)
         try change(&options)
         let error = failure { try trainer.runAll(data, options) }
         if trainer.stepCount == 0 { XCTAssertEqual(trainer.stateBits, before) }
@@ -107,7 +107,7 @@ final class RunCheckTests: XCTestCase {
         for search in [Search.ascent, .lookahead, .random] {
             let trainer = try makeTrainer(.adam)
             var options = runOptions(epochs: 2, teleports: true)
-            options.teleportEpochs = [1]
+            options.teleportEpochs = try Buffer(copying: [1], count: 1)
             options.teleport?.search = search
             options.teleport?.objective = .sharpnessMinimize
             options.teleport?.state = .transform
@@ -188,7 +188,8 @@ final class RunCheckTests: XCTestCase {
         let data = try Dataset.learnable(96, width: 6, classes: 3, seed: 1)
         func losses(seed: UInt64) throws -> [Double] {
             var options = runOptions(epochs: 2, teleports: true)
-            (options.teleportEpochs, options.teleportsPerEpoch) = ([0, 1], 3)
+            options.teleportEpochs = try Buffer(copying: [0, 1], count: 2)
+            options.teleportsPerEpoch = 3
             (options.teleportSamples, options.seed) = (16, seed)
             return try makeTrainer(rate: 0).runAll(data, options).compactMap(\.report).map(
                 \.lossBefore)

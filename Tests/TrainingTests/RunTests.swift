@@ -65,7 +65,7 @@ final class RunTests: XCTestCase {
                 var teleports = 0
                 var epochs: [Double] = []
                 let isDone = try trainer.run(
-                    data, validation: nil, options: options, shouldStop: { false },
+                    data, validation: nil, options: options,
                     notify: {
                         teleports += $0.kind == .teleport ? 1 : 0
                         if $0.kind == .epoch { epochs.append($0.loss) }
@@ -91,11 +91,45 @@ final class RunTests: XCTestCase {
         let data = try Dataset.learnable(70, width: 6, classes: 3, seed: 1)
         let trainer = try makeTrainer()
         let before = trainer.stateBits
-        XCTAssertFalse(
-            try trainer.run(
-                data, validation: nil, options: runOptions(epochs: 3), shouldStop: { true },
-                notify: { _ in false }))
+        trainer.requestStop()
+        func run() throws -> Bool {
+            try Stop.scope {
+                try trainer.run(
+                    data, validation: nil, options: runOptions(epochs: 3), notify: { _ in false })
+            }
+        }
+        XCTAssertFalse(try run())
         XCTAssertEqual(trainer.stateBits, before)
+        // The request is answered.
+        XCTAssertTrue(try run())
+    }
+
+    /// Stopped at any of the questions that a teleport asks, model and optimizer are as before, and the run that goes on
+    /// teleports then, to the same weights.
+    func testRunStoppedWithinATeleportTeleportsWhenItGoesOn() throws {
+        let data = try Dataset.learnable(256, width: 6, classes: 3, seed: 1)
+        var options = runOptions(epochs: 2)
+        var teleport = TeleportOptions()
+        teleport.group = .scaling
+        teleport.search = .lookahead
+        options.teleport = teleport
+        options.teleportSamples = 128
+        let whole = try makeTrainer()
+        try whole.runAll(data, options)
+
+        for questions in [2, 3, 7, 20, 60] {
+            let trainer = try makeTrainer()
+            let before = trainer.stateBits
+            try Stop.atQuestion(questions) {
+                XCTAssertFalse(
+                    try trainer.run(
+                        data, validation: nil, options: options, notify: { _ in false }))
+            }
+            XCTAssertEqual(trainer.stepCount, 0, "\(questions) questions")
+            XCTAssertEqual(trainer.stateBits, before)
+            try trainer.runAll(data, options)
+            XCTAssertEqual(trainer.stateBits, whole.stateBits)
+        }
     }
 
     /// With a rate of 0 the first losses of the steps show the order of the samples.
@@ -143,7 +177,7 @@ final class RunTests: XCTestCase {
                     // Stopped by the teleport's event: the run that goes on still watches.
                     XCTAssertFalse(
                         try trainer.run(
-                            data, validation: nil, options: options, shouldStop: { false }
+                            data, validation: nil, options: options
                         ) {
                             watch($0)
                             return $0.kind == .teleport
@@ -194,7 +228,7 @@ final class RunTests: XCTestCase {
             { try trainer.setSchedule(LearningRateSchedule()) },
             {
                 _ = try trainer.run(
-                    data, validation: nil, options: RunOptions(), shouldStop: { false },
+                    data, validation: nil, options: RunOptions(),
                     notify: { _ in false })
             },
         ]

@@ -1,4 +1,5 @@
 import Datasets
+import Layers
 import Networks
 import Optimization
 import Runtime

@@ -1,4 +1,5 @@
 import Datasets
+import Layers
 import Networks
 import Optimization
 import Runtime
@@ -45,7 +46,7 @@ extension Trainer {
         var events: [TrainingEvent] = []
         let isDone = try withoutActuallyEscaping(each) { each in
             try run(
-                train, validation: validation, options: options, shouldStop: { false },
+                train, validation: validation, options: options,
                 notify: {
                     events.append($0)
                     each($0)

@@ -183,16 +183,9 @@ static void check_largest_samples(tp_activation activation) {
             CHECK_EQUAL(status, TP_ERROR_NOT_FINITE);
             CHECK(fixture_equals(model, before));
             CHECK_EQUAL(tp_trainer_epoch(trainer), 0);
-            /* A step by hand has the loss and the output error for its check alone; its weights are refused by the
-             * next one and by files. */
-            MUST(tp_trainer_step(trainer, &batch, &loss));
-            CHECK(!model_is_finite(model));
-            size_t size = 0;
-            int32_t predicted[sample_count];
-            CHECK_EQUAL(tp_trainer_step(trainer, &batch, NULL), TP_ERROR_NOT_FINITE);
-            CHECK_EQUAL(tp_model_save_buffer(model, NULL, 0, &size), TP_ERROR_NOT_FINITE);
-            MUST(tp_model_predict_labels(model, fixture_x, input_width, sample_count, predicted, sample_count));
-            for (int i = 0; i < sample_count; i++) CHECK(predicted[i] >= 0 && predicted[i] < class_count);
+            CHECK_EQUAL(tp_trainer_step(trainer, &batch, &loss), TP_ERROR_NOT_FINITE);
+            CHECK_EQUAL(tp_trainer_step_count(trainer), 0);
+            CHECK(fixture_equals(model, before));
         }
         free(before);
         tp_dataset_free(dataset);

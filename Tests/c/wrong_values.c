@@ -488,6 +488,11 @@ static void check_training(void) {
         INVALID(tp_trainer_set_schedule(trainer, &schedule));
     }
     EXPECT(TP_ERROR_BAD_STATE, tp_trainer_undo_teleport(trainer));
+    /* Requests do not add up, and are answered once. */
+    MUST(tp_run_config_init(&run, sizeof run));
+    tp_trainer_request_stop(trainer);
+    tp_trainer_request_stop(trainer);
+    EXPECT(TP_STOPPED, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
 
 #define WRONG_RUN(field, value)                                                    \
     do {                                                                           \
@@ -656,6 +661,8 @@ static void check_datasets(void) {
         WRONG_IMAGE(bad_image, wrong_enums[i]);
         WRONG_IMAGE(allow_empty_classes, wrong_enums[i]);
         WRONG_IMAGE(flat, wrong_enums[i]);
+        WRONG_IMAGE(nested_classes, wrong_enums[i]);
+        WRONG_IMAGE(reserved, wrong_enums[i]);
         if (wrong_enums[i] != 99) WRONG_IMAGE(background[1], wrong_enums[i]);
     }
     WRONG_IMAGE(channels, 2);

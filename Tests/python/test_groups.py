@@ -283,9 +283,8 @@ def test_refused_combinations_say_why(rng, model, config, sentence):
 
 
 def test_rollouts_of_too_many_candidates_are_refused():
-    config = TeleportConfig(search="random", objective="lookahead", candidates=257)
     with pytest.raises(teleport.InvalidArgumentError, match="the most is 256"):
-        small().check_teleport(config)
+        TeleportConfig(search="random", objective="lookahead", candidates=257)
 
 
 def test_a_batch_without_samples_to_hold_out_says_what_to_do(rng):

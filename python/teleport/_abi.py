@@ -135,6 +135,8 @@ TP_EVENT_TELEPORT = 2
 TP_LAYER_ALL = -1
 TP_LAYER_RANDOM = -2
 
+tp_stop_callback = CFUNCTYPE(c_int32, c_void_p)
+
 
 class tp_batch(Structure):
     _fields_ = [
@@ -178,6 +180,8 @@ class tp_image_config(Structure):
         ("max_height", c_int32),
         ("max_pixels", c_int64),
         ("max_chunk_bytes", c_int64),
+        ("nested_classes", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -394,6 +398,7 @@ PROTOTYPES = {
     "tp_error_message": (c_char_p, []),
     "tp_set_thread_count": (c_int32, [c_int32]),
     "tp_thread_count": (c_int32, []),
+    "tp_set_stop": (c_int32, [c_void_p, tp_stop_callback, c_void_p]),
     "tp_model_config_init": (c_int32, [POINTER(tp_model_config), c_size_t]),
     "tp_model_create_mlp": (
         c_int32,
@@ -558,6 +563,7 @@ PROTOTYPES = {
         c_int32,
         [c_void_p, c_void_p, c_void_p, POINTER(tp_run_config), tp_event_callback, c_void_p],
     ),
+    "tp_trainer_request_stop": (None, [c_void_p]),
     "tp_plane_function_init": (c_int32, [POINTER(tp_plane_function), c_size_t]),
     "tp_plane_rosenbrock": (c_int32, [POINTER(tp_plane_function)]),
     "tp_plane_booth": (c_int32, [POINTER(tp_plane_function)]),

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from . import _abi
 from ._abi import tp_plane_config, tp_plane_function, tp_plane_report
 from ._arrays import DoubleArray, address, doubles
+from ._interrupt import interruptible
 from ._library import check, initialized, lib
 from ._values import int32, uint64
 from .enums import TeleportOutcome
@@ -200,17 +201,20 @@ def descend(
     native, kept = _native(config)
     count = max(config.steps, 0) + 1
     points, values = np.empty((count, 2)), np.empty(count)
-    status = lib.tp_plane_descend(
-        function._struct,
-        address(point),
-        native,
-        address(points),
-        points.size,
-        address(values),
-        values.size,
-    )
-    function._raise_kept()
-    check(status)
+    try:
+        interruptible(
+            None,
+            lib.tp_plane_descend,
+            function._struct,
+            address(point),
+            native,
+            address(points),
+            points.size,
+            address(values),
+            values.size,
+        )
+    finally:
+        function._raise_kept()
     del kept
     return Descent(points, values)
 

@@ -12,11 +12,11 @@ import numpy.typing as npt
 from ._abi import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
 from ._arrays import Samples, address, float_array, samples
 from ._handle import Handle
-from ._interrupt import Interruptible, StopFlag
+from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
-from ._values import Path, int32, int64, path_bytes, uint64
-from .dataset import Dataset
-from .enums import EventKind, Loss, OptimizerKind
+from ._values import Path, expect, int32, int64, path_bytes, uint64
+from .dataset import Dataset, data_set
+from .enums import EventKind, Loss, LossName, OptimizerKind, OptimizerName
 from .errors import Status
 from .model import Model
 from .schedule import NativeSchedule, Schedule
@@ -71,8 +71,8 @@ class Trainer(Handle):
         self,
         model: Model,
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
-        optimizer: Union[str, OptimizerKind] = OptimizerKind.SGD,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
+        optimizer: Union[OptimizerName, OptimizerKind] = OptimizerKind.SGD,
         learning_rate: float = 0.01,
         momentum: float = 0.9,
         beta1: float = 0.9,
@@ -83,6 +83,7 @@ class Trainer(Handle):
         clip_norm: float = 0.0,
     ) -> None:
         self._pointer_or_none = None
+        expect(model, Model, "model", f"Model({model!r})")
         self._prepare(Loss.of(loss))
         config = initialized(tp_optimizer_config())
         config.optimizer = OptimizerKind.of(optimizer).code
@@ -210,13 +211,26 @@ class Trainer(Handle):
         config: TeleportConfig = TeleportConfig(),
         *,
         weights: Optional[npt.ArrayLike] = None,
+        stop: Optional[StopFlag] = None,
     ) -> TeleportReport:
         """Teleports the model as `Model.teleport`, with this trainer's optimizer, rate and loss."""
         batch = samples(self._loss, x, y, weights)
         native = NativeConfig(config, self._loss)
         report = new_report()
-        self._check(lib.tp_trainer_teleport(self._pointer, batch, native.struct, report))
+        try:
+            interruptible(
+                stop, lib.tp_trainer_teleport, self._pointer, batch, native.struct, report
+            )
+        finally:
+            self._raise_kept()
         return report_of(report)
+
+    def request_stop(self) -> None:
+        """Ends the run or teleport of this trainer that another thread has under way, or else the next one.
+
+        A run returns with `stopped` true, a teleport raises StoppedError; with that the request is answered.
+        """
+        lib.tp_trainer_request_stop(self._pointer)
 
     def undo_teleport(self) -> None:
         """Puts weights and optimizer state back to before the last accepted teleport, to the bit."""
@@ -271,6 +285,9 @@ class Trainer(Handle):
         its last step, and another run goes on there. NotFiniteError: the loss stopped being finite with no
         teleport to undo.
         """
+        data_set(train, "train")
+        if valid is not None:
+            data_set(valid, "valid")
         flag = StopFlag() if stop is None else stop
         config = initialized(tp_run_config())
         config.epochs = int32(epochs, "epochs")

@@ -21,6 +21,9 @@ void shim_rectify_derivative(float *delta, const float *h, ptrdiff_t count, floa
 void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, float alpha, float beta,
                       float *sum);
 
+/* The largest |x|; NaN where there is one. count 0: 0. */
+float shim_largest_magnitude(const float *x, ptrdiff_t count);
+
 /* Sum over rows of factor * weights[row] * -ln softmax(z[row])[labels[row]], and its derivative by z into delta.
  * weights NULL: 1 each. delta may be NULL. exp is accurate to 2 units in the last place. */
 double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,

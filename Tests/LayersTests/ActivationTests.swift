@@ -1,9 +1,10 @@
 import Foundation
+import Networks
 import Runtime
 import TestSupport
 import XCTest
 
-@testable import Networks
+@testable import Layers
 
 final class ActivationTests: XCTestCase {
     private let all: [Activation] = [

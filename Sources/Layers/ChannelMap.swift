@@ -1,0 +1,85 @@
+/// Which channels of a net may be scaled, and which numbers move with them.
+///
+/// Every value belongs to a class of channels. An element of the scaling group is a positive factor for every channel
+/// of every class that moves; an entry of a block with row channel r and column channel c is multiplied by
+/// s_r / s_c. Classes that must move together (what a sum adds up) are joined: union-find.
+public struct ChannelMap: Sendable {
+    /// Entries of one tensor that scale by the same rule: rows x columns, row-major.
+    public struct Block: Sendable {
+        public let offset: Int
+        public let rows: Int
+        public let columns: Int
+        /// Neighbouring columns that belong to one channel: H x W where an image was flattened.
+        public let columnsPerChannel: Int
+        /// Classes of the rows' and the columns' channels; -1: they do not scale.
+        public fileprivate(set) var rowClass: Int
+        public fileprivate(set) var columnClass: Int
+    }
+
+    private var parents: [Int] = []
+    private var sizes: [Int] = []
+    private var pinned: [Bool] = []
+    private var found: [Block] = []
+
+    public init() {}
+
+    /// A new class of `count` channels.
+    public mutating func newClass(_ count: Int, isPinned: Bool = false) -> Int {
+        parents.append(parents.count)
+        sizes.append(count)
+        pinned.append(isPinned)
+        return parents.count - 1
+    }
+
+    public func root(_ index: Int) -> Int {
+        var index = index
+        while parents[index] != index { index = parents[index] }
+        return index
+    }
+
+    /// The channels of a class cannot be scaled.
+    public mutating func pin(_ index: Int) { pinned[root(index)] = true }
+
+    /// Both move together; they have the same number of channels.
+    public mutating func join(_ a: Int, _ b: Int) -> Int {
+        let (first, second) = (min(root(a), root(b)), max(root(a), root(b)))
+        parents[second] = first
+        pinned[first] = pinned[first] || pinned[second]
+        return first
+    }
+
+    /// z = W h + b with its activation: consumes the input's class by columns, produces one by rows.
+    public mutating func linear(_ map: LinearMap, input: Int) -> Int {
+        let output = newClass(
+            map.outputs, isPinned: !map.activation.isPositivelyHomogeneous)
+        found.append(
+            Block(
+                offset: map.weightOffset, rows: map.outputs, columns: map.inputs,
+                columnsPerChannel: map.inputs / sizes[root(input)], rowClass: output,
+                columnClass: input))
+        guard map.hasBias else { return output }
+        found.append(
+            Block(
+                offset: map.biasOffset, rows: map.outputs, columns: 1, columnsPerChannel: 1,
+                rowClass: output, columnClass: -1))
+        return output
+    }
+
+    /// The blocks with classes numbered 0, 1, ... in the order of the net, -1 for those that do not move; and the number
+    /// of channels of each class.
+    public func numbered() -> (blocks: [Block], sizes: [Int]) {
+        var numbers = [Int](repeating: -1, count: parents.count)
+        var counts: [Int] = []
+        for index in parents.indices where root(index) == index && !pinned[index] {
+            numbers[index] = counts.count
+            counts.append(sizes[index])
+        }
+        let blocks = found.map { block in
+            var block = block
+            block.rowClass = block.rowClass < 0 ? -1 : numbers[root(block.rowClass)]
+            block.columnClass = block.columnClass < 0 ? -1 : numbers[root(block.columnClass)]
+            return block
+        }
+        return (blocks, counts)
+    }
+}

@@ -1,0 +1,79 @@
+import Runtime
+
+/// A kind of layer: one file that states facts and does its arithmetic. Passes, symmetries, files and the ABI read
+/// them; nothing else knows a kind but `LayerKinds`.
+///
+/// The law, which `EveryKindTests` holds every kind to: `backward` and `accumulate` are the derivatives of `forward`;
+/// the tangents are theirs in the direction of the weights; rows of samples and rows of gradients may be shared out
+/// in any way, to the bit; nothing is allocated and no reference counted; what `describe` says of the channels'
+/// scales is true for every input; `arguments` make the layer again.
+public protocol Layer: Sendable {
+    /// The kind's name in an architecture's text.
+    static var word: String { get }
+
+    /// From the words after the kind's name and the shapes of one or two inputs. Whatever is wrong with them is an
+    /// error that names it: a file or a host wrote them.
+    init(_ arguments: inout LayerArguments, inputs: [Shape], activation: Activation) throws
+    /// The words that make this layer again.
+    var arguments: String { get }
+
+    var inputs: [Shape] { get }
+    var output: Shape { get }
+    /// After the layer, in the same pass.
+    var activation: Activation { get }
+    /// In the order of the parameters.
+    var tensors: [LayerTensor] { get }
+    /// Where the layer is linear in its weights and reads no more than one vector a sample.
+    var linearMap: LinearMap? { get }
+
+    /// Rows of the gradient that may be summed apart from each other; 0: no parameters.
+    var gradientRows: Int { get }
+
+    /// output <- f(layer(input))
+    func forward(_ pass: LayerPass)
+    /// outputDelta <- outputDelta f'(z);  the inputs' deltas <- the derivatives by the inputs.
+    func backward(_ pass: LayerPass)
+    /// target <- beta target + alpha gradient for rows `first ..< first + count`, over all `pass.rows` samples.
+    func accumulate(
+        _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, first: Int, count: Int,
+        alpha: Float, beta: Float)
+
+    /// outputTangent <- R output
+    func forwardTangent(_ pass: LayerPass)
+    /// R of what `backward` wrote, which is left as it is.
+    func backwardTangent(_ pass: LayerPass)
+    /// target <- beta target + R gradient
+    func accumulateTangent(
+        _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, beta: Float)
+
+    /// What the layer does to the scales of channels: from the classes of its inputs' channels to that of its output's.
+    func describe(_ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int) -> Int
+
+    /// Whether threads that share a batch of `rows` have less to do when each takes all samples and a share of the
+    /// outputs, by `multiply`, before they share the samples.
+    func sharesOutputs(rows: Int, parts: Int) -> Bool
+    /// What `forward` begins with, for outputs `first ..< first + count` of all samples.
+    func multiply(_ pass: LayerPass, first: Int, count: Int)
+}
+
+extension Layer {
+    public var linearMap: LinearMap? { nil }
+    public var gradientRows: Int { 0 }
+    public func accumulate(
+        _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, first: Int, count: Int,
+        alpha: Float, beta: Float
+    ) {}
+    public func accumulateTangent(
+        _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, beta: Float
+    ) {}
+    public func sharesOutputs(rows: Int, parts: Int) -> Bool { false }
+    public func multiply(_ pass: LayerPass, first: Int, count: Int) {}
+}
+
+extension Layer {
+    public var parameterCount: Int { tensors.reduce(0) { $0 + $1.count } }
+    /// The layer's line in an architecture's text.
+    public var line: String {
+        arguments.isEmpty ? Self.word : Self.word + " " + arguments
+    }
+}
