@@ -47,7 +47,8 @@ public protocol Layer: Sendable {
         _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, beta: Float)
 
     /// What the layer does to the scales of channels: from the classes of its inputs' channels to that of its output's.
-    func describe(_ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int) -> Int
+    func describe(_ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int) throws
+        -> Int
 
     /// Whether threads that share a batch of `rows` have less to do when each takes all samples and a share of the
     /// outputs, by `multiply`, before they share the samples.
