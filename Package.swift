@@ -83,7 +83,10 @@ let package = Package(
         // Golden vectors, samples and a reference network in double: no part of any product.
         .target(name: "TestAllocations", path: "Tests/Support/Allocations"),
         .target(
-            name: "TestSupport", dependencies: ["TestAllocations", "CShims", "Runtime", "LinearAlgebra", "Layers", "Networks"],
+            name: "TestSupport",
+            dependencies: [
+                "TestAllocations", "CShims", "Runtime", "LinearAlgebra", "Layers", "Networks",
+            ],
             path: "Tests/Support", exclude: ["Allocations", "README.md"], swiftSettings: strict),
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
@@ -91,12 +94,14 @@ let package = Package(
         tests("Layers", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
         tests("Networks", ["CShims", "Runtime", "LinearAlgebra", "Layers", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Layers", "Networks", "TestSupport"]),
-        tests("Symmetry", ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization", "TestSupport"]),
+        tests(
+            "Symmetry",
+            ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization", "TestSupport"]),
         tests(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization", "Symmetry",
-                "Datasets", "TestSupport",
+                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization",
+                "Symmetry", "Datasets", "TestSupport",
             ]),
         tests("Datasets", ["Runtime", "Files"]),
     ],
