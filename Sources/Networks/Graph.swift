@@ -102,10 +102,9 @@ extension Graph {
         for (index, width) in widths.enumerated() where width < 1 || width > Int(Int32.max) {
             throw TeleportError.invalid("width \(index) is \(width); it must be at least 1")
         }
-        guard activation.negativeSlope.isFinite, activation.negativeSlope >= 0 else {
-            throw TeleportError.wrong(
-                "negative_slope", activation.negativeSlope, "finite and not negative")
-        }
+        let slope = activation.negativeSlope
+        try require(
+            "negative_slope", slope, slope >= 0 && slope.isFinite, "finite and not negative")
         let last = widths.count - 2
         var layers: [(layer: any Layer, inputs: [Int])] = []
         for m in 0...last {

@@ -18,10 +18,10 @@ public struct ModelOptions: Sendable {
 
     public func validate() throws {
         // The others have no use for it.
-        guard activation != .leakyReLU || (negativeSlope.isFinite && negativeSlope >= 0) else {
-            throw TeleportError.wrong(
-                "negative_slope", negativeSlope, "finite and not negative")
-        }
+        guard activation == .leakyReLU else { return }
+        try require(
+            "negative_slope", negativeSlope, negativeSlope >= 0 && negativeSlope.isFinite,
+            "finite and not negative")
     }
 }
 

@@ -20,16 +20,12 @@ public struct CheckpointOptions {
 
     func validate() throws {
         guard path.count > 1 else { throw TeleportError.invalid("checkpoint_path is empty") }
-        guard steps >= 0 else {
-            throw TeleportError.invalid("checkpoint_steps is \(steps); it must not be negative")
-        }
-        guard seconds.isFinite, seconds >= 0 else {
-            throw TeleportError.wrong("checkpoint_seconds", seconds, "finite and not negative")
-        }
-        guard (1...Self.mostKept).contains(kept) else {
-            throw TeleportError.invalid(
-                "checkpoint_keep is \(kept); it must be 0 to \(Self.mostKept)")
-        }
+        try require("checkpoint_steps", steps, steps >= 0, "at least 0")
+        try require(
+            "checkpoint_seconds", seconds, seconds >= 0 && seconds.isFinite,
+            "finite and not negative")
+        try require(
+            "checkpoint_keep", kept, (1...Self.mostKept).contains(kept), "0 to \(Self.mostKept)")
     }
 }
 

@@ -25,17 +25,17 @@ public struct RunOptions {
     public static let mostTeleportEpochs = 65_536
 
     public func validate() throws {
-        try check("epochs", epochs, epochs >= 1, "at least 1")
-        try check("batch_size", batchSize, batchSize >= 1, "at least 1")
-        try check(
+        try require("epochs", epochs, epochs >= 1, "at least 1")
+        try require("batch_size", batchSize, batchSize >= 1, "at least 1")
+        try require(
             "teleports_per_epoch", teleportsPerEpoch,
             (1...Self.mostTeleportsPerEpoch).contains(teleportsPerEpoch), "1 to 65,536")
-        try check("teleport_samples", teleportSamples, teleportSamples >= 1, "at least 1")
-        try check("watch_steps", watchSteps, watchSteps >= 0, "at least 0")
-        try check("progress_interval", progressInterval, progressInterval >= -1, "at least -1")
+        try require("teleport_samples", teleportSamples, teleportSamples >= 1, "at least 1")
+        try require("watch_steps", watchSteps, watchSteps >= 0, "at least 0")
+        try require("progress_interval", progressInterval, progressInterval >= -1, "at least -1")
         if let teleportEpochs {
             for epoch in teleportEpochs.elements {
-                try check("a teleport epoch", Int(epoch), epoch >= 0, "at least 0")
+                try require("a teleport epoch", Int(epoch), epoch >= 0, "at least 0")
             }
         }
         try teleport?.validate()
@@ -50,12 +50,6 @@ public struct RunOptions {
             throw TeleportError.invalid(
                 "teleport_samples is \(teleportSamples) and the data set has \(count) samples, too few to hold a quarter out; give held_out, or a negative held_out_tolerance to do without"
             )
-        }
-    }
-
-    private func check(_ name: String, _ value: Int, _ isRight: Bool, _ rule: String) throws {
-        guard isRight else {
-            throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
         }
     }
 
