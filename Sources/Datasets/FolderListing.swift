@@ -100,7 +100,8 @@ struct FolderListing {
                     + "\(ImageOptions.mostClasses) are possible")
         }
         // Classes and their order; below, an entry of length 0 stands for a class without a folder.
-        let classes = try ClassFolders(options: options, folders: folders, entries: entries)
+        let classes = try ClassFolders(
+            names: options.classNames, folders: folders, entries: entries)
         if let stranger = classes.stranger {
             throw TeleportError(
                 .notFound,
@@ -129,7 +130,7 @@ struct FolderListing {
                 guard try walk(from: top, label: Int32(clamping: label)) else { return false }
                 path.pop(to: path.rootLength)
             }
-            guard files.count > before || options.keepsEmptyClasses else {
+            guard files.count > before || options.allowsEmptyClasses else {
                 throw emptyClass(
                     files.classNames[label], hasFolder: classes.folderName(label) != nil,
                     isOwn: own[label])

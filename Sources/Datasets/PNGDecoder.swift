@@ -126,14 +126,13 @@ final class PNGDecoder {
         let isColour = image.palette_count > 0 || image.channels >= 3
         let natural = hasAlpha ? 4 : isColour ? 3 : 1
         let shape = SampleShape(
-            channels: options.channels == 0 ? natural : Int(options.channels),
-            height: options.isResampling ? Int(options.height) : Int(image.height),
-            width: options.isResampling ? Int(options.width) : Int(image.width))
+            channels: options.channels == 0 ? natural : options.channels,
+            height: options.isResampling ? options.height : Int(image.height),
+            width: options.isResampling ? options.width : Int(image.width))
         return ImageTarget(
-            shape: shape,
-            resampling: options.isResampling ? Resampling(rawValue: options.resampling) : nil,
+            shape: shape, resampling: options.isResampling ? options.resampling : nil,
             background: SIMD4(
-                Int(options.background.0), Int(options.background.1), Int(options.background.2), 0))
+                options.background.0, options.background.1, options.background.2, 0))
     }
 
     private func read(

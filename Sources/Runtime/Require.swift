@@ -21,3 +21,11 @@ public func require(
 ) throws {
     guard holds else { throw TeleportError.invalid("\(name()) is \(value); it must be \(rule)") }
 }
+
+/// A count within its bounds.
+public func require(_ name: StaticString, _ value: Int, in range: ClosedRange<Int>) throws {
+    guard range.contains(value) else {
+        throw TeleportError.invalid(
+            "\(name) is \(value); it must be \(range.lowerBound) to \(range.upperBound)")
+    }
+}
