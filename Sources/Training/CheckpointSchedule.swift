@@ -60,9 +60,7 @@ final class CheckpointSchedule {
 
     /// What is left to write when the run ends. Weights that are not finite leave the good checkpoint alone.
     func writeLast() throws {
-        let parameters = trainer.model.parameters
-        guard allFinite(parameters.pointer, count: parameters.count), trainer.stepCount > lastStep
-        else { return }
+        guard trainer.model.weights.areFinite, trainer.stepCount > lastStep else { return }
         try write()
     }
 

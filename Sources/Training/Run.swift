@@ -40,7 +40,6 @@ final class Run {
         try train.validate(for: graph, loss: trainer.loss)
         try validation?.validate(for: graph, loss: trainer.loss)
         try options.validateTeleports(of: trainer, samples: train.count)
-        try BLAS.reserve()
         batchSize = min(options.batchSize, train.count)
         stepsPerEpoch =
             options.dropLast
@@ -186,8 +185,7 @@ extension Run {
 
     /// Goes on if the weights are finite, or are so again without the watched teleport.
     private func recoverWeights() throws -> End {
-        let parameters = trainer.model.parameters
-        return allFinite(parameters.pointer, count: parameters.count) ? .done : try recover()
+        trainer.model.weights.areFinite ? .done : try recover()
     }
 
     /// The loss or the weights stopped being finite: back to before the teleport if one is watched; otherwise the
