@@ -33,8 +33,6 @@ public final class Model: @unchecked Sendable {
     public let options: ModelOptions
     public let weights: Weights
     public var metadata = Metadata()
-    /// A trainer runs on this model, and whoever calls now is inside its callback.
-    public var isBeingTrained = false
 
     public convenience init(widths: [Int], options: ModelOptions = ModelOptions()) throws {
         let activation = options.hiddenActivation
@@ -70,14 +68,15 @@ public final class Model: @unchecked Sendable {
         return graph.layers.pointer[layer]
     }
 
-    /// Refuses to change weights that a run, or a step that asks for its rate, is about to change.
+    /// Refuses to change weights that a run, or a step that asks for its rate, is about to change: whoever calls now is
+    /// inside its callback.
     public func requireIdle() throws {
-        guard !HostCallback.isAsking(self) else {
+        guard !HostCallback.isAsking(.rate, self) else {
             throw TeleportError(
                 .badState,
                 "the model's trainer is asking its rate callback, which may only read them")
         }
-        guard !isBeingTrained else {
+        guard !HostCallback.isAsking(.run, self) else {
             throw TeleportError(
                 .badState, "the model is inside tp_trainer_run; a callback may only read it")
         }

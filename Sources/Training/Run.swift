@@ -197,8 +197,7 @@ extension Run {
         }
         let (step, epoch) = (trainer.stepInEpoch, trainer.epoch)
         var place = "the weights are those of the step before"
-        let parameters = trainer.model.parameters
-        if !allFinite(parameters.pointer, count: parameters.count) {
+        if !trainer.model.weights.areFinite {
             epochStart.restore(trainer.model, trainer.optimizer)
             (trainer.stepInEpoch, trainer.epochLoss) = placeOfStart
             place = "the weights had left the finite numbers too and are those the epoch began with"
@@ -219,11 +218,8 @@ extension Trainer {
         try requireIdle()
         let run = try Run(
             self, train: train, validation: validation, options: options, notify: notify)
-        isRunning = true
-        model.isBeingTrained = true
-        defer {
-            isRunning = false
-            model.isBeingTrained = false
+        return try HostCallback.asking(.run, self, model) {
+            try answeringRequests { try run.run() == .done }
         }
         return try answeringRequests { try run.run() == .done }
     }

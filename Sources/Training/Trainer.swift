@@ -1,6 +1,5 @@
 import CShims
 import Layers
-import LinearAlgebra
 import Networks
 import Optimization
 import Runtime
@@ -26,8 +25,6 @@ public final class Trainer {
     var stepInEpoch = 0
     /// Losses of these steps times their samples, and the samples.
     var epochLoss = (sum: 0.0, samples: 0)
-    /// A run is under way: whoever calls now is inside its callback.
-    var isRunning = false
     /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
     private let stopRequest: UnsafeMutablePointer<Int32>
     /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
@@ -85,8 +82,8 @@ public final class Trainer {
         guard schedule.kind == .callback else {
             return schedule.rate(step: stepCount, base: baseRate)
         }
-        guard !HostCallback.isAsking(self) else { return .nan }
-        return HostCallback.asking(self, model) { schedule.rate(step: stepCount, base: baseRate) }
+        guard !HostCallback.isAsking(.rate, self) else { return .nan }
+        return HostCallback.asking(.rate, self, model) { schedule.rate(step: stepCount, base: baseRate) }
     }
 
     /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the schedule may not.
@@ -116,7 +113,7 @@ public final class Trainer {
     }
 
     private func requireNotAsking() throws {
-        guard !HostCallback.isAsking(self) else {
+        guard !HostCallback.isAsking(.rate, self) else {
             throw TeleportError(
                 .badState, "the trainer is asking its rate callback, which may only read it")
         }
