@@ -1,6 +1,5 @@
 import Datasets
 import Layers
-import LinearAlgebra
 import Networks
 import Runtime
 import Symmetry
@@ -221,6 +220,5 @@ extension Trainer {
         return try HostCallback.asking(.run, self, model) {
             try answeringRequests { try run.run() == .done }
         }
-        return try answeringRequests { try run.run() == .done }
     }
 }

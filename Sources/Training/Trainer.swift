@@ -121,7 +121,7 @@ public final class Trainer {
 
     func requireIdle() throws {
         try requireNotAsking()
-        guard !isRunning else {
+        guard !HostCallback.isAsking(.run, self) else {
             throw TeleportError(
                 .badState, "the trainer is inside tp_trainer_run; a callback may only read it")
         }
@@ -142,7 +142,7 @@ public final class Trainer {
         lastScheduledTeleport = -1
     }
 
-    /// Room for batches of `count` samples.
+    /// Room for batches of `count` samples, on this thread.
     func reserve(_ count: Int) throws {
         try step.workspace.reserve(count)
     }
@@ -159,7 +159,6 @@ public final class Trainer {
     /// One step on a host's batch; returns the loss before it.
     public func takeStep(_ batch: Batch) throws -> Double {
         try requireIdle()
-        try BLAS.reserve()
         // A step is one product a layer over the whole batch, and products count rows in 32 bits.
         guard batch.count <= Int(Int32.max) else {
             throw TeleportError.invalid(
