@@ -25,11 +25,6 @@ public struct RandomGenerator: RandomNumberGenerator, BitwiseCopyable, Sendable 
         return result
     }
 
-    /// Uniform in [0, 1), a multiple of 2^-24.
-    public mutating func nextFloat() -> Float {
-        Float(next() >> 40) * 0x1p-24
-    }
-
     /// Uniform in [0, 1), a multiple of 2^-53.
     @inlinable
     public mutating func nextDouble() -> Double {
