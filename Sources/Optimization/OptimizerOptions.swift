@@ -1,14 +1,9 @@
 import Runtime
 
-/// Which optimizer; raw values are those of `tp_optimizer`.
+/// Which optimizer; raw values, in this order, are those of `tp_optimizer`.
 public enum OptimizerKind: Int32, Sendable {
     case sgd = 0
-    case momentum = 1
-    case nesterov = 2
-    case adaGrad = 3
-    case rmsProp = 4
-    case adam = 5
-    case adamW = 6
+    case momentum, nesterov, adaGrad, rmsProp, adam, adamW
 }
 
 /// The fields of `tp_optimizer_config`.
