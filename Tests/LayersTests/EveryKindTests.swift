@@ -214,6 +214,40 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
+    /// What a layer without weights does to the scales of its inputs' channels: outputs move by the factor of the channel
+    /// that the next layer's columns are said to belong to. Powers of two, so to the bit.
+    func testScalesAreCarriedAsDescribed() throws {
+        try forEveryKind { layer, bench in
+            guard layer.tensors.isEmpty, layer.activation.isPositivelyHomogeneous else { return }
+            var map = ChannelMap()
+            let classes = layer.inputs.map { map.newClass($0.channels) }
+            let output = layer.describe(&map, inputs: classes, parameterOffset: 0)
+            _ = map.linear(
+                LinearMap(
+                    inputs: layer.output.count, outputs: 1, hasBias: false,
+                    activation: Activation(.tanh)), input: output)
+            let (blocks, sizes) = map.numbered()
+            let block = try XCTUnwrap(blocks.first, layer.line)
+            XCTAssertGreaterThanOrEqual(block.columnClass, 0, layer.line)
+            XCTAssertEqual(
+                sizes[block.columnClass] * block.columnsPerChannel, layer.output.count, layer.line)
+            func factor(_ channel: Int) -> Float {
+                Float(sign: .plus, exponent: channel - 1, significand: 1)
+            }
+            let before = bench.run().output
+            for (index, shape) in layer.inputs.enumerated() {
+                for i in bench.inputs[index].indices {
+                    bench.inputs[index][i] *= factor(
+                        i % shape.count / (shape.count / shape.channels))
+                }
+            }
+            let expected = before.enumerated().map { i, value in
+                value * factor(i % layer.output.count / block.columnsPerChannel)
+            }
+            XCTAssertEqual(bench.run().output, expected, layer.line)
+        }
+    }
+
     /// The layer between dense layers of the same activation where it reads vectors, and on the net's inputs elsewhere.
     private static func net(around layer: any Layer) throws -> Model {
         let width = layer.inputs[0].count
