@@ -3,30 +3,6 @@ import Files
 import Glibc
 import Runtime
 
-/// What an image is turned into: the same for all images of a data set.
-struct ImageTarget {
-    let shape: SampleShape
-
-    /// nil: an image of another size is refused.
-    let resampling: Resampling?
-    let background: SIMD4<Int>
-}
-
-/// The channels, height and width of one sample.
-public struct SampleShape: Equatable, Sendable {
-    public var channels: Int
-    public var height: Int
-    public var width: Int
-
-    public init(channels: Int, height: Int, width: Int) {
-        self.channels = channels
-        self.height = height
-        self.width = width
-    }
-
-    public var count: Int { channels * height * width }
-}
-
 /// Decodes PNG files to planes of bytes, one file after another, in memory that it keeps between files.
 ///
 /// One decoder belongs to one thread at a time.
