@@ -1,7 +1,6 @@
 /// The streams that keep draws for different purposes apart under one seed.
 public enum RandomStream {
     public static let initialization: UInt64 = 1
-    public static let split: UInt64 = 2
     public static let shuffle: UInt64 = 3
     public static let teleportSamples: UInt64 = 4
     public static let search: UInt64 = 5
