@@ -33,7 +33,8 @@ final class EveryKindTests: XCTestCase {
         ("dense 5", [[7], [7]], "reads one layer; 2 given"),
         ("add", [[6]], "reads two layers; 1 given"), ("add", [[6], [7]], "they must be alike"),
         ("add 3", [[6], [6]], "goes on with '3'"),
-        ("sample_table", [[9]], "lacks"), ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
+        ("sample_table", [[9]], "lacks"),
+        ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
     ]
 
     private static let activations: [Activation] = [
