@@ -54,7 +54,8 @@ public final class Graph: Sendable {
         }
         let read = Set(nodes.flatMap { $0.inputs })
         for index in nodes.indices.dropLast() where !read.contains(index) {
-            throw TeleportError.invalid("nothing reads layer \(index) ('\(nodes[index].layer.line)')")
+            throw TeleportError.invalid(
+                "nothing reads layer \(index) ('\(nodes[index].layer.line)')")
         }
         guard !maps.isEmpty else { throw TeleportError.invalid("a net needs a layer with weights") }
         layers = try Buffer(count: maps.count)

@@ -55,7 +55,8 @@ struct Plan: @unchecked Sendable {
             let sources = node.inputs.enumerated().map { position, source in
                 Source(
                     offset: source < 0 ? -1 : offsets[source],
-                    width: source < 0 ? graph.inputWidth : graph.nodes[source].layer.facts.output.count,
+                    width: source < 0
+                        ? graph.inputWidth : graph.nodes[source].layer.facts.output.count,
                     addsDelta: source >= 0
                         && (readers[source] != index || node.inputs[..<position].contains(source)))
             }
@@ -63,7 +64,8 @@ struct Plan: @unchecked Sendable {
             let rowWeights = rows > 0 ? facts.tensors[0].count / rows : 1
             storage.pointer[index] = Step(
                 layer: Unmanaged.passUnretained(node.layer), input: sources[0],
-                second: sources.count > 1 ? sources[1] : Source(offset: 0, width: 0, addsDelta: false),
+                second: sources.count > 1
+                    ? sources[1] : Source(offset: 0, width: 0, addsDelta: false),
                 offset: offset, width: width, parameterOffset: node.parameterOffset,
                 gradientRows: rows, rowWeights: rowWeights, weightsBefore: weights)
             offsets.append(offset)

@@ -83,7 +83,9 @@ public final class Trainer {
             return schedule.rate(step: stepCount, base: baseRate)
         }
         guard !HostCallback.isAsking(.rate, self) else { return .nan }
-        return HostCallback.asking(.rate, self, model) { schedule.rate(step: stepCount, base: baseRate) }
+        return HostCallback.asking(.rate, self, model) {
+            schedule.rate(step: stepCount, base: baseRate)
+        }
     }
 
     /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the schedule may not.

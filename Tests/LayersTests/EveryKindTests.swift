@@ -29,7 +29,8 @@ final class EveryKindTests: XCTestCase {
         ("dense 0", [[7]], "'dense 0' has '0' for its number of outputs"),
         ("dense -3", [[7]], "'-3'"), ("dense 5.5", [[7]], "'5.5'"),
         ("dense 99999999999999999999", [[7]], "must be 1 to"),
-        ("dense 5 nobais", [[7]], "goes on with 'nobais'"), ("dense 5 bias nobias", [[7]], "'nobias'"),
+        ("dense 5 nobais", [[7]], "goes on with 'nobais'"),
+        ("dense 5 bias nobias", [[7]], "'nobias'"),
         ("dense 5", [[7], [7]], "reads one layer; 2 given"),
         ("add", [[6]], "reads two layers; 1 given"), ("add", [[6], [7]], "they must be alike"),
         ("add 3", [[6], [6]], "goes on with '3'"),
@@ -181,7 +182,8 @@ final class EveryKindTests: XCTestCase {
     /// A net around the layer: its classes scaled by e^s keep the outputs, and |grad L|^2 is what the blocks say.
     func testChannelsScaleAsDescribed() throws {
         try forEveryKind { layer, _ in
-            guard layer.activation.isPositivelyHomogeneous, layer.linearMap?.readsTable != true else {
+            guard layer.activation.isPositivelyHomogeneous, layer.linearMap?.readsTable != true
+            else {
                 return
             }
             let model = try Self.net(around: layer)
@@ -259,7 +261,9 @@ final class EveryKindTests: XCTestCase {
         }
         let input = isVector ? try Shape(channels: 4) : layer.inputs[0]
         if isVector {
-            for _ in layer.inputs { nodes.append((try dense(input, width, layer.activation), [-1])) }
+            for _ in layer.inputs {
+                nodes.append((try dense(input, width, layer.activation), [-1]))
+            }
         }
         nodes.append((layer, isVector ? Array(nodes.indices) : layer.inputs.map { _ in -1 }))
         // A value that is read twice: the deltas of its readers add up.
@@ -294,7 +298,10 @@ final class EveryKindTests: XCTestCase {
             func moved(_ step: Float) throws -> (loss: Double, gradient: [Float]) {
                 let other = try Model(copying: model)
                 for i in v.indices { other.parameters.pointer[i] += step * v[i] }
-                return (try other.value(samples, .crossEntropy), try other.gradient(samples, .crossEntropy))
+                return (
+                    try other.value(samples, .crossEntropy),
+                    try other.gradient(samples, .crossEntropy)
+                )
             }
             let step: Float = 2e-3
             let (above, below) = (try moved(step), try moved(-step))
