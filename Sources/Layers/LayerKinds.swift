@@ -6,6 +6,7 @@ public enum LayerKinds {
         Dense.self,
         Add.self,
         SampleTable.self,
+        Flatten.self,
     ]
 
     /// The layer of a line such as "dense 64 nobias".

@@ -21,6 +21,7 @@ final class EveryKindTests: XCTestCase {
         ("dense 4", [[2, 3, 4]]),
         ("add", [[6], [6]]), ("add", [[2, 3, 4], [2, 3, 4]]),
         ("sample_table 6", [[9]]), ("sample_table 6 nobias", [[9]]),
+        ("flatten", [[2, 3, 4]]), ("flatten", [[7]]),
     ]
 
     /// Lines that no layer can be made of, with a part of the sentence.
@@ -35,6 +36,8 @@ final class EveryKindTests: XCTestCase {
         ("add", [[6]], "reads two layers; 1 given"), ("add", [[6], [7]], "they must be alike"),
         ("add 3", [[6], [6]], "goes on with '3'"),
         ("sample_table", [[9]], "lacks"),
+        ("flatten", [[6], [6]], "reads one layer; 2 given"),
+        ("flatten 3", [[6]], "goes on with '3'"),
         ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
     ]
 
