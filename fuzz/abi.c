@@ -310,7 +310,7 @@ static void use_model(tp_model *model) {
         tp_teleport_config config = teleport(&held_out);
         int before = model && all_finite(model);
         if (fuzz_check(tp_model_teleport(model, &samples, loss, &config, NULL)) == TP_OK && before) REQUIRE(all_finite(model));
-        fuzz_check(tp_model_can_teleport(model, &config));
+        fuzz_check(tp_model_check_teleport(model, &config));
         break;
     }
     case 12: fuzz_check(tp_model_apply_scaling(model, small(), y, byte() % 16)); break;

@@ -24,9 +24,11 @@
  *              runtime ends the process when its own small objects (some hundred bytes each, some kilobytes
  *              for models of a thousand layers) get no memory. Every array whose length a caller or a file
  *              decides comes from a checked allocator instead: TP_ERROR_OUT_OF_MEMORY, before it is looked at.
- *   Handles.   A new handle is the first argument, `out`. Free each handle once, in any order: objects keep
- *              what they use. NULL for a required handle is TP_ERROR_INVALID_ARGUMENT; tp_*_free(NULL) does
+ *   Handles.   A new handle is the first argument, `out` (tp_dataset_split has two). Free each handle once, in any
+ *              order: objects keep what they use. NULL for a required handle is TP_ERROR_INVALID_ARGUMENT; tp_*_free(NULL) does
  *              nothing.
+ *   Results.   Arguments that are written are `out` for a new handle, end in `_out` for a number, struct or text, and
+ *              are buffers with a capacity for arrays.
  *   Arrays.    Row-major float, one sample a row; an image is channels x height x width in one row. Inputs are
  *              copied or only read during the call. Results go into the caller's buffers, whose `capacity`
  *              counts elements; a buffer that is too small is TP_ERROR_BUFFER_TOO_SMALL and stays untouched.
@@ -217,8 +219,8 @@ tp_status tp_model_layer_shape(const tp_model *model, int32_t layer, int32_t *ou
 /* The widths, layer_count + 1 of them. */
 tp_status tp_model_widths(const tp_model *model, int32_t *widths, size_t capacity);
 
-/* The config that made the model; the caller sets config->struct_size first (config_init does). */
-tp_status tp_model_get_config(const tp_model *model, tp_model_config *config);
+/* The config that made the model; the caller sets config_out->struct_size first (tp_model_config_init does). */
+tp_status tp_model_get_config(const tp_model *model, tp_model_config *config_out);
 
 /* Reads layer `layer`: weights (outputs x inputs, row-major) and bias (outputs). Either may be NULL with
  * capacity 0. bias must be NULL when the model has none. */
@@ -279,10 +281,10 @@ typedef enum tp_output {
     TP_OUTPUT_PROBABILITIES = 1   /* their softmax, row by row */
 } tp_output;
 
-/* Outputs of `count` samples of x (count x x_width) into out (count x last width). count 0 does nothing.
+/* Outputs of `count` samples of x (count x x_width) into outputs (count x last width). count 0 does nothing.
  * Complexity: one forward pass; memory for at most 1,024 samples of activations. */
 tp_status tp_model_predict(const tp_model *model, const float *x, int64_t x_width, int64_t count,
-                           tp_output kind, float *out, size_t capacity);
+                           tp_output kind, float *outputs, size_t capacity);
 
 /* The class with the largest output of each sample, the first of equals. NaN counts as smallest. */
 tp_status tp_model_predict_labels(const tp_model *model, const float *x, int64_t x_width, int64_t count,
@@ -379,7 +381,7 @@ tp_status tp_dataset_from_idx(tp_dataset **out, const char *images_path, const c
 /* Splits a set in two without copying samples: the second gets round(fraction * count) samples, at least one
  * and not all; stratified 1 takes the fraction of every class and needs labels. Both keep the order of the source;
  * its list of skipped files stays with it. */
-tp_status tp_dataset_split(tp_dataset **out_first, tp_dataset **out_second, const tp_dataset *dataset,
+tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, const tp_dataset *dataset,
                            double fraction, int32_t stratified, uint64_t seed);
 
 void tp_dataset_free(tp_dataset *dataset);
@@ -634,7 +636,7 @@ tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size
 /* TP_OK when this config can teleport this model, otherwise TP_ERROR_UNSUPPORTED and a sentence that says why:
  * tanh with the scaling group, ReLU with the linear group, no hidden layer, curvature without RANDOM. A bad config
  * is TP_ERROR_INVALID_ARGUMENT as in a teleport. */
-tp_status tp_model_can_teleport(const tp_model *model, const tp_teleport_config *config);
+tp_status tp_model_check_teleport(const tp_model *model, const tp_teleport_config *config);
 
 /* Searches, moves, checks, and moves back if the check fails: then the report says accepted = 0 and why, and
  * the call still returns TP_OK. report_out may be NULL; otherwise its struct_size is set first
@@ -722,9 +724,9 @@ tp_status tp_trainer_create(tp_trainer **out, tp_model *model, tp_loss loss,
                             const tp_optimizer_config *config);
 
 /* What it was made with; epsilon and weight_decay as they are in use, learning_rate as it was set last. loss_out
- * and config may be NULL; config needs its struct_size. */
+ * and config_out may be NULL; config_out needs its struct_size. */
 tp_status tp_trainer_get_config(const tp_trainer *trainer, tp_loss *loss_out,
-                                tp_optimizer_config *config);
+                                tp_optimizer_config *config_out);
 
 void tp_trainer_free(tp_trainer *trainer);
 
@@ -912,12 +914,12 @@ typedef struct tp_plane_function {
 /* Without hessian or from_uv_jacobian the ascent takes central differences in theta. */
 tp_status tp_plane_function_init(tp_plane_function *function, size_t struct_size);
 
-/* The caller sets function->struct_size first (tp_plane_function_init does).
+/* The caller sets function_out->struct_size first (tp_plane_function_init does).
  * Fills in 100 (x^2 - y)^2 + (x - 1)^2 with u = 10 (x^2 - y), v = x - 1, minimum at (1, 1). */
-tp_status tp_plane_rosenbrock(tp_plane_function *function);
+tp_status tp_plane_rosenbrock(tp_plane_function *function_out);
 
 /* Fills in (x + 2 y - 7)^2 + (2 x + y - 5)^2 with u and v the brackets, minimum at (1, 3). */
-tp_status tp_plane_booth(tp_plane_function *function);
+tp_status tp_plane_booth(tp_plane_function *function_out);
 
 typedef struct tp_plane_config {
     size_t struct_size;

@@ -171,19 +171,19 @@ public func tp_dataset_from_idx(
 
 @_cdecl("tp_dataset_split") @implementation
 public func tp_dataset_split(
-    _ out_first: UnsafeMutablePointer<OpaquePointer?>?,
-    _ out_second: UnsafeMutablePointer<OpaquePointer?>?, _ dataset: OpaquePointer?,
+    _ first_out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ second_out: UnsafeMutablePointer<OpaquePointer?>?, _ dataset: OpaquePointer?,
     _ fraction: Double, _ stratified: Int32, _ seed: UInt64
 ) -> tp_status {
     call {
-        let out_first = try out_first.required("out_first")
-        let out_second = try out_second.required("out_second")
-        out_first.pointee = nil
-        out_second.pointee = nil
+        let first_out = try first_out.required("first_out")
+        let second_out = try second_out.required("second_out")
+        first_out.pointee = nil
+        second_out.pointee = nil
         let (first, second) = try dataset.object(Dataset.self, "dataset").split(
             fraction: fraction, stratified: try flag(stratified, "stratified"), seed: seed)
-        out_first.pointee = makeHandle(first)
-        out_second.pointee = makeHandle(second)
+        first_out.pointee = makeHandle(first)
+        second_out.pointee = makeHandle(second)
     }
 }
 

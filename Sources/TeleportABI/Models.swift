@@ -123,12 +123,12 @@ public func tp_model_widths(
 
 @_cdecl("tp_model_get_config") @implementation
 public func tp_model_get_config(
-    _ model: OpaquePointer?, _ config: UnsafeMutablePointer<tp_model_config>?
+    _ model: OpaquePointer?, _ config_out: UnsafeMutablePointer<tp_model_config>?
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
-        try writeOutput(
-            tp_model_config(model.options), to: try config.required("config"), "config")
+        let config_out = try config_out.required("config_out")
+        try writeOutput(tp_model_config(model.options), to: config_out, "config_out")
     }
 }
 
@@ -280,7 +280,7 @@ private func checkSamples(
 @_cdecl("tp_model_predict") @implementation
 public func tp_model_predict(
     _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
-    _ kind: tp_output, _ out: UnsafeMutablePointer<Float>?, _ capacity: Int
+    _ kind: tp_output, _ outputs: UnsafeMutablePointer<Float>?, _ capacity: Int
 ) -> tp_status {
     callStoppable {
         let model = try model.object(Model.self, "model")
@@ -288,13 +288,13 @@ public func tp_model_predict(
             throw TeleportError.invalid("kind is \(kind.rawValue), which is none of its values")
         }
         guard let x = try checkSamples(model, x, x_width, count) else { return }
-        let out = try out.required("out")
+        let outputs = try outputs.required("outputs")
         try requireCapacity(
-            capacity, try Memory.product(Int(count), model.graph.outputWidth), "out")
+            capacity, try Memory.product(Int(count), model.graph.outputWidth), "outputs")
         let workspace = try model.measuringWorkspace(count: Int(count))
         try model.outputs(
-            x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES, into: out,
-            workspace: workspace)
+            x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES,
+            into: outputs, workspace: workspace)
     }
 }
 

@@ -79,7 +79,9 @@ public func tp_plane_function_init(
 }
 
 @_cdecl("tp_plane_rosenbrock") @implementation
-public func tp_plane_rosenbrock(_ function: UnsafeMutablePointer<tp_plane_function>?) -> tp_status {
+public func tp_plane_rosenbrock(
+    _ function_out: UnsafeMutablePointer<tp_plane_function>?
+) -> tp_status {
     call {
         var result = tp_plane_function()
         result.value = { xy, _ in xy.map { PlaneFunction.rosenbrock.value(SIMD2($0)) } ?? .nan }
@@ -104,12 +106,14 @@ public func tp_plane_rosenbrock(_ function: UnsafeMutablePointer<tp_plane_functi
             rows.0.store(to: out)
             rows.1.store(to: out.map { $0 + 2 })
         }
-        try writeOutput(result, to: try function.required("function"), "function")
+        try writeOutput(result, to: try function_out.required("function_out"), "function_out")
     }
 }
 
 @_cdecl("tp_plane_booth") @implementation
-public func tp_plane_booth(_ function: UnsafeMutablePointer<tp_plane_function>?) -> tp_status {
+public func tp_plane_booth(
+    _ function_out: UnsafeMutablePointer<tp_plane_function>?
+) -> tp_status {
     call {
         var result = tp_plane_function()
         result.value = { xy, _ in xy.map { PlaneFunction.booth.value(SIMD2($0)) } ?? .nan }
@@ -132,7 +136,7 @@ public func tp_plane_booth(_ function: UnsafeMutablePointer<tp_plane_function>?)
             rows.0.store(to: out)
             rows.1.store(to: out.map { $0 + 2 })
         }
-        try writeOutput(result, to: try function.required("function"), "function")
+        try writeOutput(result, to: try function_out.required("function_out"), "function_out")
     }
 }
 

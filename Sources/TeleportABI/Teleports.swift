@@ -143,8 +143,8 @@ public func tp_teleport_outcome_string(_ outcome: tp_teleport_outcome) -> Unsafe
     return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
-@_cdecl("tp_model_can_teleport") @implementation
-public func tp_model_can_teleport(
+@_cdecl("tp_model_check_teleport") @implementation
+public func tp_model_check_teleport(
     _ model: OpaquePointer?, _ config: UnsafePointer<tp_teleport_config>?
 ) -> tp_status {
     call {

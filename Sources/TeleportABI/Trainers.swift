@@ -80,11 +80,11 @@ public func tp_trainer_create(
 @_cdecl("tp_trainer_get_config") @implementation
 public func tp_trainer_get_config(
     _ trainer: OpaquePointer?, _ loss_out: UnsafeMutablePointer<tp_loss>?,
-    _ config: UnsafeMutablePointer<tp_optimizer_config>?
+    _ config_out: UnsafeMutablePointer<tp_optimizer_config>?
 ) -> tp_status {
     call {
         let trainer = try trainer.object(Trainer.self, "trainer")
-        try writeOutput(tp_optimizer_config(trainer), to: config, "config")
+        try writeOutput(tp_optimizer_config(trainer), to: config_out, "config_out")
         loss_out?.pointee = tp_loss(rawValue: UInt32(trainer.loss.rawValue))
     }
 }

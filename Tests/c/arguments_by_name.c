@@ -60,7 +60,7 @@ static void check_sizes(void) {
         tp_teleport_config teleport;
         MUST(tp_teleport_config_init(&teleport, sizeof teleport));
         teleport.perturbation_norm_count = n;
-        SIZE(TP_ERROR_INVALID_ARGUMENT, n, tp_model_can_teleport(model, &teleport));
+        SIZE(TP_ERROR_INVALID_ARGUMENT, n, tp_model_check_teleport(model, &teleport));
     }
     CHECK(!other && !made);
     tp_trainer_free(trainer);

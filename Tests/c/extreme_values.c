@@ -52,7 +52,7 @@ static int teleport_all(tp_model *model, const tp_batch *batch, int outcomes[9])
         config.candidates = 3;
         config.rollout_steps = 3;
         config.steps = 2;
-        if (tp_model_can_teleport(model, &config) != TP_OK) continue;
+        if (tp_model_check_teleport(model, &config) != TP_OK) continue;
         made++;
         if (tp_model_teleport(model, batch, loss_of(batch), &config, &report) == TP_OK) {
             CHECK_EQUAL(report.accepted, report.outcome == TP_TELEPORT_ACCEPTED);
@@ -669,7 +669,7 @@ static void check_empty_batches(void) {
                 init_teleport();
                 config.teleport.group = group;
                 config.teleport.search = search;
-                if (tp_model_can_teleport(model, &config.teleport) != TP_OK) continue;
+                if (tp_model_check_teleport(model, &config.teleport) != TP_OK) continue;
                 EMPTY(tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &config.teleport, NULL));
                 EMPTY(tp_trainer_teleport(trainer, &batch, &config.teleport, NULL));
                 config.teleport.held_out = &batch;

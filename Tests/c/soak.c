@@ -34,7 +34,7 @@ static void once(int round) {
     MUST(tp_dataset_split(&first, &second, dataset, 0.25, 1, 1));
     MUST(tp_trainer_create(&trainer, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
     MUST(tp_trainer_step(trainer, &batch, NULL));
-    if (tp_model_can_teleport(model, &teleport) == TP_OK) {
+    if (tp_model_check_teleport(model, &teleport) == TP_OK) {
         MUST(tp_trainer_teleport(trainer, &batch, &teleport, NULL));
         MUST(tp_model_teleport(clone, &batch, TP_LOSS_CROSS_ENTROPY, &teleport, NULL));
         run.teleport = &teleport;

@@ -305,7 +305,7 @@ static void check_measuring(void) {
 static tp_status teleport(const tp_teleport_config *config) {
     tp_teleport_report report;
     MUST(tp_teleport_report_init(&report, sizeof report));
-    tp_status can = tp_model_can_teleport(model, config);
+    tp_status can = tp_model_check_teleport(model, config);
     tp_status status = tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, config, &report);
     CHECK_EQUAL(can, status);
     CHECK_EQUAL(report.outcome, TP_TELEPORT_NONE);
@@ -393,7 +393,7 @@ static void check_teleport_config(void) {
     MISMATCH(tp_model_apply_scaling(model, 0, scale, 7));
     MISMATCH(tp_model_apply_scaling(model, 0, scale, 9));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_apply_scaling(sigmoid, 0, scale, 8));
-    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_can_teleport(sigmoid, NULL));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(sigmoid, NULL));
     static const float wrong_scales[] = {0, -1, NAN, INFINITY};
     for (int i = 0; i < 4; i++) {
         scale[3] = wrong_scales[i];

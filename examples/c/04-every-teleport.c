@@ -68,7 +68,7 @@ int main(void) {
         config.held_out_tolerance = -1;  /* twelve samples say nothing about others: off */
 
         TRY(tp_model_clone(&model, start));
-        if (tp_model_can_teleport(model, &config) < 0) {
+        if (tp_model_check_teleport(model, &config) < 0) {
             printf("%-36s refused: %s\n", examples[i].name, tp_error_message());
         } else {
             TRY(tp_teleport_report_init(&report, sizeof report));

@@ -504,7 +504,7 @@ PROTOTYPES = {
     "tp_teleport_config_init": (c_int32, [POINTER(tp_teleport_config), c_size_t]),
     "tp_teleport_outcome_string": (c_char_p, [c_int32]),
     "tp_teleport_report_init": (c_int32, [POINTER(tp_teleport_report), c_size_t]),
-    "tp_model_can_teleport": (c_int32, [c_void_p, POINTER(tp_teleport_config)]),
+    "tp_model_check_teleport": (c_int32, [c_void_p, POINTER(tp_teleport_config)]),
     "tp_model_teleport": (
         c_int32,
         [

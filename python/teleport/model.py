@@ -38,7 +38,7 @@ from .enums import (
     Output,
     OutputName,
 )
-from .errors import InvalidArgumentError, NotFoundError, ShapeMismatchError, UnsupportedError
+from .errors import InvalidArgumentError, NotFoundError, ShapeMismatchError
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
 
 
@@ -447,15 +447,7 @@ class Model(Handle):
         """Raises UnsupportedError, with the reason, when this config cannot teleport this model."""
         # Held-out samples play no part here, and without a loss nobody knows what their y is.
         native = NativeConfig(config, None)
-        check(lib.tp_model_can_teleport(self._pointer, native.struct))
-
-    def can_teleport(self, config: TeleportConfig = TeleportConfig()) -> bool:
-        """Whether this config can teleport this model; `check_teleport` tells why not."""
-        try:
-            self.check_teleport(config)
-        except UnsupportedError:
-            return False
-        return True
+        check(lib.tp_model_check_teleport(self._pointer, native.struct))
 
     def teleport(
         self,

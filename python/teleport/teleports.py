@@ -81,7 +81,7 @@ class TeleportConfig:
         native = NativeConfig(self, None)
         if native.struct.layer >= 0:
             native.struct.layer = LAYER_ALL
-        status = lib.tp_model_can_teleport(_smallest_model(), native.struct)
+        status = lib.tp_model_check_teleport(_smallest_model(), native.struct)
         if status in (Status.INVALID_ARGUMENT, Status.NOT_FINITE):
             check(status)
 
