@@ -287,6 +287,7 @@ static void use_model(tp_model *model) {
         char key[4] = {(char)byte(), (char)byte(), 0, 0}, text[8];
         fuzz_check(tp_model_set_metadata(model, key, byte() % 2 ? key : NULL));
         fuzz_check(tp_model_get_metadata(model, key, text, byte() % 9, NULL));
+        fuzz_check(tp_model_metadata_key(model, tp_model_metadata_count(model) - 1, text, sizeof text, NULL));
         break;
     }
     case 4:

@@ -246,6 +246,15 @@ tp_status tp_model_set_metadata(tp_model *model, const char *key, const char *va
 tp_status tp_model_get_metadata(const tp_model *model, const char *key, char *buffer, size_t capacity,
                                 size_t *length_out);
 
+/* Keys the model has; 0 for NULL. */
+int32_t tp_model_metadata_count(const tp_model *model);
+
+/* Copies the key of number `index`, 0 <= index < tp_model_metadata_count, as tp_model_get_metadata copies a value: in
+ * the order of the keys' bytes, so that setting or removing one moves those after it. TP_ERROR_NOT_FOUND for another
+ * index. O(length). */
+tp_status tp_model_metadata_key(const tp_model *model, int32_t index, char *buffer, size_t capacity,
+                                size_t *length_out);
+
 /* Models are kept as safetensors files: layers.0.weight (outputs x inputs), layers.0.bias, layers.1.weight, ... as
  * F32, and in __metadata__ activation, negative_slope, initialization and seed under teleport.*, with the model's
  * own strings beside them. A checkpoint of tp_trainer_save is such a file too. Files are little-endian. */

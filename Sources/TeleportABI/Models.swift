@@ -225,6 +225,19 @@ public func tp_model_set_parameters(
 
 // Strings.
 
+/// A text and its zero into a host's buffer; NULL with capacity 0 asks for the length alone.
+private func copy(
+    _ text: Buffer<UInt8>, into buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int,
+    _ length_out: UnsafeMutablePointer<Int>?
+) throws {
+    length_out?.pointee = text.count
+    guard buffer != nil || capacity != 0 else { return }
+    let buffer = try buffer.required("buffer")
+    try requireCapacity(capacity, text.count + 1, "buffer")
+    memcpy(buffer, text.pointer, text.count)
+    buffer[text.count] = 0
+}
+
 private func bytes(_ text: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(
         start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
@@ -251,12 +264,28 @@ public func tp_model_get_metadata(
         guard let value = model.metadata.value(of: bytes(key)) else {
             throw TeleportError(.notFound, "the model has no metadata key \(quoted(key))")
         }
-        length_out?.pointee = value.count
-        guard buffer != nil || capacity != 0 else { return }
-        let buffer = try buffer.required("buffer")
-        try requireCapacity(capacity, value.count + 1, "buffer")
-        memcpy(buffer, value.pointer, value.count)
-        buffer[value.count] = 0
+        try copy(value, into: buffer, capacity, length_out)
+    }
+}
+
+@_cdecl("tp_model_metadata_count") @implementation
+public func tp_model_metadata_count(_ model: OpaquePointer?) -> Int32 {
+    guard let model = try? model.object(Model.self, "model") else { return 0 }
+    return Int32(truncatingIfNeeded: model.metadata.entries.count)
+}
+
+@_cdecl("tp_model_metadata_key") @implementation
+public func tp_model_metadata_key(
+    _ model: OpaquePointer?, _ index: Int32, _ buffer: UnsafeMutablePointer<CChar>?,
+    _ capacity: Int, _ length_out: UnsafeMutablePointer<Int>?
+) -> tp_status {
+    call {
+        let entries = try model.object(Model.self, "model").metadata.entries
+        guard entries.indices.contains(Int(index)) else {
+            throw TeleportError(
+                .notFound, "index is \(index), but the model has \(entries.count) metadata keys")
+        }
+        try copy(entries[Int(index)].key, into: buffer, capacity, length_out)
     }
 }
 

@@ -95,6 +95,12 @@ static void check_models(void) {
     TAKEN(tp_model_get_metadata(model, "key", text, 8, NULL));
     TAKEN(tp_model_get_metadata(model, "key", NULL, 0, &length));
     CHECK_EQUAL(length, 5);
+    REFUSED(tp_model_metadata_key(NULL, 0, text, 8, &length));
+    REFUSED(tp_model_metadata_key(model, 0, NULL, 8, &length));
+    TAKEN(tp_model_metadata_key(model, 0, text, 8, NULL));
+    TAKEN(tp_model_metadata_key(model, 0, NULL, 0, &length));
+    CHECK_EQUAL(length, 3);
+    CHECK_EQUAL(tp_model_metadata_count(NULL), 0);
     TAKEN(tp_model_set_metadata(model, "key", NULL));
     tp_model *read = (tp_model *)text;
     char file[8192];

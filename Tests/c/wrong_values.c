@@ -177,6 +177,11 @@ static void check_metadata(void) {
     CHECK(!strcmp(text, "kept"));
     EXPECT(TP_OK, tp_model_get_metadata(model, "key", text, 6, NULL));
     CHECK(!strcmp(text, "value"));
+    for (int i = 0; i < wrong_enum_count; i++) {
+        EXPECT(TP_ERROR_NOT_FOUND, tp_model_metadata_key(model, wrong_enums[i], text, 8, &length));
+    }
+    TOO_SMALL(tp_model_metadata_key(model, 0, text, 3, &length));
+    CHECK(length == 3 && !strcmp(text, "value"));
     for (int i = 0; i < 1030; i++) {
         snprintf(long_key, sizeof long_key, "key %d", i);
         tp_status status = tp_model_set_metadata(sigmoid, long_key, "v");
