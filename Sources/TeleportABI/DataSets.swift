@@ -8,21 +8,15 @@ extension tp_image_config {
     static var defaults: tp_image_config {
         let options = ImageOptions()
         var config = tp_image_config()
-        config.channels = options.channels
-        config.height = options.height
-        config.width = options.width
         config.resampling = options.resampling
-        config.bad_image = options.badImage
-        config.allow_empty_classes = options.allowEmptyClasses
-        config.flat = options.flat
         config.background = options.background
-        config.mean = options.mean
-        config.std = options.std
+        config.bad_image = options.badImage
         config.max_width = options.maxWidth
         config.max_height = options.maxHeight
         config.max_pixels = options.maxPixels
         config.max_chunk_bytes = options.maxChunkBytes
-        config.nested_classes = options.nestedClasses
+        config.mean = options.mean
+        config.std = options.std
         return config
     }
 }
@@ -36,19 +30,22 @@ extension ImageOptions {
         height = config.height
         width = config.width
         resampling = config.resampling
-        badImage = config.bad_image
-        allowEmptyClasses = config.allow_empty_classes
-        flat = config.flat
         background = config.background
+        badImage = config.bad_image
+        maxWidth = given(config.max_width, or: maxWidth)
+        maxHeight = given(config.max_height, or: maxHeight)
+        maxPixels = given(config.max_pixels, or: maxPixels)
+        maxChunkBytes = given(config.max_chunk_bytes, or: maxChunkBytes)
         mean = config.mean
-        std = config.std
+        std.0 = given(config.std.0, or: std.0)
+        std.1 = given(config.std.1, or: std.1)
+        std.2 = given(config.std.2, or: std.2)
+        std.3 = given(config.std.3, or: std.3)
+        flat = config.flat
+        allowEmptyClasses = config.allow_empty_classes
+        nestedClasses = config.nested_classes
         classNames = config.class_names
         classCount = config.class_count
-        maxWidth = config.max_width
-        maxHeight = config.max_height
-        maxPixels = config.max_pixels
-        maxChunkBytes = config.max_chunk_bytes
-        nestedClasses = config.nested_classes
         try requireZero(config.reserved)
     }
 }

@@ -158,13 +158,13 @@ extension PlaneOptions {
     fileprivate init(_ config: UnsafePointer<tp_plane_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
-        steps = Int(config.steps)
+        steps = given(config.steps, or: steps)
         // A step teleports once, so that the arrays have no use for more values than steps.
         try validateSteps()
-        thetaSteps = Int(config.theta_steps)
+        thetaSteps = given(config.theta_steps, or: thetaSteps)
         learningRate = config.learning_rate
         thetaLearningRate = config.theta_learning_rate
-        lossTolerance = config.loss_tolerance
+        lossTolerance = given(config.loss_tolerance, or: lossTolerance)
         teleportSteps = try array(
             config.teleport_steps, config.teleport_step_count, most: steps, "teleport_steps")
         thetaStarts = try array(

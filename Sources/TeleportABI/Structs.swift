@@ -37,6 +37,20 @@ func readConfig<Config: BitwiseCopyable>(
     return result
 }
 
+/// A config's number, or the standard one where 0 stands for it (header, "Defaults").
+func given(_ value: some BinaryInteger, or standard: Int) -> Int {
+    value == 0 ? standard : Int(truncatingIfNeeded: value)
+}
+
+func given<Number: Numeric>(_ value: Number, or standard: Number) -> Number {
+    value == 0 ? standard : value
+}
+
+/// The same where 0 is a value, so that -1 stands for the default.
+func givenUnlessMinusOne(_ value: Double) -> Double? {
+    value == -1 ? nil : value
+}
+
 /// Fills a host's struct with `value` as far as it reaches, zeros after that, and its own size.
 func initialize<Struct: BitwiseCopyable>(
     _ target: UnsafeMutablePointer<Struct>?, size: Int, with value: Struct, _ name: StaticString

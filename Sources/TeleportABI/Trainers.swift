@@ -50,8 +50,8 @@ extension OptimizerOptions {
         beta1 = config.beta1
         beta2 = config.beta2
         alpha = config.alpha
-        epsilon = config.epsilon == -1 ? nil : config.epsilon
-        weightDecay = config.weight_decay == -1 ? nil : config.weight_decay
+        epsilon = givenUnlessMinusOne(config.epsilon)
+        weightDecay = givenUnlessMinusOne(config.weight_decay)
         clipNorm = config.clip_norm
     }
 }
@@ -182,8 +182,8 @@ extension LearningRateSchedule {
         self.init()
         kind = try member(config.schedule, Kind.self, "schedule")
         warmupSteps = Int(config.warmup_steps)
-        interval = Int(config.interval)
-        factor = config.factor
+        interval = given(config.interval, or: interval)
+        factor = given(config.factor, or: factor)
         floor = config.floor
         let user = config.user_data
         callback = config.rate.map { rate in { step, base in rate(Int64(step), base, user) } }
@@ -252,8 +252,8 @@ extension tp_run_config {
 extension RunOptions {
     fileprivate init(_ config: tp_run_config) throws {
         self.init()
-        epochs = Int(config.epochs)
-        batchSize = Int(config.batch_size)
+        epochs = given(config.epochs, or: epochs)
+        batchSize = given(config.batch_size, or: batchSize)
         seed = config.seed
         shuffle = try flag(config.shuffle, "shuffle")
         dropLast = try flag(config.drop_last, "drop_last")
@@ -261,8 +261,8 @@ extension RunOptions {
         teleportEpochs = try array(
             config.teleport_epochs, config.teleport_epoch_count,
             most: RunOptions.mostTeleportEpochs, "teleport_epochs")
-        teleportsPerEpoch = Int(config.teleports_per_epoch)
-        teleportSamples = Int(config.teleport_samples)
+        teleportsPerEpoch = given(config.teleports_per_epoch, or: teleportsPerEpoch)
+        teleportSamples = given(config.teleport_samples, or: teleportSamples)
         watchSteps = Int(config.watch_steps)
         progressInterval = Int(config.progress_interval)
         try requireZero(config.reserved)
@@ -270,7 +270,7 @@ extension RunOptions {
             var options = try CheckpointOptions(path: path)
             options.steps = Int(config.checkpoint_steps)
             options.seconds = config.checkpoint_seconds
-            options.kept = config.checkpoint_keep == 0 ? 1 : Int(config.checkpoint_keep)
+            options.kept = given(config.checkpoint_keep, or: options.kept)
             checkpoints = options
         } else if config.checkpoint_steps != 0 || config.checkpoint_seconds != 0
             || config.checkpoint_keep > 1 || config.checkpoint_keep < 0
