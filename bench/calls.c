@@ -92,7 +92,8 @@ static int count_allocations(char **text) {
     }
     TRY(tp_set_thread_count(atoi(text[3])));
     float *x = numbers((size_t)rows * (size_t)widths[0], 1);
-    tp_batch batch = {x, widths[0], cyclic_labels((size_t)rows, widths[count - 1]), NULL, 0, NULL, rows};
+    tp_batch batch = {.x = x, .x_width = widths[0],
+                      .labels = cyclic_labels((size_t)rows, widths[count - 1]), .count = rows};
     tp_trainer *trainer = trainer_of(widths, count, optimizer);
     TRY(tp_trainer_step(trainer, &batch, NULL));
     int steps = atoi(text[4]);

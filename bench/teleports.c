@@ -69,7 +69,7 @@ static void read_samples(const char *path, tp_batch *batch, int64_t rows) {
         exit(1);
     }
     fclose(file);
-    *batch = (tp_batch){x, head[1], labels, NULL, 0, NULL, rows};
+    *batch = (tp_batch){.x = x, .x_width = head[1], .labels = labels, .count = rows};
 }
 
 static void repetition(void *context) {

@@ -54,7 +54,7 @@ static void fill(void) {
 #define MAYBE(pointer) (byte() % 16 ? (pointer) : NULL)
 
 static tp_batch batch(void) {
-    tp_batch result = {x, 0, NULL, NULL, 0, NULL, 0};
+    tp_batch result = {.x = x};
     uint8_t choice = byte();
     result.x_width = whole();
     result.count = whole();
@@ -77,7 +77,7 @@ static tp_batch fitting(const tp_model *model, tp_loss loss) {
     int32_t widths[1024];
     if (!model || byte() % 8 == 0 || tp_model_widths(model, widths, 1024)) return batch();
     int32_t outputs = widths[tp_model_layer_count(model)];
-    tp_batch result = {x, widths[0], NULL, NULL, 0, NULL, 1 + byte() % 12};
+    tp_batch result = {.x = x, .x_width = widths[0], .count = 1 + byte() % 12};
     if (loss == TP_LOSS_CROSS_ENTROPY) {
         result.labels = labels;
     } else {

@@ -37,7 +37,9 @@
  *              config means defaults. A shorter struct of an older header keeps the defaults for what it
  *              lacks; a longer one of a newer header is refused unless its tail is zero. Fields named
  *              `reserved` must be zero. Output structs follow the same rule: the library writes no more than
- *              struct_size bytes.
+ *              struct_size bytes. So `tp_metrics m = {.struct_size = sizeof m};` is enough for an output, while a
+ *              config takes its init and then `config.field = value;`: an initializer alone would leave zeros in
+ *              fields where 0 is a value (bias, shuffle, layer, momentum).
  *   Defaults.  0 and NULL in a config's field mean "not given", and give its default, unless 0 is a value of the
  *              field's own, as it is for numbers of layers, rates, decays, switches, seeds and enums. -1 says what 0
  *              then cannot: "off" where 0 means the default (held_out_tolerance, progress_interval), and "not given"

@@ -391,8 +391,8 @@ static void check_past_32_bits(void) {
 
     labels[last] = 1;
     weights[last] = 2;
-    tp_batch batch = {x, width, labels, NULL, 0, weights, count};
-    tp_batch single = {x + (size_t)last * width, width, labels + last, NULL, 0, NULL, 1};
+    tp_batch batch = {.x = x, .x_width = width, .labels = labels, .weights = weights, .count = count};
+    tp_batch single = {.x = x + (size_t)last * width, .x_width = width, .labels = labels + last, .count = 1};
     tp_trainer *trainers[2] = {fixture_trainer(model), fixture_trainer(alone)};
     double losses[2] = {-1, -2};
     CHECK_EQUAL(tp_trainer_step(trainers[0], &batch, &losses[0]), TP_OK);

@@ -307,7 +307,8 @@ static void check_sample_weights(void) {
     }
     /* The largest weight leaves no more than its own sample. */
     for (int i = 0; i < sample_count; i++) weights[i] = i == 3 ? FLT_MAX : 1;
-    tp_batch single = {fixture_x + 3 * input_width, input_width, fixture_labels + 3, NULL, 0, NULL, 1};
+    tp_batch single = {.x = fixture_x + 3 * input_width, .x_width = input_width,
+                       .labels = fixture_labels + 3, .count = 1};
     batch.weights = weights;
     MUST(tp_model_loss(model, &batch, TP_LOSS_CROSS_ENTROPY, &loss));
     MUST(tp_model_loss(model, &single, TP_LOSS_CROSS_ENTROPY, &expected));
@@ -351,7 +352,7 @@ static void check_denormals(void) {
         MUST(tp_model_set_layer(model, 0, w0, 4, NULL, 0));
 
         /* The gradient by W_0 is delta x, and tiny outputs leave delta to the targets. */
-        tp_batch batch = {small, 2, NULL, targets, 2, NULL, rows};
+        tp_batch batch = {.x = small, .x_width = 2, .targets = targets, .target_width = 2, .count = rows};
         double loss = 77;
         MUST(tp_model_gradient(model, &batch, TP_LOSS_HALF_SQUARED_ERROR, gradient, 8, &loss));
         CHECK(loss == 0.5 * (1 + 1 + 4 + 0 + 4 + 9));

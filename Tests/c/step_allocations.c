@@ -81,7 +81,7 @@ static tp_trainer *make_trainer(const net *net, int32_t optimizer) {
 }
 
 static void check_steps(tp_trainer *trainer, const net *net, const float *x, const int32_t *labels, int batch) {
-    const tp_batch samples = {x, net->widths[0], labels, NULL, 0, NULL, batch};
+    const tp_batch samples = {.x = x, .x_width = net->widths[0], .labels = labels, .count = batch};
     MUST(tp_trainer_step(trainer, &samples, NULL));
     calls = 0;
     __atomic_store_n(&fails, 1, __ATOMIC_RELAXED);
