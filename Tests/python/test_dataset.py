@@ -172,12 +172,12 @@ def test_wrong_options_are_refused(image_folder):
     for options in (
         {"channels": 2},
         {"size": (0, 4)},
-        {"std": 0.0},
+        {"std": -1.0},
         {"std": (1.0, -1.0)},
         {"mean": [0.0] * 5},
         {"background": (0, 0, 256)},
         {"resampling": "lanczos"},
-        {"max_pixels": 0},
+        {"max_pixels": -1},
     ):
         with pytest.raises(teleport.InvalidArgumentError):
             Dataset.from_image_folder(folder, **options)
