@@ -5,7 +5,7 @@ import Runtime
 ///
 /// The law, which `EveryKindTests` holds every kind to: `backward` and `accumulate` are the derivatives of `forward`;
 /// the tangents are theirs in the direction of the weights; rows of samples and rows of gradients may be shared out
-/// in any way, to the bit; nothing is allocated and no reference counted; what `describe` says of the channels'
+/// in any way, equal shares with equal bits; nothing is allocated and no reference counted; what `describe` says of the channels'
 /// scales is true for every input; `arguments` make the layer again.
 public protocol Layer: Sendable {
     /// The kind's name in an architecture's text.
