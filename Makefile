@@ -13,7 +13,7 @@
 #   make abi-record   writes the ABI as it is now into Tests/data/abi.txt; see docs/abi.md
 #   make python-abi   writes the header as the Python package reads it into python/teleport/_abi.py
 #   make format       rewrites the Swift sources in the project's format
-#   make lint         checks format and warnings
+#   make lint         checks format, widths of lines and warnings
 #   make clean        removes build/ and .build*/; `make distclean` also removes .venv/ and .venv-bench/
 #
 # Missing system packages are installed with apt where that is allowed; otherwise make stops with the command to run.
@@ -296,6 +296,7 @@ format:
 	@$(SWIFT) format --in-place --recursive Package.swift $(SWIFT_FOLDERS)
 
 lint: | build/stamps/system-lib
+	@scripts/line-width
 	@$(SWIFT) format lint --strict --recursive Package.swift $(SWIFT_FOLDERS)
 	@for compiler in $(CC) clang; do \
 		for file in examples/c/*.c $(filter-out Tests/c/blas_%.c Tests/c/products.c,$(wildcard Tests/c/*.c)); do \
