@@ -41,7 +41,8 @@ extension Dataset {
             shape: SampleShape(channels: 1, height: 1, width: width), targetWidth: targetWidth)
     }
 
-    /// Copies images of bytes; without labels the set has no classes, whatever names the options give.
+    /// Copies images of bytes; without labels the set has no classes, whatever names the options
+    /// give.
     public static func fromPixels(
         _ pixels: UnsafePointer<UInt8>, shape: SampleShape, labels: UnsafePointer<Int32>?,
         count: Int, options: ImageOptions

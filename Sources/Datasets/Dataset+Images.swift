@@ -3,7 +3,8 @@ import Glibc
 import Runtime
 
 extension Dataset {
-    /// Gets the files done and the files known so far, on the calling thread, and answers whether to go on.
+    /// Gets the files done and the files known so far, on the calling thread, and answers whether
+    /// to go on.
     public typealias Progress = (Int64, Int64) -> Bool
 
     /// Reads a folder of PNG images, one sub-directory a class, or all below it without labels with
@@ -64,8 +65,8 @@ extension Dataset {
 
     /// Decodes one file into `pixels`, channels x height x width bytes.
     ///
-    /// `shape` is set once the header is read, also when `capacity` is too small. With `pixels` nil and
-    /// capacity 0 nothing more is read.
+    /// `shape` is set once the header is read, also when `capacity` is too small. With `pixels` nil
+    /// and capacity 0 nothing more is read.
     public static func loadImage(
         path: UnsafePointer<CChar>, options: ImageOptions, pixels: UnsafeMutablePointer<UInt8>?,
         capacity: Int, shape: inout SampleShape?

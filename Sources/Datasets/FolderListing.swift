@@ -33,11 +33,11 @@ struct ImageFiles {
     }
 }
 
-/// Walks an image folder: classes by bytes or as the host orders them, files sorted by the bytes of their path
-/// within the class.
+/// Walks an image folder: classes by bytes or as the host orders them, files sorted by the bytes of
+/// their path within the class.
 ///
-/// The walk keeps its own stack, and PATH_MAX bounds its depth. A folder is entered once, and the class folders
-/// count as entered from the start: a link from one class into another adds nothing.
+/// The walk keeps its own stack, and PATH_MAX bounds its depth. A folder is entered once, and the
+/// class folders count as entered from the start: a link from one class into another adds nothing.
 struct FolderListing {
     private let options: ImageOptions
     private let root: UnsafePointer<CChar>
@@ -142,7 +142,8 @@ struct FolderListing {
         return true
     }
 
-    /// Refuses a class whose images could only lie in folders below it: most likely these are the classes.
+    /// Refuses a class whose images could only lie in folders below it: most likely these are the
+    /// classes.
     private func requireImages(
         in top: Frame, _ name: UnsafePointer<CChar>, _ classes: ClassFolders
     ) throws {
@@ -200,7 +201,8 @@ struct FolderListing {
         var pathLength: Int
     }
 
-    /// Takes in all files below `path`, which is there again afterwards; false when the host stopped it.
+    /// Takes in all files below `path`, which is there again afterwards; false when the host
+    /// stopped it.
     private mutating func walk(from first: Frame, label: Int32?) throws -> Bool {
         let frames = try GrowingBuffer<Frame>()
         try frames.append(first)

@@ -27,7 +27,8 @@ public struct SampleShape: Equatable, Sendable {
     public var count: Int { channels * height * width }
 }
 
-/// Decodes PNG files to planes of bytes, one file after another, in memory that it keeps between files.
+/// Decodes PNG files to planes of bytes, one file after another, in memory that it keeps between
+/// files.
 ///
 /// One decoder belongs to one thread at a time.
 final class PNGDecoder {
@@ -68,8 +69,8 @@ final class PNGDecoder {
         return targetOfThis()
     }
 
-    /// Decodes a file into `out`, which holds `target.shape.count` bytes; what is in it after a failure has no
-    /// meaning.
+    /// Decodes a file into `out`, which holds `target.shape.count` bytes; what is in it after a
+    /// failure has no meaning.
     func decode(
         path: UnsafePointer<CChar>, suspicious: Bool, target: ImageTarget,
         into out: UnsafeMutablePointer<UInt8>
@@ -80,7 +81,8 @@ final class PNGDecoder {
         try read(target: target, into: out)
     }
 
-    /// Decodes the first file of a set, which decides what all become: `prepare` gets that before a row is read.
+    /// Decodes the first file of a set, which decides what all become: `prepare` gets that before a
+    /// row is read.
     func decodeFirst(
         path: UnsafePointer<CChar>, suspicious: Bool,
         prepare: (SampleShape) throws -> Void = { _ in }
@@ -225,7 +227,8 @@ final class PNGDecoder {
         }
     }
 
-    /// The seven reduced images of an interlaced file: first column and row, and the steps between them.
+    /// The seven reduced images of an interlaced file: first column and row, and the steps between
+    /// them.
     private static let passes: [(x: Int, y: Int, stepX: Int, stepY: Int)] = [
         (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
         (0, 1, 1, 2),

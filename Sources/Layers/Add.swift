@@ -23,7 +23,9 @@ public struct Add: Layer {
     public func forward(_ pass: LayerPass) {
         let count = pass.rows &* output.count
         pass.output.update(from: pass.input.value, count: count)
-        if let second = pass.second { addScaled(second.value, by: 1, to: pass.output, count: count) }
+        if let second = pass.second {
+            addScaled(second.value, by: 1, to: pass.output, count: count)
+        }
         epilogue.forward(pass, bias: nil)
     }
 
@@ -54,8 +56,12 @@ public struct Add: Layer {
         let count = pass.rows &* output.count
         let tangents = (pass.input.tangent, pass.second?.tangent)
         pass.outputTangent.update(repeating: 0, count: count)
-        if let tangent = tangents.0 { addScaled(tangent, by: 1, to: pass.outputTangent, count: count) }
-        if let tangent = tangents.1 { addScaled(tangent, by: 1, to: pass.outputTangent, count: count) }
+        if let tangent = tangents.0 {
+            addScaled(tangent, by: 1, to: pass.outputTangent, count: count)
+        }
+        if let tangent = tangents.1 {
+            addScaled(tangent, by: 1, to: pass.outputTangent, count: count)
+        }
         epilogue.forwardTangent(pass, bias: nil)
     }
 

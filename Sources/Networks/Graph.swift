@@ -1,7 +1,8 @@
 import Layers
 import Runtime
 
-/// The layers of a net in order, each with what it reads, checked, and the place of every parameter.
+/// The layers of a net in order, each with what it reads, checked, and the place of every
+/// parameter.
 public final class Graph: Sendable {
     public static let maximumLayerCount = 1_024
     public static let maximumWidthCount = maximumLayerCount
@@ -10,8 +11,8 @@ public final class Graph: Sendable {
     public let nodes: NodeList
     public let parameterCount: Int
     public let outputWidth: Int
-    /// The layers that are linear in their weights, from the input on; a buffer and not an array, so that training
-    /// steps read it without counting references.
+    /// The layers that are linear in their weights, from the input on; a buffer and not an array,
+    /// so that training steps read it without counting references.
     public let layers: Buffer<LinearMap>
     private let offsets: Buffer<Int>
 
@@ -33,7 +34,9 @@ public final class Graph: Sendable {
             // Float arrays of this many elements must be addressable.
             _ = try Memory.product(offset, 64)
         }
-        guard maps.count > 0 else { throw TeleportError.invalid("a net needs a layer with weights") }
+        guard maps.count > 0 else {
+            throw TeleportError.invalid("a net needs a layer with weights")
+        }
         layers = try Buffer(copying: maps.pointer, count: maps.count)
         self.input = input
         self.nodes = nodes
@@ -51,12 +54,16 @@ public final class Graph: Sendable {
             guard shape == facts.inputs[position] else {
                 throw TeleportError(
                     .shapeMismatch,
-                    "layer \(index) ('\(facts.line)') takes \(facts.inputs[position]) but reads \(shape)")
+                    "layer \(index) ('\(facts.line)') takes \(facts.inputs[position]) but reads \(shape)"
+                )
             }
         }
-        guard index == nodes.count - 1 || (index + 1..<nodes.count).contains(where: {
-            nodes[$0].reads(index)
-        }) else {
+        guard
+            index == nodes.count - 1
+                || (index + 1..<nodes.count).contains(where: {
+                    nodes[$0].reads(index)
+                })
+        else {
             throw TeleportError.invalid("nothing reads layer \(index) ('\(facts.line)')")
         }
     }

@@ -1,17 +1,18 @@
 import CShims
 
-/// Which objects are asking their host something on this thread, so that calls from within the host's answer can be
-/// told from others.
+/// Which objects are asking their host something on this thread, so that calls from within the
+/// host's answer can be told from others.
 ///
-/// The record is a list through the stacks of the calls at work, one a thread: objects that are only read may ask on
-/// many threads at once.
+/// The record is a list through the stacks of the calls at work, one a thread: objects that are
+/// only read may ask on many threads at once.
 public enum HostCallback {
     private struct Call {
         let asking: (ObjectIdentifier, ObjectIdentifier)
         let outer: UnsafeMutableRawPointer?
     }
 
-    /// Carries out `body`, which calls the host on behalf of two objects that must stay as they are meanwhile.
+    /// Carries out `body`, which calls the host on behalf of two objects that must stay as they are
+    /// meanwhile.
     @inline(__always)
     public static func asking<Answer>(
         _ first: AnyObject, _ second: AnyObject, _ body: () -> Answer

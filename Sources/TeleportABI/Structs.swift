@@ -1,7 +1,8 @@
 import Glibc
 import Runtime
 
-// Structs of hosts that were compiled against another version of the header: each begins with its own size.
+// Structs of hosts that were compiled against another version of the header: each begins with its
+// own size.
 
 /// Larger than any struct of the header will be; a size beyond it is no size.
 private let largestStructSize = 65_536
@@ -16,7 +17,8 @@ private func structSize(at pointer: UnsafeRawPointer, _ name: StaticString) thro
     return size
 }
 
-/// A host's config: the defaults for NULL and for what a shorter struct lacks; a longer one must end in zeros.
+/// A host's config: the defaults for NULL and for what a shorter struct lacks; a longer one must
+/// end in zeros.
 func readConfig<Config: BitwiseCopyable>(
     _ config: UnsafePointer<Config>?, defaults: Config, _ name: StaticString
 ) throws -> Config {

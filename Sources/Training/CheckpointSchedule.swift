@@ -62,7 +62,8 @@ final class CheckpointSchedule {
         if options.steps == 0, options.seconds == 0 { try write() }
     }
 
-    /// What is left to write when the run ends. Weights that are not finite leave the good checkpoint alone.
+    /// What is left to write when the run ends. Weights that are not finite leave the good
+    /// checkpoint alone.
     func writeLast() throws {
         let parameters = trainer.model.parameters
         guard allFinite(parameters.pointer, count: parameters.count), trainer.stepCount > lastStep

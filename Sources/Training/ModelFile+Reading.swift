@@ -45,7 +45,8 @@ extension Model {
             "element \(index) of tensor \(quoted(file.name(of: tensor))) is \(target[index])")
     }
 
-    /// Keeps metadata that a model may hold and leaves out the rest: another program's is no reason to refuse its file.
+    /// Keeps metadata that a model may hold and leaves out the rest: another program's is no reason
+    /// to refuse its file.
     private func keep(
         _ key: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>
     ) throws {
@@ -131,8 +132,9 @@ extension SafetensorsReader {
         return layers
     }
 
-    /// Every tensor, named as PyTorch names those of linear layers, in the order that numbers in their names or their
-    /// shapes give: `0.weight`, `2.weight`, `10.weight`; `net.0.weight`; `fc1.weight`, `fc2.weight`.
+    /// Every tensor, named as PyTorch names those of linear layers, in the order that numbers in
+    /// their names or their shapes give: `0.weight`, `2.weight`, `10.weight`; `net.0.weight`;
+    /// `fc1.weight`, `fc2.weight`.
     fileprivate func foreignLayers() throws -> GrowingBuffer<FileLayer> {
         let weights = try GrowingBuffer<Tensor>()
         var biasCount = 0

@@ -3,9 +3,9 @@ import Layers
 import Networks
 import Runtime
 
-// A model in a safetensors file: layers.0.weight (outputs x inputs), layers.0.bias, layers.1.weight, ... as F32, in
-// this order, which is that of the parameters; in __metadata__ what the shapes do not tell, under teleport.*, and
-// the model's own strings.
+// A model in a safetensors file: layers.0.weight (outputs x inputs), layers.0.bias,
+// layers.1.weight, ... as F32, in this order, which is that of the parameters; in __metadata__ what
+// the shapes do not tell, under teleport.*, and the model's own strings.
 
 /// Keys of `__metadata__` and names of tensors.
 enum ModelFile {

@@ -5,7 +5,8 @@ import Networks
 import Runtime
 import Symmetry
 
-/// One run of a trainer over a data set: epochs of shuffled mini-batches, scheduled teleports, validation, events.
+/// One run of a trainer over a data set: epochs of shuffled mini-batches, scheduled teleports,
+/// validation, events.
 final class Run {
     enum End {
         case done
@@ -87,7 +88,8 @@ final class Run {
 
     private func epoch() throws -> End {
         shuffle()
-        // Past the end: another data set or batch size than before. At the end: stopped by the last step's event.
+        // Past the end: another data set or batch size than before. At the end: stopped by the last
+        // step's event.
         if trainer.stepInEpoch > stepsPerEpoch { trainer.beginEpoch() }
         epochStart.take(trainer.model, trainer.optimizer)
         placeOfStart = (trainer.stepInEpoch, trainer.epochLoss)
@@ -98,7 +100,8 @@ final class Run {
             let count = min(batchSize, train.count - first)
             let batch = samples.gather(train, order.pointer + first, count: count)
             guard let loss = try trainer.advance(batch) else {
-                // Without the teleport the same batch is tried again from where the weights are then.
+                // Without the teleport the same batch is tried again from where the weights are
+                // then.
                 if try recover() == .stopped { return .stopped }
                 continue
             }
@@ -128,7 +131,8 @@ final class Run {
         return notify(event) ? .stopped : end
     }
 
-    /// The epoch's order is a function of seed and epoch alone: teleports and pauses do not change it.
+    /// The epoch's order is a function of seed and epoch alone: teleports and pauses do not change
+    /// it.
     private func shuffle() {
         guard options.shuffle else {
             for i in 0..<order.count { order.pointer[i] = i }
@@ -190,8 +194,9 @@ extension Run {
         return allFinite(parameters.pointer, count: parameters.count) ? .done : try recover()
     }
 
-    /// The loss or the weights stopped being finite: back to before the teleport if one is watched; otherwise the
-    /// run fails, and weights that are not finite themselves go back to where the epoch began.
+    /// The loss or the weights stopped being finite: back to before the teleport if one is watched;
+    /// otherwise the run fails, and weights that are not finite themselves go back to where the
+    /// epoch began.
     private func recover() throws -> End {
         if var report = trainer.watch?.report, trainer.goBackBeforeTeleport() {
             report.outcome = .undone

@@ -42,7 +42,8 @@ public struct RunOptions {
         try checkpoints?.validate()
     }
 
-    /// Checks what would end the run at its first teleport, which may be epochs after its first step.
+    /// Checks what would end the run at its first teleport, which may be epochs after its first
+    /// step.
     func validateTeleports(of trainer: Trainer, samples count: Int) throws {
         guard let teleport else { return }
         try teleport.validate(for: trainer.model.graph, loss: trainer.loss)

@@ -5,8 +5,8 @@ import XCTest
 
 /// A lack of memory at any allocation is an error and nothing else.
 final class DatasetFaultTests: XCTestCase {
-    /// Runs `body` with the first, the second, ... allocation failing until none does, and gives what
-    /// each failure said.
+    /// Runs `body` with the first, the second, ... allocation failing until none does, and gives
+    /// what each failure said.
     private func failEachAllocation(
         _ body: () throws -> Void, file: StaticString = #filePath, line: UInt = #line
     ) -> [String] {

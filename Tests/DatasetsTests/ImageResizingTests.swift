@@ -57,7 +57,8 @@ final class ImageResizingTests: XCTestCase {
             let source = try original(name)
             for (height, width) in sizes {
                 let result = try load(name, height: height, width: width, .area)
-                // On a grid of 9 * height by 13 * width points every pixel of both images is a block.
+                // On a grid of 9 * height by 13 * width points every pixel of both images is a
+                // block.
                 for i in 0..<result.count {
                     let (c, y, x) = (i / (height * width), i / width % height, i % width)
                     var sum = 0

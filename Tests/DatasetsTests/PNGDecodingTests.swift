@@ -3,8 +3,8 @@ import Foundation
 import Runtime
 import XCTest
 
-/// Every colour type, depth and interlacing against the stored samples that the Python script wrote beside the
-/// files, through the formulas of the header written down once more here.
+/// Every colour type, depth and interlacing against the stored samples that the Python script wrote
+/// beside the files, through the formulas of the header written down once more here.
 final class PNGDecodingTests: XCTestCase {
     private struct Stored: Decodable {
         let width: Int

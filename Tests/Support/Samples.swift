@@ -95,7 +95,8 @@ extension Model {
         options.initialization = .torchLinear
         options.seed = seed
         let model = try Model(widths: widths, options: options)
-        // PyTorch's range makes small outputs; three times it makes losses that depend on the weights.
+        // PyTorch's range makes small outputs; three times it makes losses that depend on the
+        // weights.
         for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 3 }
         return model
     }

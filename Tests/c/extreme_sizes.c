@@ -46,7 +46,8 @@ static double direct(const network *net, const float *p, double *gradient) {
         for (int k = 0; k < net->outputs; k++) sum += exp(o[k] - top);
         /* o becomes the derivative of the loss by o. */
         for (int k = 0; k < net->outputs; k++) {
-            double difference = net->loss == TP_LOSS_CROSS_ENTROPY ? 0 : o[k] - net->batch.targets[n * net->outputs + k];
+            double difference =
+                net->loss == TP_LOSS_CROSS_ENTROPY ? 0 : o[k] - net->batch.targets[n * net->outputs + k];
             if (net->loss != TP_LOSS_CROSS_ENTROPY) {
                 loss += difference * difference / net->outputs;
                 o[k] = 2 * difference / net->outputs;

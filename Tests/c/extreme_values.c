@@ -540,7 +540,8 @@ static tp_status use_plane(void) {
 }
 
 #define FIELD(kind, field, type) \
-    {#kind "." #field, offsetof(tp_##kind##_config, field), sizeof(type) == sizeof(float), #field, init_##kind, use_##kind}
+    {#kind "." #field, offsetof(tp_##kind##_config, field), sizeof(type) == sizeof(float), #field, \
+     init_##kind, use_##kind}
 static const struct {
     const char *name;
     size_t offset;
@@ -590,7 +591,8 @@ static void check_configs(void) {
     static const double no_numbers[] = {NAN, INFINITY, -INFINITY};
     float *before = fixture_parameters(model);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        const double numbers[] = {fields[i].is_float ? tiny : double_tiny, 1e-310, fields[i].is_float ? FLT_MAX : DBL_MAX};
+        const double numbers[] = {fields[i].is_float ? tiny : double_tiny, 1e-310,
+                                  fields[i].is_float ? FLT_MAX : DBL_MAX};
         for (int j = 0; j < 3; j++) {
             fields[i].init();
             set(fields[i].offset, fields[i].is_float, no_numbers[j]);
@@ -681,7 +683,8 @@ static void check_empty_batches(void) {
             }
         }
         /* Arrays for data sets: no samples are no set. */
-        tp_status status = tp_dataset_from_labels(&made, batch.x, input_width, fixture_labels, batch.count, class_count);
+        tp_status status = tp_dataset_from_labels(&made, batch.x, input_width, fixture_labels, batch.count,
+                                                  class_count);
         CHECK_EQUAL(status, TP_ERROR_INVALID_ARGUMENT);
         status = tp_dataset_from_targets(&made, batch.x, input_width, fixture_targets, output_width, batch.count);
         CHECK_EQUAL(status, TP_ERROR_INVALID_ARGUMENT);

@@ -42,7 +42,8 @@ static void once(int round) {
     CHECK(tp_model_set_metadata(model, "", "refused") < 0);
     MUST(tp_model_set_metadata(model, "key", "value"));
     MUST(tp_trainer_run(trainer, first, second, &run, NULL, NULL));
-    MUST(tp_model_predict(model, fixture_x, input_width, sample_count, TP_OUTPUT_RAW, out, sample_count * output_width));
+    MUST(tp_model_predict(model, fixture_x, input_width, sample_count, TP_OUTPUT_RAW, out,
+                          sample_count * output_width));
     MUST(tp_model_save_buffer(model, data, sizeof data, &size));
     MUST(tp_model_load_buffer(&read, data, size, NULL));
     tp_model_free(read);

@@ -1,5 +1,5 @@
-/* A training step allocates nothing after the first one of its size, whatever kernels OpenBLAS chooses, and goes on where
- * malloc has nothing to give. The program runs itself once for each kind of kernels that this processor has.
+/* A training step allocates nothing after the first one of its size, whatever kernels OpenBLAS chooses, and goes on
+ * where malloc has nothing to give. The program runs itself once for each kind of kernels that this processor has.
  *
  * malloc, its kin and mmap below stand before the system's. */
 #define _GNU_SOURCE

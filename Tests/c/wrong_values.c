@@ -215,7 +215,8 @@ static void check_predict(void) {
 
 static tp_status loss_of(tp_batch wrong) {
     double loss = 77;
-    tp_status status = tp_model_loss(model, &wrong, wrong.targets ? TP_LOSS_MEAN_SQUARED_ERROR : TP_LOSS_CROSS_ENTROPY, &loss);
+    tp_loss kind = wrong.targets ? TP_LOSS_MEAN_SQUARED_ERROR : TP_LOSS_CROSS_ENTROPY;
+    tp_status status = tp_model_loss(model, &wrong, kind, &loss);
     CHECK((loss == 77) == (status != TP_OK));
     return status;
 }
@@ -589,7 +590,8 @@ static void check_linear_and_plane(void) {
 
 /* ---- data sets ------------------------------------------------------------------------------------------- */
 
-static tp_status from_pixels(const int32_t *shape, int64_t count, const int32_t *labels, const tp_image_config *config) {
+static tp_status from_pixels(const int32_t *shape, int64_t count, const int32_t *labels,
+                             const tp_image_config *config) {
     static const uint8_t pixels[64];
     tp_dataset *made = NULL;
     tp_status status = tp_dataset_from_pixels(&made, pixels, shape, labels, count, config);
