@@ -5,7 +5,7 @@ import Runtime
 /// The classes of a folder in the order of their labels: its sub-directories by bytes, or the names
 /// that the host gives.
 struct ClassFolders {
-    private let options: ImageOptions
+    private let options: ImageConfig
     private let folders: GrowingBuffer<FolderEntries.Entry>
     private let entries: FolderEntries
     /// With names from the host: for each the place of its folder, or -1.
@@ -15,7 +15,7 @@ struct ClassFolders {
 
     /// `folders` are sorted by bytes.
     init(
-        options: ImageOptions, folders: GrowingBuffer<FolderEntries.Entry>, entries: FolderEntries
+        options: ImageConfig, folders: GrowingBuffer<FolderEntries.Entry>, entries: FolderEntries
     ) throws {
         self.options = options
         self.folders = folders

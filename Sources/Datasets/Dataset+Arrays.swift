@@ -45,7 +45,7 @@ extension Dataset {
     /// give.
     public static func fromPixels(
         _ pixels: UnsafePointer<UInt8>, shape: SampleShape, labels: UnsafePointer<Int32>?,
-        count: Int, options: ImageOptions
+        count: Int, options: ImageConfig
     ) throws -> Dataset {
         try checkCount(count)
         guard (1...4).contains(shape.channels) else {
@@ -72,7 +72,7 @@ extension Dataset {
     /// Takes over images and labels; the labels are checked already.
     static func fromStoredPixels(
         _ pixels: Buffer<UInt8>, shape: SampleShape, labels: Buffer<Int32>?, count: Int,
-        options: ImageOptions
+        options: ImageConfig
     ) throws -> Dataset {
         let storage = Storage(
             normalization: try Normalization(mean: options.mean, std: options.std),
@@ -87,7 +87,7 @@ extension Dataset {
         return Dataset(storage: storage, count: count, shape: shape, classCount: classes)
     }
 
-    static func classNames(of options: ImageOptions) throws -> StringTable? {
+    static func classNames(of options: ImageConfig) throws -> StringTable? {
         guard let names = options.classNames else { return nil }
         let table = try StringTable()
         for i in 0..<options.classCount {
@@ -103,9 +103,9 @@ extension Dataset {
     }
 
     private static func checkClassCount(_ classCount: Int) throws {
-        guard classCount >= 0, classCount <= ImageOptions.mostClasses else {
+        guard classCount >= 0, classCount <= ImageConfig.mostClasses else {
             throw TeleportError.invalid(
-                "class_count is \(classCount); it must be 0 to \(ImageOptions.mostClasses)")
+                "class_count is \(classCount); it must be 0 to \(ImageConfig.mostClasses)")
         }
     }
 
@@ -129,10 +129,10 @@ extension Dataset {
             largest = max(largest, label)
         }
         guard classCount == 0 else { return classCount }
-        guard largest < ImageOptions.mostClasses else {
+        guard largest < ImageConfig.mostClasses else {
             throw TeleportError.invalid(
                 "the largest label is \(largest); a data set has at most "
-                    + "\(ImageOptions.mostClasses) classes")
+                    + "\(ImageConfig.mostClasses) classes")
         }
         return Int(largest) + 1
     }

@@ -39,7 +39,7 @@ struct ImageFiles {
 /// The walk keeps its own stack, and PATH_MAX bounds its depth. A folder is entered once, and the
 /// class folders count as entered from the start: a link from one class into another adds nothing.
 struct FolderListing {
-    private let options: ImageOptions
+    private let options: ImageConfig
     private let root: UnsafePointer<CChar>
     private let files: ImageFiles
     private let entries: FolderEntries
@@ -49,7 +49,7 @@ struct FolderListing {
 
     /// nil when the host stopped it.
     static func list(
-        root: UnsafePointer<CChar>, options: ImageOptions, report: ProgressReport
+        root: UnsafePointer<CChar>, options: ImageConfig, report: ProgressReport
     ) throws -> ImageFiles? {
         var listing = try FolderListing(root: root, options: options, report: report)
         let goesOn = try options.isFlat ? listing.listFlat() : listing.listClasses()
@@ -57,7 +57,7 @@ struct FolderListing {
     }
 
     private init(
-        root: UnsafePointer<CChar>, options: ImageOptions, report: ProgressReport
+        root: UnsafePointer<CChar>, options: ImageConfig, report: ProgressReport
     ) throws {
         self.root = root
         self.options = options
@@ -93,11 +93,11 @@ struct FolderListing {
                         ? " (it has .png files itself: read it with flat = 1)"
                         : others(after: " (", before: ")")))
         }
-        guard folders.count <= ImageOptions.mostClasses else {
+        guard folders.count <= ImageConfig.mostClasses else {
             throw TeleportError(
                 .unsupported,
                 "folder \(quoted(root)) has \(folders.count) classes; at most "
-                    + "\(ImageOptions.mostClasses) are possible")
+                    + "\(ImageConfig.mostClasses) are possible")
         }
         // Classes and their order; below, an entry of length 0 stands for a class without a folder.
         let classes = try ClassFolders(options: options, folders: folders, entries: entries)

@@ -24,7 +24,7 @@ struct ImageReader {
     }
 
     private let files: ImageFiles
-    private let options: ImageOptions
+    private let options: ImageConfig
     private var report: ProgressReport
     private var decoders: [PNGDecoder] = []
     private let skippedPaths: StringTable
@@ -38,14 +38,14 @@ struct ImageReader {
 
     /// Gives nil when the host stopped it. Under the skip policy the bad files leave `files`.
     static func read(
-        _ files: ImageFiles, options: ImageOptions, report: ProgressReport
+        _ files: ImageFiles, options: ImageConfig, report: ProgressReport
     ) throws -> LoadedImages? {
         var reader = try ImageReader(files, options, report)
         return try reader.read()
     }
 
     private init(
-        _ files: ImageFiles, _ options: ImageOptions, _ report: ProgressReport
+        _ files: ImageFiles, _ options: ImageConfig, _ report: ProgressReport
     ) throws {
         self.files = files
         self.options = options

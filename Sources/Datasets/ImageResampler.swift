@@ -4,7 +4,7 @@ import Runtime
 ///
 /// With the axis scaled so that a source pixel is `target` long and a target pixel is `source`
 /// long, all positions and weights are integers; the sums stay below 2^63 for
-/// `ImageOptions.largestPixelCount`.
+/// `ImageConfig.largestPixelCount`.
 struct ImageResampler {
     let sourceWidth: Int
     let sourceHeight: Int

@@ -34,7 +34,7 @@ public struct SampleShape: Equatable, Sendable {
 final class PNGDecoder {
     private static let inputCapacity = 1 << 16
 
-    private let options: ImageOptions
+    private let options: ImageConfig
     private var limits: shim_png_limits
     private let input: Buffer<UInt8>
     private let state: Buffer<shim_png>
@@ -45,7 +45,7 @@ final class PNGDecoder {
     private var canvas: Buffer<UInt8>
     private var resampler: ImageResampler?
 
-    init(options: ImageOptions) throws {
+    init(options: ImageConfig) throws {
         self.options = options
         limits = shim_png_limits(
             max_width: UInt32(clamping: options.maxWidth),

@@ -2,7 +2,7 @@ import Layers
 import Runtime
 
 /// What a model is made from; the fields of `tp_model_config`.
-public struct ModelOptions: Sendable {
+public struct ModelConfig: Sendable {
     public var activation = ActivationKind.leakyReLU
     public var negativeSlope: Float = 0.01
     public var hasBias = true
@@ -30,13 +30,13 @@ public struct ModelOptions: Sendable {
 /// One thread at a time may change it; any number may read it while nobody does.
 public final class Model: @unchecked Sendable {
     public let graph: Graph
-    public let options: ModelOptions
+    public let options: ModelConfig
     public let weights: Weights
     public var metadata = Metadata()
     /// A trainer runs on this model, and whoever calls now is inside its callback.
     public var isBeingTrained = false
 
-    public convenience init(widths: [Int], options: ModelOptions = ModelOptions()) throws {
+    public convenience init(widths: [Int], options: ModelConfig = ModelConfig()) throws {
         let activation = options.hiddenActivation
         try self.init(
             Graph(widths: widths, activation: activation, hasBias: options.hasBias),
@@ -46,7 +46,7 @@ public final class Model: @unchecked Sendable {
     }
 
     /// A model whose parameters are still to be written.
-    public init(_ graph: Graph, options: ModelOptions) throws {
+    public init(_ graph: Graph, options: ModelConfig) throws {
         self.graph = graph
         self.options = options
         weights = try Weights(parameterCount: graph.parameterCount)

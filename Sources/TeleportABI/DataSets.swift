@@ -6,7 +6,7 @@ import Runtime
 
 extension tp_image_config {
     static var defaults: tp_image_config {
-        let options = ImageOptions()
+        let options = ImageConfig()
         var config = tp_image_config()
         config.resampling = options.resampling
         config.background = options.background
@@ -21,7 +21,7 @@ extension tp_image_config {
     }
 }
 
-extension ImageOptions {
+extension ImageConfig {
     /// The options check themselves where they are used.
     fileprivate init(_ config: UnsafePointer<tp_image_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
@@ -112,7 +112,7 @@ public func tp_dataset_from_image_folder(
     callStoppable {
         try createStoppable(out) {
             try Dataset.fromImageFolder(
-                path: try path.required("path"), options: try ImageOptions(config),
+                path: try path.required("path"), options: try ImageConfig(config),
                 progress: adapt(progress, user_data))
         }
     }
@@ -129,7 +129,7 @@ public func tp_dataset_from_image_files(
         try createStoppable(out) {
             try Dataset.fromImageFiles(
                 paths: try paths.required("paths"), count: count,
-                options: try ImageOptions(config), progress: adapt(progress, user_data))
+                options: try ImageConfig(config), progress: adapt(progress, user_data))
         }
     }
 }
@@ -147,7 +147,7 @@ public func tp_dataset_from_pixels(
                 try pixels.required("pixels"),
                 shape: SampleShape(
                     channels: Int(shape[0]), height: Int(shape[1]), width: Int(shape[2])),
-                labels: labels, count: Int(count), options: try ImageOptions(config))
+                labels: labels, count: Int(count), options: try ImageConfig(config))
         }
     }
 }
@@ -161,7 +161,7 @@ public func tp_dataset_from_idx(
         try create(out) {
             try Dataset.fromIDX(
                 imagesPath: try images_path.required("images_path"), labelsPath: labels_path,
-                options: try ImageOptions(config))
+                options: try ImageConfig(config))
         }
     }
 }
@@ -317,7 +317,7 @@ public func tp_image_load(
             }
         }
         try Dataset.loadImage(
-            path: try path.required("path"), options: try ImageOptions(config), pixels: pixels,
+            path: try path.required("path"), options: try ImageConfig(config), pixels: pixels,
             capacity: Int(clamping: UInt(bitPattern: capacity)), shape: &shape)
     }
 }

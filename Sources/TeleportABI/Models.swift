@@ -10,7 +10,7 @@ import Runtime
 extension tp_model_config {
     static var defaults: tp_model_config {
         var config = tp_model_config()
-        let options = ModelOptions()
+        let options = ModelConfig()
         config.activation = options.activation.rawValue
         config.negative_slope = options.negativeSlope
         config.bias = options.hasBias ? 1 : 0
@@ -19,7 +19,7 @@ extension tp_model_config {
         return config
     }
 
-    fileprivate init(_ options: ModelOptions) {
+    fileprivate init(_ options: ModelConfig) {
         self = .defaults
         activation = options.activation.rawValue
         negative_slope = options.negativeSlope
@@ -29,7 +29,7 @@ extension tp_model_config {
     }
 }
 
-extension ModelOptions {
+extension ModelConfig {
     init(_ config: UnsafePointer<tp_model_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
@@ -66,7 +66,7 @@ public func tp_model_create_mlp(
                 )
             }
             return try Model(
-                widths: (0..<count).map { Int(widths[$0]) }, options: try ModelOptions(config))
+                widths: (0..<count).map { Int(widths[$0]) }, options: try ModelConfig(config))
         }
     }
 }

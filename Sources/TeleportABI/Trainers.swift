@@ -233,7 +233,7 @@ public func tp_trainer_load(
 
 extension tp_run_config {
     static var defaults: tp_run_config {
-        let options = RunOptions()
+        let options = RunConfig()
         var config = tp_run_config()
         config.epochs = Int32(options.epochs)
         config.batch_size = Int32(options.batchSize)
@@ -249,7 +249,7 @@ extension tp_run_config {
     }
 }
 
-extension RunOptions {
+extension RunConfig {
     fileprivate init(_ config: tp_run_config) throws {
         self.init()
         epochs = given(config.epochs, or: epochs)
@@ -260,14 +260,14 @@ extension RunOptions {
         if let config = config.teleport { teleport = try TeleportOptions(config) }
         teleportEpochs = try array(
             config.teleport_epochs, config.teleport_epoch_count,
-            most: RunOptions.mostTeleportEpochs, "teleport_epochs")
+            most: RunConfig.mostTeleportEpochs, "teleport_epochs")
         teleportsPerEpoch = given(config.teleports_per_epoch, or: teleportsPerEpoch)
         teleportSamples = given(config.teleport_samples, or: teleportSamples)
         watchSteps = Int(config.watch_steps)
         progressInterval = Int(config.progress_interval)
         try requireZero(config.reserved)
         if let path = config.checkpoint_path {
-            var options = try CheckpointOptions(path: path)
+            var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)
             options.seconds = config.checkpoint_seconds
             options.kept = given(config.checkpoint_keep, or: options.kept)
@@ -324,7 +324,7 @@ public func tp_trainer_run(
             try trainer.run(
                 try train.object(Dataset.self, "train"),
                 validation: try valid.map { try Optional($0).object(Dataset.self, "valid") },
-                options: try RunOptions(config),
+                options: try RunConfig(config),
                 notify: { event in progress.map { deliver(event, to: $0, user_data) } ?? false })
         }
         guard isDone else { throw Stopped() }

@@ -179,7 +179,7 @@ extension Trainer {
                 throw FileFailure(.format, "it holds no trainer")
             }
             let trainer = try Trainer(
-                try Model(from: file, options: ModelOptions()),
+                try Model(from: file, options: ModelConfig()),
                 loss: try file.member(CheckpointFile.key("loss")),
                 options: try OptimizerOptions(from: file))
             try trainer.restore(from: file)

@@ -2,7 +2,7 @@ import Files
 import Runtime
 
 /// Where and when a run writes checkpoints; the fields of `tp_run_config`.
-public struct CheckpointOptions {
+public struct CheckpointConfig {
     public static let mostKept = 1_000
 
     public var path: Buffer<CChar>
@@ -35,13 +35,13 @@ public struct CheckpointOptions {
 
 /// The checkpoints of one run.
 final class CheckpointSchedule {
-    private let options: CheckpointOptions
+    private let options: CheckpointConfig
     private let trainer: Trainer
     private var lastStep: Int
     private var lastTime = Clock.seconds()
 
     /// Refuses a place where nothing can be written, before there is something to lose.
-    init(_ options: CheckpointOptions, _ trainer: Trainer) throws {
+    init(_ options: CheckpointConfig, _ trainer: Trainer) throws {
         do throws(FileFailure) {
             try AtomicFile.check(options.path.pointer)
         } catch {

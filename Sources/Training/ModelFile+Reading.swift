@@ -5,7 +5,7 @@ import Runtime
 
 extension Model {
     /// The model in a file. `options` say what a file of another program does not.
-    convenience init(from file: SafetensorsReader, options: ModelOptions) throws {
+    convenience init(from file: SafetensorsReader, options: ModelConfig) throws {
         var options = options
         let layers: GrowingBuffer<FileLayer>
         if try file.isOwn() {
@@ -57,7 +57,7 @@ extension Model {
     }
 }
 
-extension ModelOptions {
+extension ModelConfig {
     fileprivate mutating func read(from file: SafetensorsReader) throws(FileFailure) {
         activation = try file.member(ModelFile.activationKey)
         negativeSlope = try file.number(ModelFile.negativeSlopeKey)

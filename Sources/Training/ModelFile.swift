@@ -106,7 +106,7 @@ extension Model {
 
     /// Reads a model from a file (`tp_model_load`).
     public static func load(
-        from path: UnsafePointer<CChar>, options: ModelOptions
+        from path: UnsafePointer<CChar>, options: ModelConfig
     ) throws -> Model {
         try options.validate()
         return try reading(path, as: "model file") { file in try Model(from: file, options: options)
@@ -115,7 +115,7 @@ extension Model {
 
     /// Reads a model from memory (`tp_model_load_buffer`).
     public static func load(
-        from bytes: UnsafeRawBufferPointer, options: ModelOptions
+        from bytes: UnsafeRawBufferPointer, options: ModelConfig
     ) throws -> Model {
         try options.validate()
         do {

@@ -16,7 +16,7 @@ final class Run {
     private let trainer: Trainer
     private let train: Dataset
     private let validation: Dataset?
-    private let options: RunOptions
+    private let options: RunConfig
     private let notify: (TrainingEvent) -> Bool
 
     private let start = Clock.seconds()
@@ -33,7 +33,7 @@ final class Run {
 
     /// `notify` says whether to stop after an event.
     init(
-        _ trainer: Trainer, train: Dataset, validation: Dataset?, options: RunOptions,
+        _ trainer: Trainer, train: Dataset, validation: Dataset?, options: RunConfig,
         notify: @escaping (TrainingEvent) -> Bool
     ) throws {
         try options.validate()
@@ -173,7 +173,7 @@ extension Run {
             trainer.lastScheduledTeleport != trainer.stepCount
         else { return .done }
         // A generator of its own, so that a schedule does not change the shuffles.
-        let index = trainer.epoch * RunOptions.mostTeleportsPerEpoch + trainer.stepInEpoch
+        let index = trainer.epoch * RunConfig.mostTeleportsPerEpoch + trainer.stepInEpoch
         var generator = RandomGenerator(
             seed: options.seed,
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
@@ -220,7 +220,7 @@ extension Run {
 extension Trainer {
     /// Trains over `train` (`tp_trainer_run`). Returns false when it was stopped early.
     public func run(
-        _ train: Dataset, validation: Dataset?, options: RunOptions,
+        _ train: Dataset, validation: Dataset?, options: RunConfig,
         notify: @escaping (TrainingEvent) -> Bool
     ) throws -> Bool {
         try requireIdle()

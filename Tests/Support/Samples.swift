@@ -88,7 +88,7 @@ extension Model {
         _ widths: [Int], _ activation: ActivationKind = .leakyReLU, slope: Float = 0.1,
         bias: Bool = true, seed: UInt64
     ) throws -> Model {
-        var options = ModelOptions()
+        var options = ModelConfig()
         options.activation = activation
         options.negativeSlope = slope
         options.hasBias = bias

@@ -13,7 +13,7 @@ import XCTest
 final class RunCheckTests: XCTestCase {
     /// The error of a run that would teleport in its third epoch, and the steps it took until then.
     private func fails(
-        _ loss: Loss = .crossEntropy, _ change: (inout RunOptions) throws -> Void
+        _ loss: Loss = .crossEntropy, _ change: (inout RunConfig) throws -> Void
     ) throws -> (error: TeleportError?, steps: Int) {
         let data =
             try loss == .crossEntropy
@@ -36,7 +36,7 @@ final class RunCheckTests: XCTestCase {
 
     private func check(
         _ status: Status, _ part: String, _ loss: Loss = .crossEntropy,
-        _ change: (inout RunOptions) throws -> Void
+        _ change: (inout RunConfig) throws -> Void
     ) throws {
         let (error, steps) = try fails(loss, change)
         XCTAssertEqual(error?.status, status, part)
@@ -98,7 +98,7 @@ final class RunCheckTests: XCTestCase {
     /// A folder that is not there, when nothing has been lost yet.
     func testAPlaceForCheckpointsIsLookedForBeforeTheFirstStep() throws {
         try check(.notFound, "nowhere/checkpoint") {
-            $0.checkpoints = try CheckpointOptions(path: "nowhere/checkpoint")
+            $0.checkpoints = try CheckpointConfig(path: "nowhere/checkpoint")
         }
     }
 

@@ -137,7 +137,7 @@ final class RunTests: XCTestCase {
     /// With a rate of 0 the first losses of the steps show the order of the samples.
     func testTeleportsDoNotChangeTheShuffles() throws {
         let data = try Dataset.learnable(96, width: 6, classes: 3, seed: 1)
-        func losses(_ options: RunOptions) throws -> [Double] {
+        func losses(_ options: RunConfig) throws -> [Double] {
             var options = options
             options.progressInterval = 1
             return try makeTrainer(rate: 0).runAll(data, options).filter { $0.kind == .step }.map(
@@ -231,7 +231,7 @@ final class RunTests: XCTestCase {
             { try trainer.setSchedule(LearningRateSchedule()) },
             {
                 _ = try trainer.run(
-                    data, validation: nil, options: RunOptions(),
+                    data, validation: nil, options: RunConfig(),
                     notify: { _ in false })
             },
         ]
@@ -250,7 +250,7 @@ final class RunTests: XCTestCase {
         let before = trainer.stateBits
         func status(
             _ data: Dataset, validation: Dataset? = nil,
-            _ change: (inout RunOptions) -> Void = { _ in }
+            _ change: (inout RunConfig) -> Void = { _ in }
         ) -> Status? {
             var options = runOptions(epochs: 1, teleports: true)
             change(&options)

@@ -2,7 +2,7 @@ import Runtime
 import Symmetry
 
 /// What a run is to do; the fields of `tp_run_config`.
-public struct RunOptions {
+public struct RunConfig {
     public var epochs = 1
     public var batchSize = 32
     public var seed: UInt64 = 0
@@ -17,7 +17,7 @@ public struct RunOptions {
     /// Steps between step events; 0: about a hundred an epoch; -1: none.
     public var progressInterval = 0
     /// Nil: none.
-    public var checkpoints: CheckpointOptions?
+    public var checkpoints: CheckpointConfig?
 
     public init() {}
 

@@ -16,7 +16,7 @@ public enum Resampling: Int32, Sendable {
 /// How images are read, field for field as `tp_image_config` in the header.
 ///
 /// `classNames` is read during a call only.
-public struct ImageOptions {
+public struct ImageConfig {
     public var channels: Int32 = 0
     public var height: Int32 = 0
     public var width: Int32 = 0

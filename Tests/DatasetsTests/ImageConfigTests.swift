@@ -3,11 +3,11 @@ import Runtime
 import XCTest
 
 /// Each option that has no meaning is refused by name, before any file is touched.
-final class ImageOptionsTests: XCTestCase {
+final class ImageConfigTests: XCTestCase {
     private func message(
-        _ status: Status = .invalidArgument, _ change: (inout ImageOptions) -> Void
+        _ status: Status = .invalidArgument, _ change: (inout ImageConfig) -> Void
     ) -> String {
-        var options = ImageOptions()
+        var options = ImageConfig()
         change(&options)
         let error = failure { try Dataset.images(in: "no such folder", options) }
         XCTAssertEqual(error.status, status)
@@ -75,7 +75,7 @@ final class ImageOptionsTests: XCTestCase {
     }
 
     func testDefaultsAreTheHeaders() {
-        let options = ImageOptions()
+        let options = ImageConfig()
         XCTAssertEqual(options.channels, 0)
         XCTAssertEqual(options.maxWidth, 65_535)
         XCTAssertEqual(options.maxHeight, 65_535)
