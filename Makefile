@@ -219,6 +219,7 @@ format:
 
 ## lint: checks format and warnings
 lint: | build/stamps/system-lib
+	@scripts/line-width
 	@$(SWIFT) format lint --strict --recursive Package.swift $(SWIFT_FOLDERS)
 	@for compiler in $(CC) clang; do \
 		for file in examples/c/*.c $(filter-out Tests/c/blas_%.c Tests/c/products.c,$(wildcard Tests/c/*.c)); do \

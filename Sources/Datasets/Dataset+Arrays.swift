@@ -41,10 +41,11 @@ extension Dataset {
             shape: SampleShape(channels: 1, height: 1, width: width), targetWidth: targetWidth)
     }
 
-    /// Copies images of bytes; without labels the set has no classes, whatever names the options give.
+    /// Copies images of bytes; without labels the set has no classes, whatever names the options
+    /// give.
     public static func fromPixels(
         _ pixels: UnsafePointer<UInt8>, shape: SampleShape, labels: UnsafePointer<Int32>?,
-        count: Int, options: ImageOptions
+        count: Int, options: ImageConfig
     ) throws -> Dataset {
         try checkCount(count)
         guard (1...4).contains(shape.channels) else {
@@ -70,7 +71,7 @@ extension Dataset {
     /// Takes over images and labels; the labels are checked already.
     static func fromStoredPixels(
         _ pixels: Buffer<UInt8>, shape: SampleShape, labels: Buffer<Int32>?, count: Int,
-        options: ImageOptions
+        options: ImageConfig
     ) throws -> Dataset {
         let storage = Storage(
             normalization: try Normalization(mean: options.mean, std: options.std),
@@ -92,7 +93,7 @@ extension Dataset {
     }
 
     private static func checkClassCount(_ classCount: Int) throws {
-        try require("class_count", classCount, in: 0...ImageOptions.mostClasses)
+        try require("class_count", classCount, in: 0...ImageConfig.mostClasses)
     }
 
     /// Refuses labels without a class and gives the number of classes.
@@ -115,10 +116,10 @@ extension Dataset {
             largest = max(largest, label)
         }
         guard classCount == 0 else { return classCount }
-        guard largest < ImageOptions.mostClasses else {
+        guard largest < ImageConfig.mostClasses else {
             throw TeleportError.invalid(
                 "the largest label is \(largest); a data set has at most "
-                    + "\(ImageOptions.mostClasses) classes")
+                    + "\(ImageConfig.mostClasses) classes")
         }
         return Int(largest) + 1
     }

@@ -2,13 +2,13 @@ import Files
 import Glibc
 import Runtime
 
-/// Walks an image folder: classes by bytes or as the host orders them, files sorted by the bytes of their path
-/// within the class.
+/// Walks an image folder: classes by bytes or as the host orders them, files sorted by the bytes of
+/// their path within the class.
 ///
-/// The walk keeps its own stack, and PATH_MAX bounds its depth. A folder is entered once, and the class folders
-/// count as entered from the start: a link from one class into another adds nothing.
+/// The walk keeps its own stack, and PATH_MAX bounds its depth. A folder is entered once, and the
+/// class folders count as entered from the start: a link from one class into another adds nothing.
 struct FolderListing {
-    private let options: ImageOptions
+    private let options: ImageConfig
     private let root: UnsafePointer<CChar>
     private let files: ImageFiles
     private let entries: FolderEntries
@@ -18,7 +18,7 @@ struct FolderListing {
 
     /// nil when the host stopped it.
     static func list(
-        root: UnsafePointer<CChar>, options: ImageOptions, report: ProgressReport
+        root: UnsafePointer<CChar>, options: ImageConfig, report: ProgressReport
     ) throws -> ImageFiles? {
         var listing = try FolderListing(root: root, options: options, report: report)
         let goesOn = try options.isFlat ? listing.listFlat() : listing.listClasses()
@@ -26,7 +26,7 @@ struct FolderListing {
     }
 
     private init(
-        root: UnsafePointer<CChar>, options: ImageOptions, report: ProgressReport
+        root: UnsafePointer<CChar>, options: ImageConfig, report: ProgressReport
     ) throws {
         self.root = root
         self.options = options
@@ -62,11 +62,11 @@ struct FolderListing {
                         ? " (it has .png files itself: read it with flat = 1)"
                         : others(after: " (", before: ")")))
         }
-        guard folders.count <= ImageOptions.mostClasses else {
+        guard folders.count <= ImageConfig.mostClasses else {
             throw TeleportError(
                 .unsupported,
                 "folder \(quoted(root)) has \(folders.count) classes; at most "
-                    + "\(ImageOptions.mostClasses) are possible")
+                    + "\(ImageConfig.mostClasses) are possible")
         }
         // Classes and their order; below, an entry of length 0 stands for a class without a folder.
         let classes = try ClassFolders(
@@ -112,7 +112,8 @@ struct FolderListing {
         return true
     }
 
-    /// Refuses a class whose images could only lie in folders below it: most likely these are the classes.
+    /// Refuses a class whose images could only lie in folders below it: most likely these are the
+    /// classes.
     private func requireImages(
         in top: Frame, _ name: UnsafePointer<CChar>, _ classes: ClassFolders
     ) throws {
@@ -170,7 +171,8 @@ struct FolderListing {
         var pathLength: Int
     }
 
-    /// Takes in all files below `path`, which is there again afterwards; false when the host stopped it.
+    /// Takes in all files below `path`, which is there again afterwards; false when the host
+    /// stopped it.
     private mutating func walk(from first: Frame, label: Int32?) throws -> Bool {
         let frames = try GrowingBuffer<Frame>()
         try frames.append(first)

@@ -3,13 +3,14 @@ import Files
 import Glibc
 import Runtime
 
-/// Decodes PNG files to planes of bytes, one file after another, in memory that it keeps between files.
+/// Decodes PNG files to planes of bytes, one file after another, in memory that it keeps between
+/// files.
 ///
 /// One decoder belongs to one thread at a time.
 final class PNGDecoder {
     private static let inputCapacity = 1 << 16
 
-    private let options: ImageOptions
+    private let options: ImageConfig
     private var limits: shim_png_limits
     private let input: Buffer<UInt8>
     private let state: Buffer<shim_png>
@@ -20,7 +21,7 @@ final class PNGDecoder {
     private var canvas: Buffer<UInt8>
     private var resampler: ImageResampler?
 
-    init(options: ImageOptions) throws {
+    init(options: ImageConfig) throws {
         self.options = options
         limits = shim_png_limits(
             max_width: UInt32(clamping: options.maxWidth),
@@ -44,8 +45,8 @@ final class PNGDecoder {
         return targetOfThis()
     }
 
-    /// Decodes a file into `out`, which holds `target.shape.count` bytes; what is in it after a failure has no
-    /// meaning.
+    /// Decodes a file into `out`, which holds `target.shape.count` bytes; what is in it after a
+    /// failure has no meaning.
     func decode(
         path: UnsafePointer<CChar>, suspicious: Bool, target: ImageTarget,
         into out: UnsafeMutablePointer<UInt8>
@@ -56,7 +57,8 @@ final class PNGDecoder {
         try read(target: target, into: out)
     }
 
-    /// Decodes the first file of a set, which decides what all become: `prepare` gets that before a row is read.
+    /// Decodes the first file of a set, which decides what all become: `prepare` gets that before a
+    /// row is read.
     func decodeFirst(
         path: UnsafePointer<CChar>, suspicious: Bool,
         prepare: (SampleShape) throws -> Void = { _ in }
@@ -200,7 +202,8 @@ final class PNGDecoder {
         }
     }
 
-    /// The seven reduced images of an interlaced file: first column and row, and the steps between them.
+    /// The seven reduced images of an interlaced file: first column and row, and the steps between
+    /// them.
     private static let passes: [(x: Int, y: Int, stepX: Int, stepY: Int)] = [
         (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
         (0, 1, 1, 2),

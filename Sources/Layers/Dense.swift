@@ -128,7 +128,8 @@ public struct Dense: Layer {
     }
 
     public func sharesOutputs(rows: Int, parts: Int) -> Bool {
-        // Each thread packs all samples and its share of the weights, instead of its share of the samples and all weights.
+        // Each thread packs all samples and its share of the weights, instead of its share of the
+        // samples and all weights.
         map.outputs > rows
             && BatchProducts.packsRows(m: rows / parts, n: map.outputs, k: map.inputs)
     }

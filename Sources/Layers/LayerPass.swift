@@ -2,8 +2,9 @@ import Runtime
 
 /// What a layer works on in one pass: a run of samples and where its numbers are.
 ///
-/// Made on the stack from the places of a plan; a layer reads and writes through it and keeps nothing. Values,
-/// deltas (derivatives of the loss by values) and tangents (R of Pearlmutter's pass) are rows x width, row-major.
+/// Made on the stack from the places of a plan; a layer reads and writes through it and keeps
+/// nothing. Values, deltas (derivatives of the loss by values) and tangents (R of Pearlmutter's
+/// pass) are rows x width, row-major.
 public struct LayerPass {
     /// A value that the layer reads, and what it owes to it.
     public struct Input {

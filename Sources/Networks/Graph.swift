@@ -1,7 +1,8 @@
 import Layers
 import Runtime
 
-/// The layers of a net in order, each with what it reads, checked, and the place of every parameter.
+/// The layers of a net in order, each with what it reads, checked, and the place of every
+/// parameter.
 public final class Graph: Sendable {
     public static let maximumLayerCount = 1_024
     public static let maximumWidthCount = maximumLayerCount
@@ -10,8 +11,8 @@ public final class Graph: Sendable {
     public let nodes: NodeList
     public let parameterCount: Int
     public let outputWidth: Int
-    /// The layers that are linear in their weights, from the input on; a buffer and not an array, so that training
-    /// steps read it without counting references.
+    /// The layers that are linear in their weights, from the input on; a buffer and not an array,
+    /// so that training steps read it without counting references.
     public let layers: Buffer<LinearMap>
     private let offsets: Buffer<Int>
 

@@ -6,11 +6,11 @@ import Runtime
 /// One thread at a time may change it; any number may read it while nobody does.
 public final class Model: @unchecked Sendable {
     public let graph: Graph
-    public let options: ModelOptions
+    public let options: ModelConfig
     public let weights: Weights
     public var metadata = Metadata()
 
-    public convenience init(widths: [Int], options: ModelOptions = ModelOptions()) throws {
+    public convenience init(widths: [Int], options: ModelConfig = ModelConfig()) throws {
         let activation = options.hiddenActivation
         try self.init(
             Graph(widths: widths, activation: activation, hasBias: options.hasBias),
@@ -20,7 +20,7 @@ public final class Model: @unchecked Sendable {
     }
 
     /// A model whose parameters are still to be written.
-    public init(_ graph: Graph, options: ModelOptions) throws {
+    public init(_ graph: Graph, options: ModelConfig) throws {
         self.graph = graph
         self.options = options
         weights = try Weights(parameterCount: graph.parameterCount)
@@ -44,8 +44,8 @@ public final class Model: @unchecked Sendable {
         return graph.layers.pointer[layer]
     }
 
-    /// Refuses to change weights that a run, or a step that asks for its rate, is about to change: whoever calls now is
-    /// inside its callback.
+    /// Refuses to change weights that a run, or a step that asks for its rate, is about to change:
+    /// whoever calls now is inside its callback.
     public func requireIdle() throws {
         guard !HostCallback.isAsking(.rate, self) else {
             throw TeleportError(

@@ -3,12 +3,14 @@ import Layers
 /// What one part of a pass finds.
 struct PartialLoss {
     var loss = 0.0
-    /// Sums over layers of the largest |delta|, and of the largest |h| that deltas are multiplied by.
+    /// Sums over layers of the largest |delta|, and of the largest |h| that deltas are multiplied
+    /// by.
     var deltas = 0.0
     var factors = 0.0
 }
 
-/// One batch on its way through a net: plain pointers and the steps of a plan, so that the hot path counts no references.
+/// One batch on its way through a net: plain pointers and the steps of a plan, so that the hot path
+/// counts no references.
 struct Pass {
     let steps: UnsafePointer<Plan.Step>
     let stepCount: Int
@@ -51,7 +53,8 @@ struct Pass {
         return input
     }
 
-    /// Samples `first ..< first + count` through all layers. `hasFirstProduct`: the first layer's is in place.
+    /// Samples `first ..< first + count` through all layers. `hasFirstProduct`: the first layer's
+    /// is in place.
     func forward(
         _ parameters: UnsafePointer<Float>, _ batch: Batch, first: Int, count: Int,
         hasFirstProduct: Bool

@@ -3,8 +3,8 @@ import Runtime
 
 /// All that training changes in a model, as one value: copied, compared and put back as a whole.
 ///
-/// Parameters today; whatever else a kind of layer comes to remember belongs here too, so that nobody who keeps a
-/// model's state can forget it.
+/// Parameters today; whatever else a kind of layer comes to remember belongs here too, so that
+/// nobody who keeps a model's state can forget it.
 public final class Weights: @unchecked Sendable {
     /// W_0 row-major, b_0, W_1, b_1, ...
     public let parameters: Buffer<Float>

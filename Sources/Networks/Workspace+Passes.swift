@@ -3,9 +3,10 @@ import Layers
 import LinearAlgebra
 import Runtime
 
-// Forward and backward passes over a batch that fits the workspace. Threads share a batch in two phases: rows of
-// samples go forward and back, then rows of the gradients are summed. No sum is ever split between threads, so
-// nothing has to be reduced, and one thread is used where a phase is too small to gain.
+// Forward and backward passes over a batch that fits the workspace. Threads share a batch in two
+// phases: rows of samples go forward and back, then rows of the gradients are summed. No sum is
+// ever split between threads, so nothing has to be reduced, and one thread is used where a phase is
+// too small to gain.
 
 /// What the parts of a pass share; lives on the caller's stack.
 private struct Job {
@@ -33,7 +34,8 @@ private struct Job {
         return (first, end - first)
     }
 
-    /// Rows of a layer's gradient that part `part` sums: each part has an equal share of all weights, to four rows.
+    /// Rows of a layer's gradient that part `part` sums: each part has an equal share of all
+    /// weights, to four rows.
     @inline(__always)
     func rows(_ part: Int, of step: Plan.Step) -> (first: Int, count: Int) {
         let first = boundary(part, step)
@@ -120,9 +122,10 @@ extension Workspace {
         lossAndDeltas(parameters, batch: batch, loss: loss, scale: scale, isBounding: false).loss
     }
 
-    /// The same, and what no element of the gradient exceeds; not finite where a delta or a factor is not. That reads
-    /// what has just been written, and of the inputs only those that the outputs do not show: where an activation is
-    /// bounded, where a weight may be 0, and where there is no hidden layer.
+    /// The same, and what no element of the gradient exceeds; not finite where a delta or a factor
+    /// is not. That reads what has just been written, and of the inputs only those that the outputs
+    /// do not show: where an activation is bounded, where a weight may be 0, and where there is no
+    /// hidden layer.
     public func lossAndBound(
         _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
     ) -> (loss: Double, gradient: Double) {
@@ -152,8 +155,8 @@ extension Workspace {
         return (sum.loss, Double(batch.count) * sum.deltas * (1 + sum.factors))
     }
 
-    /// target <- beta target + alpha (gradient of the batch's share), after `lossAndDeltas` of the same batch.
-    /// With target = parameters and alpha = -rate this is the step of plain SGD.
+    /// target <- beta target + alpha (gradient of the batch's share), after `lossAndDeltas` of the
+    /// same batch. With target = parameters and alpha = -rate this is the step of plain SGD.
     public func accumulateGradient(
         of batch: Batch, into target: UnsafeMutablePointer<Float>, alpha: Float, beta: Float
     ) {

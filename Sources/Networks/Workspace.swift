@@ -5,11 +5,11 @@ import Runtime
 
 /// Values and deltas of up to `capacity` samples: what a forward and a backward pass write.
 ///
-/// Made once and used again; the passes allocate nothing. A thread that makes one, or asks for room in one, has what
-/// OpenBLAS needs on it too, so that no pass can fail.
+/// Made once and used again; the passes allocate nothing. A thread that makes one, or asks for room
+/// in one, has what OpenBLAS needs on it too, so that no pass can fail.
 public final class Workspace: @unchecked Sendable {
-    /// Larger batches that are only measured go through in pieces of this many samples: at most 1,024, and fewer
-    /// where a layer is so wide that a piece would take more than 16 MiB.
+    /// Larger batches that are only measured go through in pieces of this many samples: at most
+    /// 1,024, and fewer where a layer is so wide that a piece would take more than 16 MiB.
     public static func measuringRows(_ graph: Graph) -> Int {
         let widest = (0..<graph.nodes.count).reduce(graph.inputWidth) {
             max($0, graph.nodes[$1].facts.output.count)

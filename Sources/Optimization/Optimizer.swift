@@ -3,8 +3,8 @@ import Runtime
 
 /// A rule that turns gradients into steps, with the state it carries from step to step.
 ///
-/// One object serves one model; a rollout works on a copy and leaves the original alone. Formulas and defaults are
-/// those of PyTorch's `torch.optim`.
+/// One object serves one model; a rollout works on a copy and leaves the original alone. Formulas
+/// and defaults are those of PyTorch's `torch.optim`.
 public protocol Optimizer: AnyObject {
     /// The rate of the next step.
     var learningRate: Double { get set }
@@ -12,8 +12,8 @@ public protocol Optimizer: AnyObject {
     /// What shrinks the weights, or is added to their gradients, in each step.
     var weightDecay: Double { get }
 
-    /// When a step is `parameters <- beta parameters + alpha gradient`, those factors: the step then is one
-    /// matrix product a layer and the gradient is never stored. Otherwise nil.
+    /// When a step is `parameters <- beta parameters + alpha gradient`, those factors: the step
+    /// then is one matrix product a layer and the gradient is never stored. Otherwise nil.
     var linearStep: (alpha: Float, beta: Float)? { get }
 
     /// One step. Arrays have the model's parameter count.
@@ -26,7 +26,8 @@ public protocol Optimizer: AnyObject {
     func fresh() throws -> any Optimizer
 }
 
-/// The memory of an optimizer: averages of gradients, averages of their squares, and the steps behind them.
+/// The memory of an optimizer: averages of gradients, averages of their squares, and the steps
+/// behind them.
 public final class OptimizerState {
     /// Averages that move like gradients under a change of the weights' scale.
     public let firstMoments: Buffer<Float>?

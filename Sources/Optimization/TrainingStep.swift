@@ -3,7 +3,8 @@ import Layers
 import Networks
 import Runtime
 
-/// One training step, the same for trainers and for the rollouts of a teleport: forward, backward, update.
+/// One training step, the same for trainers and for the rollouts of a teleport: forward, backward,
+/// update.
 public final class TrainingStep {
     public let model: Model
     public let loss: Loss
@@ -28,9 +29,9 @@ public final class TrainingStep {
             ? try Buffer(count: model.graph.parameterCount) : nil
     }
 
-    /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss, the errors or
-    /// the weights after it are not finite: then weights and optimizer are as before. Takes memory only for a gradient
-    /// that may be too large.
+    /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
+    /// loss, the errors or the weights after it are not finite: then weights and optimizer are as
+    /// before. Takes memory only for a gradient that may be too large.
     public func take(_ batch: Batch) throws -> Double? {
         let (value, bound) = workspace.lossAndBound(
             model.parameters.pointer, batch: batch, loss: loss,
@@ -52,8 +53,8 @@ public final class TrainingStep {
         }
     }
 
-    /// One step with a gradient from elsewhere, which is left alone. False, and nothing changed, where the weights after it
-    /// are not finite.
+    /// One step with a gradient from elsewhere, which is left alone. False, and nothing changed,
+    /// where the weights after it are not finite.
     public func apply(gradient source: UnsafePointer<Float>) throws -> Bool {
         let bound = Double(shim_largest_magnitude(source, model.parameters.count))
         return try trust.keepsFinite(bound) { update(gradient: source) }
@@ -69,7 +70,8 @@ public final class TrainingStep {
         optimizer.step(model.parameters.pointer, gradient: gradient.pointer)
     }
 
-    /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_` does.
+    /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_`
+    /// does.
     private func clip(_ gradient: Buffer<Float>) {
         guard clipNorm > 0 else { return }
         let norm = squaredNorm(gradient.pointer, count: gradient.count).squareRoot()

@@ -1,10 +1,10 @@
 import CShims
 
-/// Which objects are asking their host something on this thread, so that calls from within the host's answer can be
-/// told from others.
+/// Which objects are asking their host something on this thread, so that calls from within the
+/// host's answer can be told from others.
 ///
-/// The record is a list through the stacks of the calls at work, one a thread: objects that are only read may ask on
-/// many threads at once.
+/// The record is a list through the stacks of the calls at work, one a thread: objects that are
+/// only read may ask on many threads at once.
 public enum HostCallback {
     /// What the host answers.
     public enum Question: Sendable {
@@ -20,7 +20,8 @@ public enum HostCallback {
         let outer: UnsafeMutableRawPointer?
     }
 
-    /// Carries out `body`, which calls the host on behalf of two objects that must stay as they are meanwhile.
+    /// Carries out `body`, which calls the host on behalf of two objects that must stay as they are
+    /// meanwhile.
     @inline(__always)
     public static func asking<Answer>(
         _ question: Question, _ first: AnyObject, _ second: AnyObject, _ body: () throws -> Answer

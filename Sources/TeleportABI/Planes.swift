@@ -106,7 +106,7 @@ private enum TestFunction: Int {
         result.from_uv_jacobian = { uv, out, user in
             TestFunction(user)?.storeRows(uv, out) { $0.fromUVJacobian }
         }
-        try writeOutput(result, to: try target.required("function"), "function")
+        try writeOutput(result, to: try target.required("function_out"), "function_out")
     }
 
     private typealias Pair = PlaneFunction.Pair
@@ -129,13 +129,17 @@ private enum TestFunction: Int {
 }
 
 @_cdecl("tp_plane_rosenbrock") @implementation
-public func tp_plane_rosenbrock(_ function: UnsafeMutablePointer<tp_plane_function>?) -> tp_status {
-    call { try TestFunction.rosenbrock.fill(function) }
+public func tp_plane_rosenbrock(
+    _ function_out: UnsafeMutablePointer<tp_plane_function>?
+) -> tp_status {
+    call { try TestFunction.rosenbrock.fill(function_out) }
 }
 
 @_cdecl("tp_plane_booth") @implementation
-public func tp_plane_booth(_ function: UnsafeMutablePointer<tp_plane_function>?) -> tp_status {
-    call { try TestFunction.booth.fill(function) }
+public func tp_plane_booth(
+    _ function_out: UnsafeMutablePointer<tp_plane_function>?
+) -> tp_status {
+    call { try TestFunction.booth.fill(function_out) }
 }
 
 extension tp_plane_config {
@@ -153,13 +157,13 @@ extension PlaneOptions {
     fileprivate init(_ config: UnsafePointer<tp_plane_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
-        steps = Int(config.steps)
+        steps = given(config.steps, or: steps)
         // A step teleports once, so that the arrays have no use for more values than steps.
         try validateSteps()
-        thetaSteps = Int(config.theta_steps)
+        thetaSteps = given(config.theta_steps, or: thetaSteps)
         learningRate = config.learning_rate
         thetaLearningRate = config.theta_learning_rate
-        lossTolerance = config.loss_tolerance
+        lossTolerance = given(config.loss_tolerance, or: lossTolerance)
         teleportSteps = try array(
             config.teleport_steps, config.teleport_step_count, most: steps, "teleport_steps")
         thetaStarts = try array(

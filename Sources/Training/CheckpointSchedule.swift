@@ -3,13 +3,13 @@ import Runtime
 
 /// The checkpoints of one run.
 final class CheckpointSchedule {
-    private let options: CheckpointOptions
+    private let options: CheckpointConfig
     private let trainer: Trainer
     private var lastStep: Int
     private var lastTime = Clock.seconds()
 
     /// Refuses a place where nothing can be written, before there is something to lose.
-    init(_ options: CheckpointOptions, _ trainer: Trainer) throws {
+    init(_ options: CheckpointConfig, _ trainer: Trainer) throws {
         do throws(FileFailure) {
             try AtomicFile.check(options.path.pointer)
         } catch {
@@ -30,7 +30,8 @@ final class CheckpointSchedule {
         if options.steps == 0, options.seconds == 0 { try write() }
     }
 
-    /// What is left to write when the run ends. Weights that are not finite leave the good checkpoint alone.
+    /// What is left to write when the run ends. Weights that are not finite leave the good
+    /// checkpoint alone.
     func writeLast() throws {
         guard trainer.model.weights.areFinite, trainer.stepCount > lastStep else { return }
         try write()

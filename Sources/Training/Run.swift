@@ -4,7 +4,8 @@ import Networks
 import Runtime
 import Symmetry
 
-/// One run of a trainer over a data set: epochs of shuffled mini-batches, scheduled teleports, validation, events.
+/// One run of a trainer over a data set: epochs of shuffled mini-batches, scheduled teleports,
+/// validation, events.
 final class Run {
     enum End {
         case done
@@ -14,7 +15,7 @@ final class Run {
     private let trainer: Trainer
     private let train: Dataset
     private let validation: Dataset?
-    private let options: RunOptions
+    private let options: RunConfig
     private let notify: (TrainingEvent) -> Bool
 
     private let start = Clock.seconds()
@@ -31,7 +32,7 @@ final class Run {
 
     /// `notify` says whether to stop after an event.
     init(
-        _ trainer: Trainer, train: Dataset, validation: Dataset?, options: RunOptions,
+        _ trainer: Trainer, train: Dataset, validation: Dataset?, options: RunConfig,
         notify: @escaping (TrainingEvent) -> Bool
     ) throws {
         try options.validate()
@@ -85,7 +86,8 @@ final class Run {
 
     private func epoch() throws -> End {
         shuffle()
-        // Past the end: another data set or batch size than before. At the end: stopped by the last step's event.
+        // Past the end: another data set or batch size than before. At the end: stopped by the last
+        // step's event.
         if trainer.stepInEpoch > stepsPerEpoch { trainer.beginEpoch() }
         epochStart.take(trainer.model, trainer.optimizer)
         placeOfStart = (trainer.stepInEpoch, trainer.epochLoss)
@@ -96,7 +98,8 @@ final class Run {
             let count = min(batchSize, train.count - first)
             let batch = samples.gather(train, order.pointer + first, count: count)
             guard let loss = try trainer.advance(batch) else {
-                // Without the teleport the same batch is tried again from where the weights are then.
+                // Without the teleport the same batch is tried again from where the weights are
+                // then.
                 if try recover() == .stopped { return .stopped }
                 continue
             }
@@ -126,7 +129,8 @@ final class Run {
         return notify(event) ? .stopped : end
     }
 
-    /// The epoch's order is a function of seed and epoch alone: teleports and pauses do not change it.
+    /// The epoch's order is a function of seed and epoch alone: teleports and pauses do not change
+    /// it.
     private func shuffle() {
         guard options.shuffle else {
             for i in 0..<order.count { order.pointer[i] = i }
@@ -167,7 +171,7 @@ extension Run {
             trainer.lastScheduledTeleport != trainer.stepCount
         else { return .done }
         // A generator of its own, so that a schedule does not change the shuffles.
-        let index = trainer.epoch * RunOptions.mostTeleportsPerEpoch + trainer.stepInEpoch
+        let index = trainer.epoch * RunConfig.mostTeleportsPerEpoch + trainer.stepInEpoch
         var generator = RandomGenerator(
             seed: options.seed,
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
@@ -187,8 +191,9 @@ extension Run {
         trainer.model.weights.areFinite ? .done : try recover()
     }
 
-    /// The loss or the weights stopped being finite: back to before the teleport if one is watched; otherwise the
-    /// run fails, and weights that are not finite themselves go back to where the epoch began.
+    /// The loss or the weights stopped being finite: back to before the teleport if one is watched;
+    /// otherwise the run fails, and weights that are not finite themselves go back to where the
+    /// epoch began.
     private func recover() throws -> End {
         if var report = trainer.watch?.report, trainer.goBackBeforeTeleport() {
             report.outcome = .undone
@@ -211,7 +216,7 @@ extension Run {
 extension Trainer {
     /// Trains over `train` (`tp_trainer_run`). Returns false when it was stopped early.
     public func run(
-        _ train: Dataset, validation: Dataset?, options: RunOptions,
+        _ train: Dataset, validation: Dataset?, options: RunConfig,
         notify: @escaping (TrainingEvent) -> Bool
     ) throws -> Bool {
         try requireIdle()

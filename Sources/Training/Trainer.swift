@@ -5,7 +5,8 @@ import Optimization
 import Runtime
 import Symmetry
 
-/// Trains one model with one optimizer, step by step or over data sets, and teleports it on the way.
+/// Trains one model with one optimizer, step by step or over data sets, and teleports it on the
+/// way.
 public final class Trainer {
     public let model: Model
     public let loss: Loss
@@ -27,7 +28,8 @@ public final class Trainer {
     var epochLoss = (sum: 0.0, samples: 0)
     /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
     private let stopRequest: UnsafeMutablePointer<Int32>
-    /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
+    /// The step count at which the schedule teleported last, so that a run taken up again does not
+    /// repeat it.
     var lastScheduledTeleport = -1
 
     /// The last teleport of a run's schedule, for as long as a loss that is not finite undoes it.
@@ -61,11 +63,12 @@ public final class Trainer {
 
     deinit { stopRequest.deallocate() }
 
-    /// Asks the run or teleport under way, or else the next one, to stop. Safe on any thread and in a signal handler:
-    /// one atomic store.
+    /// Asks the run or teleport under way, or else the next one, to stop. Safe on any thread and in
+    /// a signal handler: one atomic store.
     public func requestStop() { shim_write_flag(stopRequest, 1) }
 
-    /// Carries out what a request stops, which with that is answered. `body` says whether it came to its end.
+    /// Carries out what a request stops, which with that is answered. `body` says whether it came
+    /// to its end.
     func answeringRequests(_ body: () throws -> Bool) throws -> Bool {
         do {
             let isDone = try Stop.watching(stopRequest, body)
@@ -77,7 +80,8 @@ public final class Trainer {
         }
     }
 
-    /// The rate of the next step. A schedule of the host is asked for it, and must not ask in its turn: then it is NaN.
+    /// The rate of the next step. A schedule of the host is asked for it, and must not ask in its
+    /// turn: then it is NaN.
     public var learningRate: Double {
         guard schedule.kind == .callback else {
             return schedule.rate(step: stepCount, base: baseRate)
@@ -88,7 +92,8 @@ public final class Trainer {
         }
     }
 
-    /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the schedule may not.
+    /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the
+    /// schedule may not.
     public func setLearningRate(_ value: Double) throws {
         try requireNotAsking()
         try OptimizerOptions.validate(learningRate: value)
@@ -149,8 +154,8 @@ public final class Trainer {
         try step.workspace.reserve(count)
     }
 
-    /// One step on a valid batch for which there is room; nil, and all as before, where the loss, an error or the weights
-    /// after it are not finite.
+    /// One step on a valid batch for which there is room; nil, and all as before, where the loss,
+    /// an error or the weights after it are not finite.
     func advance(_ batch: Batch) throws -> Double? {
         try updateRate()
         guard let value = try step.take(batch) else { return nil }
@@ -224,7 +229,8 @@ public final class Trainer {
         return report
     }
 
-    /// With `keepingFirst` an earlier teleport that may still be undone stays the one that is gone back to.
+    /// With `keepingFirst` an earlier teleport that may still be undone stays the one that is gone
+    /// back to.
     func teleport(
         _ batch: Batch, _ options: TeleportOptions, keepingFirst: Bool
     ) throws -> TeleportReport {

@@ -13,8 +13,8 @@ final class ImageFolderTests: XCTestCase {
         return folder
     }
 
-    private func skip(_ change: (inout ImageOptions) -> Void = { _ in }) -> ImageOptions {
-        var options = ImageOptions()
+    private func skip(_ change: (inout ImageConfig) -> Void = { _ in }) -> ImageConfig {
+        var options = ImageConfig()
         options.badImage = .skip
         change(&options)
         return options
@@ -24,7 +24,7 @@ final class ImageFolderTests: XCTestCase {
         _ folder: TemporaryFolder, classes: [String], allowEmpty: Bool = false
     ) throws -> Dataset {
         try withCStrings(classes) { names in
-            var options = ImageOptions()
+            var options = ImageConfig()
             try options.setClassNames(names, count: classes.count)
             options.allowsEmptyClasses = allowEmpty
             return try Dataset.images(in: folder.path, options)
@@ -92,7 +92,7 @@ final class ImageFolderTests: XCTestCase {
         try folder.link("a/up", to: "..")
         try folder.link("a/self", to: ".")
         try folder.link("a/round", to: "round")
-        var options = ImageOptions()
+        var options = ImageConfig()
         options.allowsEmptyClasses = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(
@@ -225,7 +225,7 @@ final class ImageFolderTests: XCTestCase {
             error.message,
             "class 'b' has no .png file in '\(folder.path)'; allow_empty_classes = 1 keeps such a class"
         )
-        var options = ImageOptions()
+        var options = ImageConfig()
         options.allowsEmptyClasses = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.names, ["a", "b", "c"])
@@ -288,7 +288,7 @@ final class ImageFolderTests: XCTestCase {
 
     func testFlatReadsEverythingWithoutLabels() throws {
         let folder = try folder(["2.png", "1.png", "b/3.png"])
-        var options = ImageOptions()
+        var options = ImageConfig()
         options.isFlat = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.paths(below: folder.path), ["1.png", "2.png", "b/3.png"])
@@ -305,7 +305,7 @@ final class ImageFolderTests: XCTestCase {
         let folder = try folder(["b.png", "a.png"])
         let paths = [folder.path("b.png"), folder.path("a.png"), folder.path("b.png")]
         let set = try withCStrings(paths) {
-            try Dataset.fromImageFiles(paths: $0, count: 3, options: ImageOptions())
+            try Dataset.fromImageFiles(paths: $0, count: 3, options: ImageConfig())
         }
         XCTAssertEqual(set?.paths(below: folder.path), ["b.png", "a.png", "b.png"])
         XCTAssertEqual(set?.hasLabels, false)
@@ -315,11 +315,11 @@ final class ImageFolderTests: XCTestCase {
         var path: UnsafePointer<CChar>?
         XCTAssertEqual(
             failure {
-                try Dataset.fromImageFiles(paths: &path, count: 1, options: ImageOptions())
+                try Dataset.fromImageFiles(paths: &path, count: 1, options: ImageConfig())
             }.message, "paths[0] is NULL")
         XCTAssertEqual(
             failure {
-                try Dataset.fromImageFiles(paths: &path, count: 0, options: ImageOptions())
+                try Dataset.fromImageFiles(paths: &path, count: 0, options: ImageConfig())
             }.message, "count is 0; at least 1 file is needed")
     }
 
@@ -357,7 +357,7 @@ final class ImageFolderTests: XCTestCase {
         var allowed = 0
         while allowed < 1000 {
             var calls = 0
-            let set = try Dataset.fromImageFolder(path: folder.path, options: ImageOptions()) {
+            let set = try Dataset.fromImageFolder(path: folder.path, options: ImageConfig()) {
                 _, _ in
                 calls += 1
                 return calls <= allowed

@@ -6,10 +6,11 @@ import XCTest
 
 @testable import Layers
 
-// To add a kind of layer: write `Sources/Layers/<Kind>.swift`, a struct that conforms to `Layer` (its first lines of
-// documentation give the line of the graph text and the formula); name it in `LayerKinds.all`; and add its lines
-// to `cases` and `wrong` below. That is all: passes, plans, files and symmetries read the facts that the kind states,
-// and the tests here hold it to the law that `Layer` states.
+// To add a kind of layer: write `Sources/Layers/<Kind>.swift`, a struct that conforms to `Layer`
+// (its first lines of documentation give the line of the graph text and the formula); name it in
+// `LayerKinds.all`; and add its lines to `cases` and `wrong` below. That is all: passes, plans,
+// files and symmetries read the facts that the kind states, and the tests here hold it to the law
+// that `Layer` states.
 
 /// The law of layers, for every kind.
 final class EveryKindTests: XCTestCase {
@@ -86,8 +87,8 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// Derivatives of sum(delta * output) by inputs and parameters: central differences, summed in double. Floats leave
-    /// about 1e-4, and a wrong term is of order 1.
+    /// Derivatives of sum(delta * output) by inputs and parameters: central differences, summed in
+    /// double. Floats leave about 1e-4, and a wrong term is of order 1.
     func testBackwardAndAccumulateAreTheDerivativesOfForward() throws {
         try forEveryKind { layer, bench in
             let result = bench.run()
@@ -128,7 +129,8 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// R of outputs, deltas and gradients: central differences along the direction in parameters, inputs and deltas.
+    /// R of outputs, deltas and gradients: central differences along the direction in parameters,
+    /// inputs and deltas.
     func testTangentsAreTheDerivativesOfThePasses() throws {
         try forEveryKind { layer, bench in
             let step: Float = 0.002
@@ -161,8 +163,9 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// Shares of samples and of gradient rows, as 1 to 4 threads have them, at any place: the same shares give the same
-    /// bits, others differ by rounding, since products are summed in an order that their sizes decide.
+    /// Shares of samples and of gradient rows, as 1 to 4 threads have them, at any place: the same
+    /// shares give the same bits, others differ by rounding, since products are summed in an order
+    /// that their sizes decide.
     func testRowsMayBeSharedOutInAnyWay() throws {
         try forEveryKind { layer, bench in
             let whole = bench.run()
@@ -182,7 +185,8 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// A net around the layer: its classes scaled by e^s keep the outputs, and |grad L|^2 is what the blocks say.
+    /// A net around the layer: its classes scaled by e^s keep the outputs, and |grad L|^2 is what
+    /// the blocks say.
     func testChannelsScaleAsDescribed() throws {
         try forEveryKind { layer, _ in
             guard layer.activation.isPositivelyHomogeneous, layer.linearMap?.readsTable != true
@@ -222,20 +226,21 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// What a layer without weights does to the scales of its inputs' channels: outputs move by the factor of the channel
-    /// that the next layer's columns are said to belong to. Powers of two, so to the bit.
+    /// What a layer without weights does to the scales of its inputs' channels: outputs move by the
+    /// factor of the channel that the next layer's columns are said to belong to. Powers of two, so
+    /// to the bit.
     func testScalesAreCarriedAsDescribed() throws {
         try forEveryKind { layer, bench in
             guard layer.tensors.isEmpty, layer.activation.isPositivelyHomogeneous else { return }
-            var map = ChannelMap()
-            let classes = layer.inputs.map { map.newClass($0.channels) }
-            let output = layer.describe(&map, inputs: classes, parameterOffset: 0)
-            _ = map.linear(
+            var map = try ChannelMap()
+            let classes = try layer.inputs.map { try map.newClass($0.channels) }
+            let output = try layer.describe(&map, inputs: classes, parameterOffset: 0)
+            _ = try map.linear(
                 LinearMap(
                     inputs: layer.output.count, outputs: 1, hasBias: false,
                     activation: Activation(.tanh)), input: output)
-            let (blocks, sizes) = map.numbered()
-            let block = try XCTUnwrap(blocks.first, layer.line)
+            let (blocks, sizes) = try map.numbered()
+            let block = try XCTUnwrap(blocks.elements.first, layer.line)
             XCTAssertGreaterThanOrEqual(block.columnClass, 0, layer.line)
             XCTAssertEqual(
                 sizes[block.columnClass] * block.columnsPerChannel, layer.output.count, layer.line)
@@ -256,7 +261,8 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// The layer between dense layers of the same activation where it reads vectors, and on the net's inputs elsewhere.
+    /// The layer between dense layers of the same activation where it reads vectors, and on the
+    /// net's inputs elsewhere.
     private static func net(around layer: any Layer) throws -> Model {
         let width = layer.inputs[0].count
         let isVector = layer.inputs.allSatisfy { $0.isVector }
@@ -278,7 +284,7 @@ final class EveryKindTests: XCTestCase {
         let five = try Shape(channels: 5)
         nodes.append((try LayerKinds.layer("add", inputs: [five, five]), [last + 1, last + 2]))
         nodes.append((try dense(five, 3, Activation(.identity)), [last + 3]))
-        let model = try Model(Graph(input: input, nodes), options: ModelOptions())
+        let model = try Model(Graph(input: input, nodes), options: ModelConfig())
         var generator = RandomGenerator(seed: 8)
         for i in 0..<model.parameters.count {
             model.parameters.pointer[i] = Float(0.4 * generator.nextNormal())
@@ -286,7 +292,8 @@ final class EveryKindTests: XCTestCase {
         return model
     }
 
-    /// Gradients of nets of any shape, values read twice included, against central differences: 1e-3.
+    /// Gradients of nets of any shape, values read twice included, against central differences:
+    /// 1e-3.
     func testNetsAroundEveryKindHaveTheirGradients() throws {
         try forEveryKind { layer, _ in
             // A step along all weights crosses the kinks of other activations.

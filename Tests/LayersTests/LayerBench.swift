@@ -5,7 +5,8 @@ import TestSupport
 
 @testable import Layers
 
-/// One layer on a bench: inputs, parameters, deltas and tangents of a few samples in memory of their own.
+/// One layer on a bench: inputs, parameters, deltas and tangents of a few samples in memory of
+/// their own.
 final class LayerBench {
     let layer: any Layer
     let rows: Int
@@ -94,8 +95,8 @@ final class LayerBench {
         )
     }
 
-    /// Through all six functions of the layer; `cuts` of the samples for what goes by rows, `gradientCuts` of the
-    /// gradient's rows.
+    /// Through all six functions of the layer; `cuts` of the samples for what goes by rows,
+    /// `gradientCuts` of the gradient's rows.
     func run(cuts: [Int] = [], gradientCuts: [Int] = []) -> Result {
         let width = layer.output.count
         var result = Result(

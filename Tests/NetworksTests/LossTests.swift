@@ -41,7 +41,8 @@ final class LossTests: XCTestCase {
         }
     }
 
-    /// One rule for all losses: no share in the loss, in the gradient and in Hessian-vector products, whatever the outputs.
+    /// One rule for all losses: no share in the loss, in the gradient and in Hessian-vector
+    /// products, whatever the outputs.
     func testAWeightOfZeroLeavesASampleOutWhoseOutputsAreNotFinite() throws {
         for loss in all {
             for bad in [Float.nan, .infinity, -.infinity] {

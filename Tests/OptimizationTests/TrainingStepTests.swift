@@ -16,7 +16,8 @@ final class TrainingStepTests: XCTestCase {
             clipNorm: options.clipNorm, batchSize: batchSize)
     }
 
-    /// One product a layer, or a gradient and then a step: the same weights but for the order of two roundings.
+    /// One product a layer, or a gradient and then a step: the same weights but for the order of
+    /// two roundings.
     func testTheFusedStepEqualsTheExplicitOne() throws {
         for (count, decay) in [(1, 0.0), (32, 0), (32, 0.1), (500, 0)] {
             var options = OptimizerOptions()

@@ -41,7 +41,8 @@ final class RefusalTests: XCTestCase {
         XCTAssertEqual(report.steps, 0)
     }
 
-    /// A g that differs from I in one place of a saturated unit's row or column, or on its diagonal.
+    /// A g that differs from I in one place of a saturated unit's row or column, or on its
+    /// diagonal.
     func testAGivenElementMustLeaveSaturatedUnitsAlone() throws {
         for (kind, bound) in [(ActivationKind.tanh, Float(15)), (.sigmoid, 30)] {
             for sign in [Float(1), -1] {
@@ -78,8 +79,9 @@ final class RefusalTests: XCTestCase {
         }
     }
 
-    /// Derivatives by a layer's weights lie in the span of its inputs, and the second ones leave it only where these
-    /// change with the weights: in hidden layers, and where there are fewer samples than units.
+    /// Derivatives by a layer's weights lie in the span of its inputs, and the second ones leave it
+    /// only where these change with the weights: in hidden layers, and where there are fewer
+    /// samples than units.
     func testANullSpaceWithoutRoomSaysSo() throws {
         let noRoom: Int32 = 8
         for (samples, outcome) in [

@@ -64,7 +64,8 @@ final class TrainerTests: XCTestCase {
                     _ = try trainer.takeStep(samples.batch)
                     let before = trainer.stateBits
                     samples.x.pointer[13] = bad
-                    // A sample of weight 0 has no part in the loss, but its activations have one in the products.
+                    // A sample of weight 0 has no part in the loss, but its activations have one in
+                    // the products.
                     if weighted { samples.weights?.pointer[2] = 0 }
                     let error = failure { _ = try trainer.takeStep(samples.batch) }
                     XCTAssertEqual(error?.status, .notFinite, "\(activation) \(bad)")

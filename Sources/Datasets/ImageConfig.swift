@@ -13,7 +13,7 @@ public enum Resampling: Int32, Sendable {
 }
 
 /// How images are read; the fields of `tp_image_config`, where they are turned into these.
-public struct ImageOptions {
+public struct ImageConfig {
     /// 0: the file's own; 1, 3 or 4.
     public var channels = 0
     /// 0 and 0: the file's own.

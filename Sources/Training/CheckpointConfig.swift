@@ -1,7 +1,7 @@
 import Runtime
 
 /// Where and when a run writes checkpoints; the fields of `tp_run_config`.
-public struct CheckpointOptions {
+public struct CheckpointConfig {
     public static let mostKept = 1_000
 
     public var path: Buffer<CChar>

@@ -2,7 +2,7 @@ import Runtime
 import Symmetry
 
 /// What a run is to do; the fields of `tp_run_config`.
-public struct RunOptions {
+public struct RunConfig {
     public var epochs = 1
     public var batchSize = 32
     public var seed: UInt64 = 0
@@ -17,7 +17,7 @@ public struct RunOptions {
     /// Steps between step events; 0: about a hundred an epoch; -1: none.
     public var progressInterval = 0
     /// Nil: none.
-    public var checkpoints: CheckpointOptions?
+    public var checkpoints: CheckpointConfig?
 
     public init() {}
 
@@ -42,7 +42,8 @@ public struct RunOptions {
         try checkpoints?.validate()
     }
 
-    /// Checks what would end the run at its first teleport, which may be epochs after its first step.
+    /// Checks what would end the run at its first teleport, which may be epochs after its first
+    /// step.
     func validateTeleports(of trainer: Trainer, samples count: Int) throws {
         guard let teleport else { return }
         try teleport.validate(for: trainer.model.graph, loss: trainer.loss)

@@ -2,7 +2,7 @@ import Layers
 import Runtime
 
 /// What a model is made from; the fields of `tp_model_config`.
-public struct ModelOptions: Sendable {
+public struct ModelConfig: Sendable {
     public var activation = ActivationKind.leakyReLU
     public var negativeSlope: Float = 0.01
     public var hasBias = true

@@ -5,10 +5,10 @@ import XCTest
 /// Each option that has no meaning is refused by name, before any file is touched.
 final class ImageOptionsTests: XCTestCase {
     private func message(
-        _ status: Status = .invalidArgument, _ change: (inout ImageOptions) throws -> Void
+        _ status: Status = .invalidArgument, _ change: (inout ImageConfig) throws -> Void
     ) -> String {
         let error = failure {
-            var options = ImageOptions()
+            var options = ImageConfig()
             try change(&options)
             return try Dataset.images(in: "no such folder", options)
         }
@@ -75,7 +75,7 @@ final class ImageOptionsTests: XCTestCase {
     }
 
     func testDefaultsAreTheHeaders() {
-        let options = ImageOptions()
+        let options = ImageConfig()
         XCTAssertEqual(options.channels, 0)
         XCTAssertEqual(options.maxWidth, 65_535)
         XCTAssertEqual(options.maxHeight, 65_535)
