@@ -21,13 +21,6 @@ protocol Move {
     func transform(_ state: OptimizerState) throws
 }
 
-extension Scaling: Move {
-    func apply(to model: Model) -> Bool {
-        apply(to: model.parameters.pointer)
-        return allFinite(model.parameters.pointer, count: model.parameters.count)
-    }
-}
-
 /// The weights themselves, for moves that are found by going there.
 struct MovedWeights: Move {
     let parameters: Buffer<Float>

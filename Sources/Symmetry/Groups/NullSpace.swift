@@ -52,3 +52,31 @@ final class NullSpace {
         return result
     }
 }
+
+/// Moves that no sample sees. Length: the step's norm over the weights' norm.
+final class NullSpaceMoves: DirectedGroup {
+    private let space: NullSpace
+    private(set) var hasNoRoom = false
+
+    init(_ space: NullSpace) {
+        self.space = space
+    }
+
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
+        let direction = normalized(
+            try space.direction(at: model, covector), relativeTo: covector)
+        hasNoRoom =
+            direction == nil
+            && squaredNorm(covector, count: model.parameters.count) > 0
+        return direction
+    }
+
+    func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
+        step(model, along: direction, by: length)
+        return true
+    }
+
+    func describe(_ report: inout TeleportReport) throws {
+        report.rank = space.rank == .max ? 0 : space.rank
+    }
+}

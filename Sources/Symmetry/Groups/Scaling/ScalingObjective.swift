@@ -15,8 +15,8 @@ import Runtime
 ///
 /// and all that a search needs are these two numbers a unit.
 public final class ScalingObjective {
-    private let graph: Graph
-    private let hidden: Int
+    let graph: Graph
+    let hidden: Int
     /// Squares of G_m for m = 1 ..< hidden (outputs x inputs): layers between two hidden ones.
     private let squares: [Buffer<Double>]
     /// Row sums of the squares of G_0 with bias, and squares of the biases of the other hidden layers.
@@ -25,10 +25,10 @@ public final class ScalingObjective {
     private let constantFrom: Buffer<Double>
     /// Squares of the last bias and of whatever else no scaling moves.
     private let constant: Double
-    private let into: Buffer<Double>
-    private let from: Buffer<Double>
+    let into: Buffer<Double>
+    let from: Buffer<Double>
     private let scratch: Buffer<Double>
-    private let next: Buffer<Double>
+    let next: Buffer<Double>
 
     /// - Complexity: O(parameters).
     public init(_ graph: Graph, gradient: UnsafePointer<Float>) throws {
@@ -95,7 +95,7 @@ public final class ScalingObjective {
 
     /// Fills into and from for the units of hidden layer m; returns how many there are.
     @discardableResult
-    private func coefficients(
+    func coefficients(
         ofHiddenLayer m: Int, first: Int, _ s: UnsafePointer<Double>
     ) -> Int {
         let layer = graph.layers.pointer[m]
@@ -122,75 +122,3 @@ public final class ScalingObjective {
 }
 
 private func square(_ value: Float) -> Double { Double(value) * Double(value) }
-
-extension ScalingObjective {
-    /// Ascends phi from s = 0 in the box |s| <= radius: `steps` steps of steepest ascent in the largest-coordinate
-    /// norm, 2 radius / steps each, so that every unit can cross the box. phi is convex, so the ascent ends in a
-    /// corner: a unit that is still inside moves to the better end, which never lowers phi. `layer` nil: all.
-    ///
-    /// Going layer by layer to each layer's best end finds corners of several times the phi, from which training was
-    /// slower when this was chosen: MNIST, 784-64-64-10, SGD at 0.001, training loss after 5 epochs 0.25 to 0.30 over
-    /// three seeds, against 0.14 to 0.15. What counts is the direction in which phi grows from where the weights are.
-    public func maximize(
-        _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
-    ) throws -> Int {
-        s.update(repeating: 0, count: graph.hiddenUnitCount)
-        let length = 2 * radius / Double(steps)
-        for step in 1...max(steps, 1) {
-            try Stop.ask()
-            var moved = false
-            forEachUnit(s, layer: layer) { i in
-                let slope = from.pointer[i] * exp(2 * s[i]) - into.pointer[i] * exp(-2 * s[i])
-                let value = max(
-                    -radius, min(radius, s[i] + (slope > 0 ? length : slope < 0 ? -length : 0)))
-                next.pointer[i] = value
-                moved = moved || value != s[i]
-            }
-            forEachUnit(s, layer: layer, refreshing: false) { i in s[i] = next.pointer[i] }
-            guard moved else { return step }
-        }
-        forEachUnit(s, layer: layer) { i in
-            guard abs(s[i]) < radius else { return }
-            s[i] =
-                from.pointer[i] > into.pointer[i]
-                ? radius : from.pointer[i] < into.pointer[i] ? -radius : s[i]
-        }
-        return steps
-    }
-
-    /// Descends to the minimum in the box, unique where every unit has a gradient, one layer after the other to
-    /// its best element given the others.
-    public func minimize(
-        _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
-    ) throws -> Int {
-        s.update(repeating: 0, count: graph.hiddenUnitCount)
-        for step in 1...max(steps, 1) {
-            try Stop.ask()
-            var change = 0.0
-            forEachUnit(s, layer: layer) { i in
-                guard into.pointer[i] > 0 || from.pointer[i] > 0 else { return }
-                let balance = 0.25 * (log(into.pointer[i]) - log(from.pointer[i]))
-                let value = max(-radius, min(radius, balance))
-                change = max(change, abs(value - s[i]))
-                s[i] = value
-            }
-            if change < 1e-12 { return step }
-        }
-        return steps
-    }
-
-    /// Calls `body` for every unit that moves, layer by layer, into and from at hand for the s of that moment.
-    private func forEachUnit(
-        _ s: UnsafePointer<Double>, layer: Int?, refreshing: Bool = true, _ body: (Int) -> Void
-    ) {
-        var first = 0
-        for m in 0..<hidden {
-            let width = graph.layers.pointer[m].outputs
-            if layer == nil || layer == m {
-                if refreshing { coefficients(ofHiddenLayer: m, first: first, s) }
-                for i in first..<first + width { body(i) }
-            }
-            first += width
-        }
-    }
-}

@@ -60,3 +60,21 @@ final class LevelSet {
         return abs(try model.loss(batch, loss, workspace: workspace) - level) <= tolerance
     }
 }
+
+/// Moves along the level set. Length: the step's norm over the weights' norm.
+final class LevelSetMoves: DirectedGroup {
+    private let levelSet: LevelSet
+
+    init(_ levelSet: LevelSet) {
+        self.levelSet = levelSet
+    }
+
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
+        normalized(try levelSet.direction(at: model, covector), relativeTo: covector)
+    }
+
+    func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
+        step(model, along: direction, by: length)
+        return try levelSet.correct(model)
+    }
+}

@@ -4,63 +4,6 @@ import LinearAlgebra
 import Networks
 import Runtime
 
-/// What a search makes larger or smaller, as a function of the weights.
-protocol ObjectiveFunction: AnyObject {
-    /// The value at the model's weights.
-    func value(_ model: Model) throws -> Double
-
-    /// The value with what else came of computing it.
-    func measure(_ model: Model) throws -> Measured
-
-    /// The value, and its derivative by the weights into `covector` (parameterCount).
-    func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double
-}
-
-struct Measured {
-    let value: Double
-    /// Of the objective's samples, where it is known.
-    var loss: Double?
-}
-
-extension ObjectiveFunction {
-    func measure(_ model: Model) throws -> Measured { Measured(value: try value(model)) }
-}
-
-extension TeleportOptions {
-    /// The objective on given samples.
-    func makeObjective(_ model: Model, _ batch: Batch, _ loss: Loss) throws -> any ObjectiveFunction
-    {
-        switch objective {
-        case .gradientNormMaximize, .gradientNormMinimize, .lookahead:
-            return try GradientNorm(model, batch, loss)
-        case .sharpnessMaximize, .sharpnessMinimize:
-            return try Sharpness(
-                model, batch, loss, norms: resolvedPerturbationNorms(), count: perturbations,
-                seed: seed)
-        case .curvatureMaximize, .curvatureMinimize:
-            return try Curvature(
-                model, batch, group: group,
-                layers: movedLayers(model.graph, samples: batch.count), count: curves,
-                seed: seed)
-        }
-    }
-
-    /// Hidden layers that may move; all where each candidate takes another one.
-    ///
-    /// With more samples than inputs a layer's weights can only fit what the linear group wants of it, and the loss
-    /// drifts. So where other layers can follow exactly, such layers stay unless they are named.
-    func movedLayers(_ graph: Graph, samples: Int = 0) -> [Int] {
-        if case .one(let layer) = layers { return [layer] }
-        let all = Array(0..<graph.hiddenLayerCount)
-        guard group == .linear else { return all }
-        let following = all.filter {
-            let layer = graph.layers.pointer[$0]
-            return layer.activation.kind == .identity || layer.inputs >= samples
-        }
-        return following.isEmpty ? all : following
-    }
-}
-
 /// phi = |grad L|^2, with derivative 2 H grad L.
 final class GradientNorm: ObjectiveFunction {
     private let batch: Batch

@@ -1,0 +1,36 @@
+import Networks
+import Runtime
+
+extension Model {
+    /// Multiplies the units of one hidden layer by given factors (`tp_model_apply_scaling`). On failure nothing moves.
+    public func applyScaling(
+        hiddenLayer layer: Int, factors: UnsafePointer<Float>, count: Int
+    ) throws {
+        try Scaling.requireHomogeneous(graph)
+        guard layer >= 0, layer < graph.hiddenLayerCount else {
+            throw TeleportError.invalid(
+                "layer is \(layer); the model has \(graph.hiddenLayerCount) hidden layers, counted from 0"
+            )
+        }
+        let units = Scaling.units(ofHiddenLayer: layer, graph)
+        guard count == units.count else {
+            throw TeleportError(
+                .shapeMismatch,
+                "\(UInt(bitPattern: count)) factors given for the \(units.count) units of layer \(layer)"
+            )
+        }
+        let element = try Scaling(graph)
+        for i in 0..<count {
+            guard factors[i] > 0, factors[i].isFinite else {
+                throw TeleportError.wrong("factor \(i)", factors[i], "positive and finite")
+            }
+            element.factors.pointer[units.first + i] = Double(factors[i])
+        }
+        let before = try Buffer(copying: parameters)
+        element.apply(to: parameters.pointer)
+        guard allFinite(parameters.pointer, count: parameters.count) else {
+            parameters.pointer.update(from: before.pointer, count: before.count)
+            throw TeleportError(.notFinite, "scaling layer \(layer) makes a weight overflow")
+        }
+    }
+}
