@@ -23,15 +23,13 @@ protocol Move {
 
 /// The weights themselves, for moves that are found by going there.
 struct MovedWeights: Move {
-    let parameters: Buffer<Float>
+    private let weights: Weights
 
-    init(_ model: Model) throws {
-        parameters = try Buffer(copying: model.parameters)
-    }
+    init(_ model: Model) throws { weights = try Weights(copying: model.weights) }
 
     func apply(to model: Model) -> Bool {
-        model.parameters.pointer.update(from: parameters.pointer, count: parameters.count)
-        return allFinite(parameters.pointer, count: parameters.count)
+        model.weights.copy(from: weights)
+        return weights.areFinite
     }
 
     func transform(_ state: OptimizerState) throws {

@@ -55,18 +55,18 @@ public struct Teleport {
         report.group = options.group
         report.search = options.search
         if case .one(let layer) = options.layers { report.layer = layer }
-        let backup = try Buffer(copying: model.parameters)
+        let backup = try Weights(copying: model.weights)
         do {
             try withExtendedLifetime(samples) { try searchAndMove(&report, backup: backup) }
         } catch {
-            model.parameters.pointer.update(from: backup.pointer, count: backup.count)
+            model.weights.copy(from: backup)
             throw error
         }
         report.seconds = Clock.seconds() - start
         return report
     }
 
-    private func searchAndMove(_ report: inout TeleportReport, backup: Buffer<Float>) throws {
+    private func searchAndMove(_ report: inout TeleportReport, backup: Weights) throws {
         let workspace = try model.measuringWorkspace(count: batch.count)
         report.halvesShared = halves.shared
         var check = try Guard(model, batch, loss, workspace: workspace)
@@ -91,7 +91,7 @@ public struct Teleport {
         report.outcome =
             isFinite ? try judge(&check, &heldOutCheck, backup: backup, &report) : .notFinite
         guard report.outcome == .accepted else {
-            model.parameters.pointer.update(from: backup.pointer, count: backup.count)
+            model.weights.copy(from: backup)
             return
         }
         if let optimizer { try options.state.apply(move, to: optimizer.state) }
@@ -99,7 +99,7 @@ public struct Teleport {
 
     /// Measures the moved model and says what becomes of the move.
     private func judge(
-        _ check: inout Guard, _ heldOut: inout Guard?, backup: Buffer<Float>,
+        _ check: inout Guard, _ heldOut: inout Guard?, backup: Weights,
         _ report: inout TeleportReport
     ) throws -> TeleportOutcome {
         try check.measureAfter()
@@ -116,9 +116,7 @@ public struct Teleport {
             }
         }
         if options.exact {
-            let isExact = Scaling.isExact(
-                from: backup.pointer, to: model.parameters.pointer, count: backup.count)
-            guard isExact, check.outputsAreIdentical else { return .inexact }
+            guard Scaling.isExact(from: backup, to: model.weights), check.outputsAreIdentical else { return .inexact }
         }
         return .accepted
     }

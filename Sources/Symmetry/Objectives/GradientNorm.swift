@@ -1,4 +1,3 @@
-import Glibc
 import Layers
 import LinearAlgebra
 import Networks
@@ -16,7 +15,7 @@ final class GradientNorm: ObjectiveFunction {
     private var hessian: HessianVectorProduct?
     private var hessianModel: Model?
     // What was measured last, so that the derivative where a search has gone costs no second gradient.
-    private let weights: Buffer<Float>
+    private let weights: Weights
     private var measured: Measured?
     /// Activations and errors of all samples under `weights` are in the workspace.
     private var workspaceIsFresh = false
@@ -30,7 +29,7 @@ final class GradientNorm: ObjectiveFunction {
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         gradient = try Buffer(count: model.graph.parameterCount)
         scaled = metric == nil ? gradient : try Buffer(count: gradient.count)
-        weights = try Buffer(count: model.graph.parameterCount)
+        weights = try Weights(parameterCount: model.graph.parameterCount)
     }
 
     func value(_ model: Model) throws -> Double { try measure(model).value }
@@ -40,7 +39,7 @@ final class GradientNorm: ObjectiveFunction {
         // What is overwritten from here on is not what was measured, should the work be stopped.
         measured = nil
         workspaceIsFresh = false
-        weights.pointer.update(from: model.parameters.pointer, count: weights.count)
+        weights.copy(from: model.weights)
         let lossValue = try model.gradient(
             batch, loss, into: gradient.pointer, workspace: workspace)
         workspaceIsFresh = batch.count <= workspace.capacity
@@ -85,10 +84,7 @@ final class GradientNorm: ObjectiveFunction {
 
     /// What was measured last, if it was at these weights.
     private func known(_ model: Model) -> Measured? {
-        let bytes = weights.count * MemoryLayout<Float>.size
-        guard let measured, memcmp(weights.pointer, model.parameters.pointer, bytes) == 0 else {
-            return nil
-        }
+        guard let measured, weights.isIdentical(to: model.weights) else { return nil }
         return measured
     }
 }

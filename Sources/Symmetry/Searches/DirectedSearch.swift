@@ -46,8 +46,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
             }
             guard isMoved else { break }
             try moves.accept(direction, sign * radius)
-            here.parameters.pointer.update(
-                from: trial.parameters.pointer, count: trial.parameters.count)
+            here.weights.copy(from: trial.weights)
             report.steps += 1
             report.radius += radius
             radius = min(2 * radius, largest)
@@ -106,10 +105,9 @@ struct DirectedSearch<Moves: DirectedGroup> {
         from start: Model, to trial: Model, _ direction: Moves.Direction, _ length: Double,
         _ isGood: () throws -> Bool
     ) throws -> Bool {
-        trial.parameters.pointer.update(
-            from: start.parameters.pointer, count: start.parameters.count)
+        trial.weights.copy(from: start.weights)
         guard try ifInRange({ try moves.move(trial, along: direction, by: length) }) ?? false,
-            allFinite(trial.parameters.pointer, count: trial.parameters.count)
+            trial.weights.areFinite
         else { return false }
         return try isGood()
     }

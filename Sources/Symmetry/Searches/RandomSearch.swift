@@ -25,7 +25,6 @@ struct RandomSearch {
     ) throws -> (any Move)? {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
         let trial = try Model(copying: model)
-        let start = model.parameters
         var check = try Guard(
             trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
         let group =
@@ -38,9 +37,9 @@ struct RandomSearch {
         for turn in 0..<(ranked?.count ?? options.candidates) {
             try Stop.ask()
             if let ranked { generator = ranked[turn].generator }
-            trial.parameters.pointer.update(from: start.pointer, count: start.count)
+            trial.weights.copy(from: model.weights)
             guard var drawn = try ifInRange({ try draw(from: group, trial, &generator) }),
-                allFinite(trial.parameters.pointer, count: start.count)
+                trial.weights.areFinite
             else {
                 report.refused += 1
                 continue

@@ -48,18 +48,18 @@ extension Model {
         try BLAS.reserve()
         let g = try Matrix(elements, rows: k, columns: k)
         let element = LinearElement(g: g, inverse: try g.inverse())
-        let backup = try Buffer(copying: parameters)
+        let before = try Weights(copying: weights)
         do {
             if graph.layers.pointer[layer].activation.kind == .identity {
                 try LinearAction.applyExactly(element, toLayer: layer, of: self)
             } else {
                 try apply(element, hiddenLayer: layer, batch: batch)
             }
-            guard allFinite(parameters.pointer, count: parameters.count) else {
+            guard weights.areFinite else {
                 throw TeleportError(.notFinite, "moving layer \(layer) makes a weight overflow")
             }
         } catch {
-            parameters.pointer.update(from: backup.pointer, count: backup.count)
+            weights.copy(from: before)
             throw error
         }
     }

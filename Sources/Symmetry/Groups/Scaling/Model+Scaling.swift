@@ -26,10 +26,9 @@ extension Model {
             }
             element.factors.pointer[units.first + i] = Double(factors[i])
         }
-        let before = try Buffer(copying: parameters)
-        element.apply(to: parameters.pointer)
-        guard allFinite(parameters.pointer, count: parameters.count) else {
-            parameters.pointer.update(from: before.pointer, count: before.count)
+        let before = try Weights(copying: weights)
+        guard element.apply(to: self) else {
+            weights.copy(from: before)
             throw TeleportError(.notFinite, "scaling layer \(layer) makes a weight overflow")
         }
     }

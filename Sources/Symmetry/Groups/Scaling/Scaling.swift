@@ -112,9 +112,9 @@ public struct Scaling {
 
     /// No parameter left the normal floats on the way from `before` to `after`: with powers of two the move then
     /// changes exponents alone, and no output changes by one bit.
-    static func isExact(
-        from before: UnsafePointer<Float>, to after: UnsafePointer<Float>, count: Int
-    ) -> Bool {
+    static func isExact(from before: Weights, to after: Weights) -> Bool {
+        let count = before.parameters.count
+        let (before, after) = (before.parameters.pointer, after.parameters.pointer)
         for i in 0..<count {
             guard before[i] == after[i] || (after[i].isNormal && before[i].isNormal) else {
                 return false
@@ -127,6 +127,6 @@ public struct Scaling {
 extension Scaling: Move {
     func apply(to model: Model) -> Bool {
         apply(to: model.parameters.pointer)
-        return allFinite(model.parameters.pointer, count: model.parameters.count)
+        return model.weights.areFinite
     }
 }
