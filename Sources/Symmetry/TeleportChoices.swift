@@ -4,18 +4,6 @@ public enum Group: Int32, Sendable {
     case linear = 1
     case nullSpace = 2
     case levelSet = 3
-
-    /// The move keeps the loss on the samples it was made from, and elsewhere only as far as they speak for others.
-    public var dependsOnData: Bool { self != .scaling }
-
-    var name: String {
-        switch self {
-        case .scaling: return "scaling group"
-        case .linear: return "general linear group"
-        case .nullSpace: return "null-space move"
-        case .levelSet: return "level-set move"
-        }
-    }
 }
 
 /// How the element is found; raw values are those of `tp_search`.

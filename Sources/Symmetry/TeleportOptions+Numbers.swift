@@ -1,21 +1,11 @@
 import Runtime
 
 extension TeleportOptions {
-    public var resolvedRadius: Double {
-        if let radius { return radius }
-        switch group {
-        case .scaling: return 1
-        case .linear: return 0.3
-        case .nullSpace, .levelSet: return 0.05
-        }
-    }
+    var resolvedRadius: Double { radius ?? symmetry.radius }
+    var resolvedSteps: Int { steps ?? symmetry.steps(for: objective) }
 
     func resolvedPerturbationNorms() throws -> Buffer<Double> {
         try perturbationNorms ?? Buffer(copying: [0.1, 0.3, 0.5, 0.7, 0.9], count: 5)
-    }
-
-    public var resolvedSteps: Int {
-        steps ?? (group == .scaling && objective.isGradientNorm ? 50 : 10)
     }
 
     /// Checks the numbers by themselves.

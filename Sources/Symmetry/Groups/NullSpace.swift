@@ -1,6 +1,7 @@
 import Layers
 import LinearAlgebra
 import Networks
+import Optimization
 import Runtime
 
 /// Moves of the weights that no sample of a batch sees: Delta W_m = S_m (I - h^+ h) for every layer, S the objective's
@@ -78,5 +79,22 @@ final class NullSpaceMoves: DirectedGroup {
 
     func describe(_ report: inout TeleportReport) throws {
         report.rank = space.rank == .max ? 0 : space.rank
+    }
+}
+
+/// Moves that no sample sees.
+struct NullSpaceSymmetry: SymmetryGroup {
+    let name = "null-space move"
+    let dependsOnData = true
+    let radius = 0.05
+
+    func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws {
+        try requireHiddenLayer(graph)
+    }
+
+    func moves(_ task: SearchTask, layers: [Int]) throws -> any DirectedGroup {
+        NullSpaceMoves(
+            NullSpace(
+                task.model.graph, task.batch, tolerance: task.options.nullTolerance))
     }
 }

@@ -1,38 +1,21 @@
-import Layers
 import Networks
-import Runtime
 
-extension TeleportOptions {
-    /// The objective on given samples.
-    func makeObjective(_ model: Model, _ batch: Batch, _ loss: Loss) throws -> any ObjectiveFunction
-    {
-        switch objective {
+extension SymmetryGroup {
+    /// What a task asks for, on the samples that are to say it.
+    func makeObjective(_ task: SearchTask) throws -> any ObjectiveFunction {
+        let (model, batch, options) = (task.model, task.objectiveBatch, task.options)
+        switch options.objective {
         case .gradientNormMaximize, .gradientNormMinimize, .lookahead:
-            return try GradientNorm(model, batch, loss)
+            return try GradientNorm(model, batch, task.loss)
         case .sharpnessMaximize, .sharpnessMinimize:
             return try Sharpness(
-                model, batch, loss, norms: resolvedPerturbationNorms(), count: perturbations,
-                seed: seed)
+                model, batch, task.loss, norms: options.resolvedPerturbationNorms(),
+                count: options.perturbations, seed: options.seed)
         case .curvatureMaximize, .curvatureMinimize:
+            let layers = movedLayers(options.layers, model.graph, samples: batch.count)
             return try Curvature(
-                model, batch, group: group,
-                layers: movedLayers(model.graph, samples: batch.count), count: curves,
-                seed: seed)
+                model.graph, try curves(model.graph, batch, layers: layers),
+                count: options.curves, seed: options.seed)
         }
-    }
-
-    /// Hidden layers that may move; all where each candidate takes another one.
-    ///
-    /// With more samples than inputs a layer's weights can only fit what the linear group wants of it, and the loss
-    /// drifts. So where other layers can follow exactly, such layers stay unless they are named.
-    func movedLayers(_ graph: Graph, samples: Int = 0) -> [Int] {
-        if case .one(let layer) = layers { return [layer] }
-        let all = Array(0..<graph.hiddenLayerCount)
-        guard group == .linear else { return all }
-        let following = all.filter {
-            let layer = graph.layers.pointer[$0]
-            return layer.activation.kind == .identity || layer.inputs >= samples
-        }
-        return following.isEmpty ? all : following
     }
 }

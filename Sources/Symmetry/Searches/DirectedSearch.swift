@@ -8,11 +8,23 @@ struct DirectedSearch<Moves: DirectedGroup> {
     static var mostBacktracks: Int { 30 }
 
     let moves: Moves
-    let model: Model
-    let loss: Loss
-    let options: TeleportOptions
-    /// The samples whose loss every step must keep.
-    let batch: Batch
+    let task: SearchTask
+    private var model: Model { task.model }
+    private var options: TeleportOptions { task.options }
+
+    /// Where it ends, or nil to stay; `report` says so when nothing could move at all.
+    func findMove(_ objective: any ObjectiveFunction, _ report: inout TeleportReport) throws
+        -> (any Move)?
+    {
+        let move =
+            options.search == .lookahead
+            ? try lookahead(objective, &report) : try ascent(objective, &report)
+        if move == nil, moves.hasNoRoom {
+            report.outcome = .noRoom
+            try moves.describe(&report)
+        }
+        return move
+    }
 
     /// Steps along the direction within a trust radius, which halves while the objective does not improve or the
     /// loss drifts past its tolerance, and grows again after a success.
@@ -23,11 +35,12 @@ struct DirectedSearch<Moves: DirectedGroup> {
         let trial = try Model(copying: model)
         let covector = try Buffer<Float>(count: model.parameters.count)
         var check = try Guard(
-            trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
+            trial, task.batch, task.loss,
+            workspace: try model.measuringWorkspace(count: task.batch.count))
         let sign = options.objective.sign
-        let largest = options.resolvedRadius
+        let largest = task.radius
         var radius = largest
-        for _ in 0..<options.resolvedSteps {
+        for _ in 0..<task.steps {
             let value = try objective.derivative(here, into: covector.pointer)
             guard value.isFinite, allFinite(covector.pointer, count: covector.count),
                 let direction = try moves.direction(at: here, covector.pointer)
@@ -59,8 +72,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
 
     /// The rung of the ladder along the direction at the present weights whose rollout ends best.
     func lookahead(
-        _ objective: any ObjectiveFunction, rollout: Rollout, optimizer: any Optimizer,
-        _ report: inout TeleportReport
+        _ objective: any ObjectiveFunction, _ report: inout TeleportReport
     ) throws -> (any Move)? {
         report.candidates = 1
         let covector = try Buffer<Float>(count: model.parameters.count)
@@ -71,11 +83,12 @@ struct DirectedSearch<Moves: DirectedGroup> {
         let sign = options.objective.sign
         let trial = try Model(copying: model)
         var check = try Guard(
-            trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
+            trial, task.batch, task.loss,
+            workspace: try model.measuringWorkspace(count: task.batch.count))
         var candidates: [any Move] = []
         var lengths: [Double] = []
         for factor in Ladder.factors {
-            let length = factor * options.resolvedRadius
+            let length = factor * task.radius
             let isMoved = try attempt(from: model, to: trial, direction, sign * length) {
                 try check.measureAfter()
                 return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
@@ -87,9 +100,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
             candidates.append(try moves.found(trial, along: direction, by: sign * length))
             lengths.append(length)
         }
-        let chosen = try Ladder.choose(
-            candidates, model, rollout: rollout, optimizer: optimizer, state: options.state, &report
-        )
+        let chosen = try Ladder.choose(candidates, task, &report)
         report.candidates = Ladder.factors.count + 1
         guard let chosen else { return nil }
         report.radius = lengths[chosen]

@@ -8,14 +8,13 @@ enum Ladder {
 
     /// Rolls out from every candidate and from where the model is; nil when staying ends best.
     static func choose(
-        _ candidates: [any Move], _ model: Model, rollout: Rollout, optimizer: any Optimizer,
-        state: StatePolicy, _ report: inout TeleportReport
+        _ candidates: [any Move], _ task: SearchTask, _ report: inout TeleportReport
     ) throws -> Int? {
-        let outcome = try rollout.run(model, optimizer: optimizer, candidates: candidates.count + 1)
-        {
-            candidate, copy, optimizer in
+        let outcome = try task.rollout.run(
+            task.model, optimizer: try task.rolloutOptimizer(), candidates: candidates.count + 1
+        ) { candidate, copy, optimizer in
             guard candidates[candidate - 1].apply(to: copy) else { return false }
-            try state.apply(candidates[candidate - 1], to: optimizer.state)
+            try task.options.state.apply(candidates[candidate - 1], to: optimizer.state)
             return true
         }
         report.candidates = candidates.count + 1

@@ -112,3 +112,13 @@ enum LinearAction {
         for i in 0..<layer.outputs { parameters[layer.biasOffset + i] = Float(movedBias[i, 0]) }
     }
 }
+
+extension TeleportReport {
+    /// Adds what a data-dependent action could not do exactly.
+    mutating func include(_ fit: LinearAction.Fit) {
+        guard fit.rank < .max else { return }
+        rank = fit.rank
+        inputCondition = fit.inputCondition
+        fitResidual = fit.residual
+    }
+}

@@ -109,19 +109,6 @@ public struct Scaling {
             }
         }
     }
-
-    /// No parameter left the normal floats on the way from `before` to `after`: with powers of two the move then
-    /// changes exponents alone, and no output changes by one bit.
-    static func isExact(from before: Weights, to after: Weights) -> Bool {
-        let count = before.parameters.count
-        let (before, after) = (before.parameters.pointer, after.parameters.pointer)
-        for i in 0..<count {
-            guard before[i] == after[i] || (after[i].isNormal && before[i].isNormal) else {
-                return false
-            }
-        }
-        return true
-    }
 }
 
 extension Scaling: Move {

@@ -1,27 +1,49 @@
 import Layers
 import Networks
-import Optimization
 import Runtime
 
 /// The searches over the scaling group with |grad L|^2 as the objective, which is known in closed form: each ends in
 /// one element, or in the identity.
 struct ScalingSearch {
-    let graph: Graph
-    let objective: ScalingObjective
-    let options: TeleportOptions
+    private let task: SearchTask
+    private let layers: [Int]
     private let s: Buffer<Double>
+    private var graph: Graph { task.model.graph }
+    private var options: TeleportOptions { task.options }
 
-    init(_ graph: Graph, _ objective: ScalingObjective, _ options: TeleportOptions)
-        throws
-    {
-        self.graph = graph
-        self.objective = objective
-        self.options = options
-        s = try Buffer(repeating: 0, count: graph.hiddenUnitCount)
+    /// `layers`: those that may move.
+    init(_ task: SearchTask, layers: [Int]) throws {
+        self.task = task
+        self.layers = layers
+        s = try Buffer(repeating: 0, count: task.model.graph.hiddenUnitCount)
     }
 
-    /// phi at an element.
-    func gradientNorm2(_ element: Scaling) -> Double {
+    func findMove(_ report: inout TeleportReport) throws -> (any Move)? {
+        let (model, batch) = (task.model, task.objectiveBatch)
+        let gradient = try Buffer<Float>(count: model.parameters.count)
+        let value = try model.gradient(
+            batch, task.loss, into: gradient.pointer,
+            workspace: try model.measuringWorkspace(count: batch.count, backward: true))
+        guard value.isFinite, allFinite(gradient.pointer, count: gradient.count) else {
+            report.outcome = .notFinite
+            return nil
+        }
+        let objective = try ScalingObjective(graph, gradient: gradient.pointer)
+        let element: Scaling
+        switch options.search {
+        case .ascent: element = try ascent(objective, &report)
+        case .random: element = try random(objective, &report)
+        case .lookahead: element = try lookahead(objective, &report)
+        }
+        report.gradientNorm2Before = gradientNorm2(objective, at: try Scaling(graph))
+        report.gradientNorm2After = gradientNorm2(objective, at: element)
+        report.objectiveBefore = report.gradientNorm2Before
+        report.objectiveAfter = report.gradientNorm2After
+        report.condition = element.condition
+        return element.isIdentity ? nil : element
+    }
+
+    private func gradientNorm2(_ objective: ScalingObjective, at element: Scaling) -> Double {
         for i in 0..<s.count { s.pointer[i] = element.logFactor(i) }
         return objective.value(s.pointer)
     }
@@ -33,19 +55,23 @@ struct ScalingSearch {
     }
 
     /// Takes `s` to where the objective is best within the radius.
-    private func climb(radius: Double, _ report: inout TeleportReport) throws {
+    private func climb(
+        _ objective: ScalingObjective, radius: Double, _ report: inout TeleportReport
+    ) throws {
         var layer: Int?
         if case .one(let single) = options.layers { layer = single }
         let climb =
             options.objective.isMaximized
             ? ScalingObjective.maximize(objective) : ScalingObjective.minimize(objective)
-        let steps = try climb(s.pointer, radius, layer, options.resolvedSteps)
+        let steps = try climb(s.pointer, radius, layer, task.steps)
         report.steps = max(report.steps, steps)
     }
 
     /// The element that the objective is best at within the radius.
-    func ascent(_ report: inout TeleportReport) throws -> Scaling {
-        try climb(radius: options.resolvedRadius, &report)
+    private func ascent(
+        _ objective: ScalingObjective, _ report: inout TeleportReport
+    ) throws -> Scaling {
+        try climb(objective, radius: task.radius, &report)
         let element = try element()
         report.candidates = element.isIdentity ? 1 : 2
         report.radius = element.radius
@@ -53,32 +79,21 @@ struct ScalingSearch {
     }
 
     /// The best of uniform draws from the box, the identity included.
-    func random(_ report: inout TeleportReport) throws -> Scaling {
+    private func random(
+        _ objective: ScalingObjective, _ report: inout TeleportReport
+    ) throws -> Scaling {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
-        let movable = options.movedLayers(graph)
+        let sampler = try ScalingSampler(task, layers: layers)
         let best = try Scaling(graph)
         let candidate = try Scaling(graph)
-        var bestValue = gradientNorm2(best)
+        var bestValue = gradientNorm2(objective, at: best)
         for _ in 0..<options.candidates {
             try Stop.ask()
-            s.pointer.update(repeating: 0, count: s.count)
-            let layers =
-                options.layers == .random
-                ? [movable[generator.nextIndex(below: movable.count)]] : movable
-            for m in layers {
-                let units = Scaling.units(ofHiddenLayer: m, graph)
-                for i in units.first..<units.first + units.count {
-                    s.pointer[i] = generator.nextDouble(
-                        from: -options.resolvedRadius, to: options.resolvedRadius)
-                }
-            }
-            candidate.setLogFactors(s.pointer, exact: options.exact)
-            let value = gradientNorm2(candidate)
+            let layers = sampler.draw(into: candidate, &generator)
+            let value = gradientNorm2(objective, at: candidate)
             if !value.isFinite {
                 report.refused += 1
-            } else if options.objective == .gradientNormMaximize
-                ? value > bestValue : value < bestValue
-            {
+            } else if options.objective.isMaximized ? value > bestValue : value < bestValue {
                 bestValue = value
                 best.factors.pointer.update(from: candidate.factors.pointer, count: s.count)
                 if layers.count == 1 { report.layer = layers[0] }
@@ -90,14 +105,13 @@ struct ScalingSearch {
     }
 
     /// The rung of the ladder whose rollout ends best on samples that took no part in it.
-    func lookahead(
-        _ model: Model, rollout: Rollout, optimizer: any Optimizer, _ report: inout TeleportReport
+    private func lookahead(
+        _ objective: ScalingObjective, _ report: inout TeleportReport
     ) throws -> Scaling {
-        let identity = try Scaling(graph)
         var elements: [Scaling] = []
         var radii: [Double] = []
         for factor in Ladder.factors {
-            try climb(radius: abs(factor) * options.resolvedRadius, &report)
+            try climb(objective, radius: abs(factor) * task.radius, &report)
             if factor < 0 { for i in 0..<s.count { s.pointer[i].negate() } }
             let element = try element()
             // Rounded to powers of two, small rungs are the identity and others fall together.
@@ -107,9 +121,9 @@ struct ScalingSearch {
             elements.append(element)
             radii.append(factor < 0 ? -element.radius : element.radius)
         }
-        let chosen = try Ladder.choose(
-            elements, model, rollout: rollout, optimizer: optimizer, state: options.state, &report)
-        guard let chosen else { return identity }
+        guard let chosen = try Ladder.choose(elements, task, &report) else {
+            return try Scaling(graph)
+        }
         report.radius = radii[chosen]
         return elements[chosen]
     }
