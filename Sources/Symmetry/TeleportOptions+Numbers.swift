@@ -4,10 +4,6 @@ extension TeleportOptions {
     var resolvedRadius: Double { radius ?? symmetry.radius }
     var resolvedSteps: Int { steps ?? symmetry.steps(for: objective) }
 
-    func resolvedPerturbationNorms() throws -> Buffer<Double> {
-        try perturbationNorms ?? Buffer(copying: [0.1, 0.3, 0.5, 0.7, 0.9], count: 5)
-    }
-
     /// Checks the numbers by themselves.
     public func validate() throws {
         let radius = resolvedRadius

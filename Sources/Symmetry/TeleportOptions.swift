@@ -46,4 +46,8 @@ public struct TeleportOptions {
     public static let mostPerturbationNorms = 10_000
     /// Each candidate of a random search by rollouts holds a copy of the weights.
     public static let mostRolloutCandidates = 256
+
+    func resolvedPerturbationNorms() throws -> Buffer<Double> {
+        try perturbationNorms ?? Buffer(copying: [0.1, 0.3, 0.5, 0.7, 0.9], count: 5)
+    }
 }

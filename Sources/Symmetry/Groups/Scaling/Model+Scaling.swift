@@ -7,24 +7,25 @@ extension Model {
         hiddenLayer layer: Int, factors: UnsafePointer<Float>, count: Int
     ) throws {
         try Scaling.requireHomogeneous(graph)
-        guard layer >= 0, layer < graph.hiddenLayerCount else {
+        let element = try Scaling(graph)
+        let classes = element.classes
+        guard layer >= 0, layer < classes.count else {
             throw TeleportError.invalid(
-                "layer is \(layer); the model has \(graph.hiddenLayerCount) hidden layers, counted from 0"
+                "layer is \(layer); the model has \(classes.count) hidden layers, counted from 0"
             )
         }
-        let units = Scaling.units(ofHiddenLayer: layer, graph)
+        let units = classes.channels(of: layer)
         guard count == units.count else {
             throw TeleportError(
                 .shapeMismatch,
                 "\(UInt(bitPattern: count)) factors given for the \(units.count) units of layer \(layer)"
             )
         }
-        let element = try Scaling(graph)
         for i in 0..<count {
             guard factors[i] > 0, factors[i].isFinite else {
                 throw TeleportError.wrong("factor \(i)", factors[i], "positive and finite")
             }
-            element.factors.pointer[units.first + i] = Double(factors[i])
+            element.factors.pointer[units.lowerBound + i] = Double(factors[i])
         }
         let before = try Weights(copying: weights)
         guard element.apply(to: self) else {

@@ -4,22 +4,30 @@ import Networks
 import Optimization
 import Runtime
 
-/// An element of the positive scaling group: one factor for every hidden unit, layer after layer.
+/// An element of the positive scaling group: one factor for every channel of every class that moves.
 ///
-/// Row i of W_m and b_m is multiplied by factor i of layer m, column j of W_(m+1) divided by factor j: the network's
-/// function stays what it is for every input, since f(c x) = c f(x) for c > 0 (arXiv 2205.10637, section 4).
+/// Rows of what makes a channel are multiplied by its factor, columns of what reads it divided by it: row i of W_m and
+/// b_m by factor i of layer m, column j of W_(m+1) by factor j. The network's function stays what it is for every
+/// input, since f(c x) = c f(x) for c > 0 (arXiv 2205.10637, section 4).
 public struct Scaling {
-    public let graph: Graph
-    /// Factors of all hidden units.
+    let classes: ChannelClasses
+    /// Factors of all channels, class after class.
     public let factors: Buffer<Double>
 
     /// The identity.
-    public init(_ graph: Graph) throws {
-        self.graph = graph
-        factors = try Buffer(repeating: 1, count: graph.hiddenUnitCount)
+    public init(_ graph: Graph) throws { try self.init(ChannelClasses(graph)) }
+
+    init(_ classes: ChannelClasses) throws {
+        self.classes = classes
+        factors = try Buffer(repeating: 1, count: classes.channelCount)
     }
 
+    /// Channels of all classes that move: factors of an element.
+    public static func channelCount(_ graph: Graph) -> Int { ChannelClasses(graph).channelCount }
+
+    /// Refuses a net of which no channel can be scaled, for want of an activation that lets the factor through.
     public static func requireHomogeneous(_ graph: Graph) throws {
+        guard ChannelClasses(graph).count == 0 else { return }
         for layer in graph.layers.elements.dropLast()
         where !layer.activation.isPositivelyHomogeneous {
             throw TeleportError(
@@ -27,15 +35,6 @@ public struct Scaling {
                 "the scaling group needs f(c x) = c f(x), which \(layer.activation.name) does not have"
             )
         }
-    }
-
-    /// First unit and number of units of a hidden layer.
-    static func units(ofHiddenLayer layer: Int, _ graph: Graph) -> (
-        first: Int, count: Int
-    ) {
-        var first = 0
-        for m in 0..<layer { first += graph.layers.pointer[m].outputs }
-        return (first, graph.layers.pointer[layer].outputs)
     }
 
     /// Takes exp(s) for each s, or with `exact` the nearest power of two.
@@ -71,33 +70,42 @@ public struct Scaling {
     /// Moves the parameters; each is multiplied once, in double.
     /// - Complexity: O(parameters).
     public func apply(to parameters: UnsafeMutablePointer<Float>) {
-        var above: UnsafePointer<Double>?
-        var unit = 0
-        for (m, layer) in graph.layers.elements.enumerated() {
-            let own: UnsafePointer<Double>? =
-                m < graph.hiddenLayerCount ? UnsafePointer(factors.pointer + unit) : nil
-            for i in 0..<layer.outputs {
-                let out = own?[i] ?? 1
-                let row = parameters + layer.weightOffset + i * layer.inputs
-                if let above {
-                    for j in 0..<layer.inputs { row[j] = Float(Double(row[j]) * (out / above[j])) }
+        for block in classes.blocks {
+            let rows = classes.part(factors.pointer, block.rowClass)
+            let columns = classes.part(factors.pointer, block.columnClass)
+            for i in 0..<block.rows {
+                let out = rows?[i] ?? 1
+                let row = parameters + block.offset + i * block.columns
+                if let columns {
+                    divide(row, by: columns, out, block)
                 } else if out != 1 {
-                    for j in 0..<layer.inputs { row[j] = Float(Double(row[j]) * out) }
-                }
-                if layer.hasBias {
-                    parameters[layer.biasOffset + i] = Float(
-                        Double(parameters[layer.biasOffset + i]) * out)
+                    for j in 0..<block.columns { row[j] = Float(Double(row[j]) * out) }
                 }
             }
-            above = own
-            unit += layer.outputs
+        }
+    }
+
+    private func divide(
+        _ row: UnsafeMutablePointer<Float>, by columns: UnsafePointer<Double>, _ out: Double,
+        _ block: ChannelMap.Block
+    ) {
+        guard block.columnsPerChannel > 1 else {
+            for j in 0..<block.columns { row[j] = Float(Double(row[j]) * (out / columns[j])) }
+            return
+        }
+        for channel in 0..<block.columnChannels {
+            let factor = out / columns[channel]
+            let first = channel * block.columnsPerChannel
+            for j in first..<first + block.columnsPerChannel {
+                row[j] = Float(Double(row[j]) * factor)
+            }
         }
     }
 
     /// Moves an optimizer's averages as the gradients they are made of move: by the inverse of what the parameters
     /// are multiplied by, and its square.
     func transform(_ state: OptimizerState) throws {
-        let multipliers = try Buffer<Float>(repeating: 1, count: graph.parameterCount)
+        let multipliers = try Buffer<Float>(repeating: 1, count: classes.parameterCount)
         apply(to: multipliers.pointer)
         for i in 0..<multipliers.count {
             let inverse = 1 / Double(multipliers.pointer[i])

@@ -5,49 +5,53 @@ import Runtime
 
 /// Scaling by the objective's derivative, for objectives without a closed form. Length: the largest |s|.
 final class ScalingMoves: DirectedGroup {
-    private let graph: Graph
+    private let classes: ChannelClasses
     private let layers: [Int]
     private let exact: Bool
     private let total: Scaling
 
     init(_ graph: Graph, layers: [Int], exact: Bool) throws {
-        self.graph = graph
+        classes = ChannelClasses(graph)
         self.layers = layers
         self.exact = exact
-        total = try Scaling(graph)
+        total = try Scaling(classes)
     }
 
-    /// d / d s_i = S_m[i,:] . W_m[i,:] + S_b[i] b[i] - S_(m+1)[:,i] . W_(m+1)[:,i], the largest scaled to 1.
+    /// d / d s_i: the sum of S W over the rows that channel i makes less that over the columns that read it, the
+    /// largest scaled to 1.
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
-        let result = try Buffer<Double>(repeating: 0, count: graph.hiddenUnitCount)
-        let weights = model.parameters.pointer
-        var largest = 0.0
-        for m in layers {
-            let units = Scaling.units(ofHiddenLayer: m, graph)
-            let layer = graph.layers.pointer[m]
-            let next = graph.layers.pointer[m + 1]
-            for i in 0..<units.count {
-                var sum = 0.0
-                for j in 0..<layer.inputs {
-                    let place = layer.weightOffset + i * layer.inputs + j
-                    sum += Double(covector[place]) * Double(weights[place])
-                }
-                if layer.hasBias {
-                    sum +=
-                        Double(covector[layer.biasOffset + i])
-                        * Double(weights[layer.biasOffset + i])
-                }
-                for k in 0..<next.outputs {
-                    let place = next.weightOffset + k * next.inputs + i
-                    sum -= Double(covector[place]) * Double(weights[place])
-                }
-                result.pointer[units.first + i] = sum
-                largest = max(largest, abs(sum))
-            }
+        let result = try Buffer<Double>(repeating: 0, count: classes.channelCount)
+        for block in classes.blocks {
+            addDerivative(
+                block, model.parameters.pointer, covector,
+                rows: moved(block.rowClass, result), columns: moved(block.columnClass, result))
         }
+        var largest = 0.0
+        for i in 0..<result.count { largest = max(largest, abs(result.pointer[i])) }
         guard largest > 0, largest.isFinite else { return nil }
         for i in 0..<result.count { result.pointer[i] /= largest }
         return result
+    }
+
+    private func moved(_ index: Int, _ values: Buffer<Double>) -> UnsafeMutablePointer<Double>? {
+        layers.contains(index) ? classes.part(values.pointer, index) : nil
+    }
+
+    private func addDerivative(
+        _ block: ChannelMap.Block, _ weights: UnsafePointer<Float>,
+        _ covector: UnsafePointer<Float>, rows: UnsafeMutablePointer<Double>?,
+        columns: UnsafeMutablePointer<Double>?
+    ) {
+        guard rows != nil || columns != nil else { return }
+        for i in 0..<block.rows {
+            block.forEachChannel(ofRow: i) { channel, first in
+                for place in first..<first + block.columnsPerChannel {
+                    let term = Double(covector[place]) * Double(weights[place])
+                    rows?[i] += term
+                    columns?[channel] -= term
+                }
+            }
+        }
     }
 
     func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
@@ -55,7 +59,7 @@ final class ScalingMoves: DirectedGroup {
     }
 
     private func element(_ direction: Buffer<Double>, _ length: Double) throws -> Scaling {
-        let element = try Scaling(graph)
+        let element = try Scaling(classes)
         let scaled = try Buffer(copying: direction)
         for i in 0..<scaled.count { scaled.pointer[i] *= length }
         element.setLogFactors(scaled.pointer, exact: exact)

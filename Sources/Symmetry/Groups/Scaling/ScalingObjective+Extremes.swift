@@ -12,22 +12,24 @@ extension ScalingObjective {
     public func maximize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
     ) throws -> Int {
-        s.update(repeating: 0, count: graph.hiddenUnitCount)
+        s.update(repeating: 0, count: classes.channelCount)
         let length = 2 * radius / Double(steps)
         for step in 1...max(steps, 1) {
             try Stop.ask()
             var moved = false
-            forEachUnit(s, layer: layer) { i in
+            forEachChannel(s, layer: layer) { i in
                 let slope = from.pointer[i] * exp(2 * s[i]) - into.pointer[i] * exp(-2 * s[i])
                 let value = max(
                     -radius, min(radius, s[i] + (slope > 0 ? length : slope < 0 ? -length : 0)))
                 next.pointer[i] = value
                 moved = moved || value != s[i]
             }
-            forEachUnit(s, layer: layer, refreshing: false) { i in s[i] = next.pointer[i] }
             guard moved else { return step }
+            for index in 0..<classes.count where layer == nil || layer == index {
+                for i in classes.channels(of: index) { s[i] = next.pointer[i] }
+            }
         }
-        forEachUnit(s, layer: layer) { i in
+        forEachChannel(s, layer: layer) { i in
             guard abs(s[i]) < radius else { return }
             s[i] =
                 from.pointer[i] > into.pointer[i]
@@ -41,11 +43,11 @@ extension ScalingObjective {
     public func minimize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
     ) throws -> Int {
-        s.update(repeating: 0, count: graph.hiddenUnitCount)
+        s.update(repeating: 0, count: classes.channelCount)
         for step in 1...max(steps, 1) {
             try Stop.ask()
             var change = 0.0
-            forEachUnit(s, layer: layer) { i in
+            forEachChannel(s, layer: layer) { i in
                 guard into.pointer[i] > 0 || from.pointer[i] > 0 else { return }
                 let balance = 0.25 * (log(into.pointer[i]) - log(from.pointer[i]))
                 let value = max(-radius, min(radius, balance))
@@ -55,20 +57,5 @@ extension ScalingObjective {
             if change < 1e-12 { return step }
         }
         return steps
-    }
-
-    /// Calls `body` for every unit that moves, layer by layer, into and from at hand for the s of that moment.
-    private func forEachUnit(
-        _ s: UnsafePointer<Double>, layer: Int?, refreshing: Bool = true, _ body: (Int) -> Void
-    ) {
-        var first = 0
-        for m in 0..<hidden {
-            let width = graph.layers.pointer[m].outputs
-            if layer == nil || layer == m {
-                if refreshing { coefficients(ofHiddenLayer: m, first: first, s) }
-                for i in first..<first + width { body(i) }
-            }
-            first += width
-        }
     }
 }

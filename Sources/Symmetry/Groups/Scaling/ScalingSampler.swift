@@ -5,16 +5,18 @@ import Runtime
 struct ScalingSampler: ElementSampler {
     private let task: SearchTask
     private let layers: [Int]
+    private let classes: ChannelClasses
     private let s: Buffer<Double>
 
     init(_ task: SearchTask, layers: [Int]) throws {
         self.task = task
         self.layers = layers
-        s = try Buffer(count: task.model.graph.hiddenUnitCount)
+        classes = ChannelClasses(task.model.graph)
+        s = try Buffer(count: classes.channelCount)
     }
 
     func draw(_ trial: Model, _ generator: inout RandomGenerator) throws -> DrawnElement? {
-        let element = try Scaling(task.model.graph)
+        let element = try Scaling(classes)
         let layers = draw(into: element, &generator)
         guard !element.isIdentity, element.apply(to: trial) else { return nil }
         return DrawnElement(
@@ -27,8 +29,7 @@ struct ScalingSampler: ElementSampler {
         let layers = task.drawLayers(from: layers, &generator)
         s.pointer.update(repeating: 0, count: s.count)
         for m in layers {
-            let units = Scaling.units(ofHiddenLayer: m, task.model.graph)
-            for i in units.first..<units.first + units.count {
+            for i in classes.channels(of: m) {
                 s.pointer[i] = generator.nextDouble(from: -task.radius, to: task.radius)
             }
         }

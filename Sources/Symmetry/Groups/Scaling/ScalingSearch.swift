@@ -8,14 +8,15 @@ struct ScalingSearch {
     private let task: SearchTask
     private let layers: [Int]
     private let s: Buffer<Double>
-    private var graph: Graph { task.model.graph }
+    private let classes: ChannelClasses
     private var options: TeleportOptions { task.options }
 
     /// `layers`: those that may move.
     init(_ task: SearchTask, layers: [Int]) throws {
         self.task = task
         self.layers = layers
-        s = try Buffer(repeating: 0, count: task.model.graph.hiddenUnitCount)
+        classes = ChannelClasses(task.model.graph)
+        s = try Buffer(repeating: 0, count: classes.channelCount)
     }
 
     func findMove(_ report: inout TeleportReport) throws -> (any Move)? {
@@ -28,14 +29,14 @@ struct ScalingSearch {
             report.outcome = .notFinite
             return nil
         }
-        let objective = try ScalingObjective(graph, gradient: gradient.pointer)
+        let objective = try ScalingObjective(classes, gradient: gradient.pointer)
         let element: Scaling
         switch options.search {
         case .ascent: element = try ascent(objective, &report)
         case .random: element = try random(objective, &report)
         case .lookahead: element = try lookahead(objective, &report)
         }
-        report.gradientNorm2Before = gradientNorm2(objective, at: try Scaling(graph))
+        report.gradientNorm2Before = gradientNorm2(objective, at: try Scaling(classes))
         report.gradientNorm2After = gradientNorm2(objective, at: element)
         report.objectiveBefore = report.gradientNorm2Before
         report.objectiveAfter = report.gradientNorm2After
@@ -49,7 +50,7 @@ struct ScalingSearch {
     }
 
     private func element() throws -> Scaling {
-        let element = try Scaling(graph)
+        let element = try Scaling(classes)
         element.setLogFactors(s.pointer, exact: options.exact)
         return element
     }
@@ -84,8 +85,8 @@ struct ScalingSearch {
     ) throws -> Scaling {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
         let sampler = try ScalingSampler(task, layers: layers)
-        let best = try Scaling(graph)
-        let candidate = try Scaling(graph)
+        let best = try Scaling(classes)
+        let candidate = try Scaling(classes)
         var bestValue = gradientNorm2(objective, at: best)
         for _ in 0..<options.candidates {
             try Stop.ask()
@@ -122,7 +123,7 @@ struct ScalingSearch {
             radii.append(factor < 0 ? -element.radius : element.radius)
         }
         guard let chosen = try Ladder.choose(elements, task, &report) else {
-            return try Scaling(graph)
+            return try Scaling(classes)
         }
         report.radius = radii[chosen]
         return elements[chosen]
