@@ -10,8 +10,8 @@ public final class Workspace: @unchecked Sendable {
     /// Larger batches that are only measured go through in pieces of this many samples: at most 1,024, and fewer
     /// where a layer is so wide that a piece would take more than 16 MiB.
     public static func measuringRows(_ graph: Graph) -> Int {
-        let widest = graph.nodes.reduce(graph.inputWidth) {
-            max($0, $1.layer.facts.output.count)
+        let widest = (0..<graph.nodes.count).reduce(graph.inputWidth) {
+            max($0, graph.nodes[$1].facts.output.count)
         }
         return min(max((4 << 20) / widest, 1), 1_024)
     }

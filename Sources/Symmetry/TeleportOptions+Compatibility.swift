@@ -47,7 +47,7 @@ extension TeleportOptions {
         switch layers {
         case .all: return
         case .one(let layer):
-            let count = group.layerCount(graph)
+            let count = try group.layerCount(graph)
             guard layer >= 0, layer < count else {
                 throw TeleportError.invalid(
                     "layer is \(layer); the model has hidden layers 0 to \(count - 1), -1 means all and -2 a random one"

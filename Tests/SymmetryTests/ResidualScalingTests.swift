@@ -17,18 +17,15 @@ final class ResidualScalingTests: XCTestCase {
         let leaky = Activation(.leakyReLU, negativeSlope: 0.1)
         let stream = try Shape(channels: 8)
         var words = LayerArguments("add", after: "add")
-        let graph = try Graph(
-            input: try Shape(channels: 5),
-            [
-                (try dense(5, 8, leaky), [-1]),
-                (try dense(8, 8, leaky), [0]),
-                (
-                    try Add(&words, inputs: [stream, stream], activation: Activation(.identity)),
-                    [1, 0]
-                ),
-                (try dense(8, 6, leaky), [2]),
-                (try dense(6, 3, Activation(.identity)), [3]),
-            ])
+        let nodes = try NodeList()
+        try nodes.append(dense(5, 8, leaky), reading: -1)
+        try nodes.append(dense(8, 8, leaky), reading: 0)
+        try nodes.append(
+            Add(&words, inputs: [stream, stream], activation: Activation(.identity)),
+            reading: 1, 0)
+        try nodes.append(dense(8, 6, leaky), reading: 2)
+        try nodes.append(dense(6, 3, Activation(.identity)), reading: 3)
+        let graph = try Graph(input: try Shape(channels: 5), nodes)
         let model = try Model(graph, options: ModelOptions())
         var generator = RandomGenerator(seed: seed)
         for i in 0..<model.parameters.count {
@@ -54,7 +51,7 @@ final class ResidualScalingTests: XCTestCase {
 
     func testAResidualStreamIsOneClass() throws {
         let graph = try residual(seed: 1).graph
-        XCTAssertEqual(ScalingSymmetry().layerCount(graph), 2)
+        XCTAssertEqual(try ScalingSymmetry().layerCount(graph), 2)
         XCTAssertEqual(try Scaling(graph).factors.count, 8 + 6)
     }
 
@@ -166,16 +163,13 @@ final class ResidualScalingTests: XCTestCase {
         let leaky = Activation(.leakyReLU, negativeSlope: 0.1)
         let stream = try Shape(channels: 8)
         var words = LayerArguments("add", after: "add")
-        let graph = try Graph(
-            input: stream,
-            [
-                (try dense(8, 8, leaky), [-1]),
-                (
-                    try Add(&words, inputs: [stream, stream], activation: Activation(.identity)),
-                    [0, -1]
-                ),
-                (try dense(8, 3, Activation(.identity)), [1]),
-            ])
+        let nodes = try NodeList()
+        try nodes.append(dense(8, 8, leaky), reading: -1)
+        try nodes.append(
+            Add(&words, inputs: [stream, stream], activation: Activation(.identity)),
+            reading: 0, -1)
+        try nodes.append(dense(8, 3, Activation(.identity)), reading: 1)
+        let graph = try Graph(input: stream, nodes)
         let error = failure {
             try TeleportOptions.plain(.scaling, .ascent).validate(for: graph)
         }

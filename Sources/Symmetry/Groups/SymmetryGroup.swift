@@ -30,9 +30,9 @@ protocol SymmetryGroup {
     /// Throws the sentence that says why it has no meaning for a model, or for one without a trainer: `optimizer` nil.
     func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws
     /// Layers of a model that a config can name.
-    func layerCount(_ graph: Graph) -> Int
+    func layerCount(_ graph: Graph) throws -> Int
     /// Those that move where a config names none.
-    func movableLayers(_ graph: Graph, samples: Int) -> [Int]
+    func movableLayers(_ graph: Graph, samples: Int) throws -> [Int]
 
     // What the searches work with.
 
@@ -58,13 +58,17 @@ extension SymmetryGroup {
     var hasExactElements: Bool { false }
     var transformsState: Bool { false }
 
-    func layerCount(_ graph: Graph) -> Int { graph.hiddenLayerCount }
-    func movableLayers(_ graph: Graph, samples: Int) -> [Int] { Array(0..<layerCount(graph)) }
+    func layerCount(_ graph: Graph) throws -> Int { graph.hiddenLayerCount }
+    func movableLayers(_ graph: Graph, samples: Int) throws -> [Int] {
+        Array(0..<(try layerCount(graph)))
+    }
 
     /// Layers that may move; all movable ones where each candidate takes another one.
-    func movedLayers(_ layers: TeleportOptions.Layers, _ graph: Graph, samples: Int) -> [Int] {
+    func movedLayers(_ layers: TeleportOptions.Layers, _ graph: Graph, samples: Int) throws
+        -> [Int]
+    {
         if case .one(let layer) = layers { return [layer] }
-        return movableLayers(graph, samples: samples)
+        return try movableLayers(graph, samples: samples)
     }
 
     func sampler(_ task: SearchTask, layers: [Int]) throws -> any ElementSampler {

@@ -12,7 +12,7 @@ extension SymmetryGroup {
                 model, batch, task.loss, norms: options.resolvedPerturbationNorms(),
                 count: options.perturbations, seed: options.seed)
         case .curvatureMaximize, .curvatureMinimize:
-            let layers = movedLayers(options.layers, model.graph, samples: batch.count)
+            let layers = try movedLayers(options.layers, model.graph, samples: batch.count)
             return try Curvature(
                 model.graph, try curves(model.graph, batch, layers: layers),
                 count: options.curves, seed: options.seed)

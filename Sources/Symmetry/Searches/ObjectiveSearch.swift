@@ -45,8 +45,8 @@ extension SymmetryGroup {
         _ objective: any ObjectiveFunction, _ task: SearchTask, _ report: inout TeleportReport
     ) throws -> (any Move)? {
         let graph = task.model.graph
-        let layers = movedLayers(task.options.layers, graph, samples: task.batch.count)
-        if layers.count == 1, layerCount(graph) > 1 { report.layer = layers[0] }
+        let layers = try movedLayers(task.options.layers, graph, samples: task.batch.count)
+        if layers.count == 1, try layerCount(graph) > 1 { report.layer = layers[0] }
         guard task.options.search == .random else {
             return try search(along: try moves(task, layers: layers), task, objective, &report)
         }

@@ -22,8 +22,8 @@ struct LinearSymmetry: SymmetryGroup {
 
     /// With more samples than inputs a layer's weights can only fit what the group wants of it, and the loss drifts. So
     /// where other layers can follow exactly, such layers stay unless they are named.
-    func movableLayers(_ graph: Graph, samples: Int) -> [Int] {
-        let all = Array(0..<layerCount(graph))
+    func movableLayers(_ graph: Graph, samples: Int) throws -> [Int] {
+        let all = Array(0..<graph.hiddenLayerCount)
         let following = all.filter {
             let layer = graph.layers.pointer[$0]
             return layer.activation.kind == .identity || layer.inputs >= samples

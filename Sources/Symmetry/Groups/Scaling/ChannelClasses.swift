@@ -1,36 +1,49 @@
 import Layers
 import Networks
+import Runtime
 
 /// The classes of channels that the scaling group moves, in the order of the net, and the blocks of numbers that move
 /// with them. A perceptron's classes are its hidden layers.
 public struct ChannelClasses: Sendable {
-    let blocks: [ChannelMap.Block]
-    /// Where the channels of each class begin among those of all; then how many there are.
-    private let firsts: [Int]
+    private let list: GrowingBuffer<ChannelMap.Block>
+    /// Where the channels of each class begin among those of all.
+    private let firsts: Buffer<Int>
+    let count: Int
+    let channelCount: Int
     let parameterCount: Int
 
-    init(_ graph: Graph) {
-        let (blocks, sizes) = graph.channels().numbered()
-        self.blocks = blocks
-        firsts = sizes.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+    init(_ graph: Graph) throws {
+        let (blocks, sizes) = try graph.channels().numbered()
+        list = blocks
+        count = sizes.count
+        firsts = try Buffer(count: sizes.count)
+        var channels = 0
+        for (index, size) in sizes.elements.enumerated() {
+            firsts.pointer[index] = channels
+            channels += size
+        }
+        channelCount = channels
         parameterCount = graph.parameterCount
     }
 
-    var count: Int { firsts.count - 1 }
-    var channelCount: Int { firsts[count] }
+    /// While the classes live.
+    var blocks: UnsafeMutableBufferPointer<ChannelMap.Block> { list.elements }
 
     /// The channels of a class, among those of all.
-    func channels(of index: Int) -> Range<Int> { firsts[index]..<firsts[index + 1] }
+    func channels(of index: Int) -> Range<Int> {
+        let end = index + 1 < count ? firsts.pointer[index + 1] : channelCount
+        return firsts.pointer[index]..<end
+    }
 
     /// What a vector over all channels has for a class; nil where nothing moves.
     func part<Value>(_ values: UnsafePointer<Value>, _ index: Int) -> UnsafePointer<Value>? {
-        index < 0 ? nil : values + firsts[index]
+        index < 0 ? nil : values + firsts.pointer[index]
     }
 
     func part<Value>(_ values: UnsafeMutablePointer<Value>, _ index: Int)
         -> UnsafeMutablePointer<Value>?
     {
-        index < 0 ? nil : values + firsts[index]
+        index < 0 ? nil : values + firsts.pointer[index]
     }
 }
 

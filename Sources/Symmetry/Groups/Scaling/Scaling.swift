@@ -23,11 +23,13 @@ public struct Scaling {
     }
 
     /// Channels of all classes that move: factors of an element.
-    public static func channelCount(_ graph: Graph) -> Int { ChannelClasses(graph).channelCount }
+    public static func channelCount(_ graph: Graph) throws -> Int {
+        try ChannelClasses(graph).channelCount
+    }
 
     /// Refuses a net of which no channel can be scaled, for want of an activation that lets the factor through.
     public static func requireHomogeneous(_ graph: Graph) throws {
-        guard ChannelClasses(graph).count == 0 else { return }
+        guard try ChannelClasses(graph).count == 0 else { return }
         for layer in graph.layers.elements.dropLast()
         where !layer.activation.isPositivelyHomogeneous {
             throw TeleportError(

@@ -9,7 +9,7 @@ struct ScalingCurves: CurveFamily {
     private let s: Buffer<Double>
 
     init(_ graph: Graph, layers: [Int]) throws {
-        classes = ChannelClasses(graph)
+        classes = try ChannelClasses(graph)
         self.layers = layers
         s = try Buffer(count: classes.channelCount)
     }

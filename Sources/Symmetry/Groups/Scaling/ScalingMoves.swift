@@ -11,7 +11,7 @@ final class ScalingMoves: DirectedGroup {
     private let total: Scaling
 
     init(_ graph: Graph, layers: [Int], exact: Bool) throws {
-        classes = ChannelClasses(graph)
+        classes = try ChannelClasses(graph)
         self.layers = layers
         self.exact = exact
         total = try Scaling(classes)

@@ -11,7 +11,7 @@ struct ScalingSampler: ElementSampler {
     init(_ task: SearchTask, layers: [Int]) throws {
         self.task = task
         self.layers = layers
-        classes = ChannelClasses(task.model.graph)
+        classes = try ChannelClasses(task.model.graph)
         s = try Buffer(count: classes.channelCount)
     }
 

@@ -15,7 +15,7 @@ struct ScalingSearch {
     init(_ task: SearchTask, layers: [Int]) throws {
         self.task = task
         self.layers = layers
-        classes = ChannelClasses(task.model.graph)
+        classes = try ChannelClasses(task.model.graph)
         s = try Buffer(repeating: 0, count: classes.channelCount)
     }
 

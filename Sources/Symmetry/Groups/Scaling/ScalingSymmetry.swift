@@ -18,14 +18,14 @@ struct ScalingSymmetry: SymmetryGroup {
     func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws {
         try requireHiddenLayer(graph)
         try Scaling.requireHomogeneous(graph)
-        guard layerCount(graph) > 0 else {
+        guard try layerCount(graph) > 0 else {
             throw TeleportError(
                 .unsupported,
                 "every channel of the model is tied to one that cannot be scaled, such as an input")
         }
     }
 
-    func layerCount(_ graph: Graph) -> Int { ChannelClasses(graph).count }
+    func layerCount(_ graph: Graph) throws -> Int { try ChannelClasses(graph).count }
 
     func moves(_ task: SearchTask, layers: [Int]) throws -> any DirectedGroup {
         try ScalingMoves(task.model.graph, layers: layers, exact: task.options.exact)
@@ -45,7 +45,7 @@ struct ScalingSymmetry: SymmetryGroup {
         guard task.options.objective.isGradientNorm else {
             return try findMoveByObjective(task, check, &report)
         }
-        let layers = movedLayers(
+        let layers = try movedLayers(
             task.options.layers, task.model.graph, samples: task.batch.count)
         return try ScalingSearch(task, layers: layers).findMove(&report)
     }
