@@ -27,17 +27,27 @@ struct ScalingCurves: CurveFamily {
             }
         }
         for i in 0..<s.count { s.pointer[i] /= norm2.squareRoot() }
+        let weights = model.parameters.pointer
+        let (first, second) = (velocity.pointer, acceleration.pointer)
+        func add(_ begin: Int, _ count: Int, _ rate: Double) {
+            guard rate != 0 else { return }
+            for place in begin..<begin + count {
+                let value = Double(weights[place])
+                first[place] += value * rate
+                second[place] += value * rate * rate
+            }
+        }
         for block in classes.blocks {
             let rows = classes.part(s.pointer, block.rowClass)
             let columns = classes.part(s.pointer, block.columnClass)
             for i in 0..<block.rows {
-                block.forEachChannel(ofRow: i) { channel, first in
-                    let rate = (rows?[i] ?? 0) - (columns?[channel] ?? 0)
-                    for place in first..<first + block.columnsPerChannel {
-                        let value = Double(model.parameters.pointer[place])
-                        velocity.pointer[place] += value * rate
-                        acceleration.pointer[place] += value * rate * rate
-                    }
+                let row = rows?[i] ?? 0
+                guard let columns else {
+                    add(block.offset + i * block.columns, block.columns, row)
+                    continue
+                }
+                block.forEachChannel(ofRow: i) { channel, begin in
+                    add(begin, block.columnsPerChannel, row - columns[channel])
                 }
             }
         }
