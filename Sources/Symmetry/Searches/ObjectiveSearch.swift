@@ -48,13 +48,13 @@ extension SymmetryGroup {
         let layers = try movedLayers(task.options.layers, graph, samples: task.batch.count)
         if layers.count == 1, try layerCount(graph) > 1 { report.layer = layers[0] }
         guard task.options.search == .random else {
-            return try search(along: try moves(task, layers: layers), task, objective, &report)
+            return try directedMove(along: try moves(task, layers: layers), task, objective, &report)
         }
         return try RandomSearch(sampler: try sampler(task, layers: layers), task: task)
             .findMove(task.options.objective == .lookahead ? nil : objective, &report)
     }
 
-    private func search(
+    private func directedMove(
         along moves: some DirectedGroup, _ task: SearchTask,
         _ objective: any ObjectiveFunction, _ report: inout TeleportReport
     ) throws -> (any Move)? {
