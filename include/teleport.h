@@ -913,10 +913,11 @@ typedef struct tp_plane_function {
 tp_status tp_plane_function_init(tp_plane_function *function, size_t struct_size);
 
 /* The caller sets function->struct_size first (tp_plane_function_init does).
- * Fills in 100 (x^2 - y)^2 + (x - 1)^2 with u = 10 (x^2 - y), v = x - 1, minimum at (1, 1). */
+ * Fills in 100 (x^2 - y)^2 + (x - 1)^2 with u = 10 (x^2 - y), v = x - 1, minimum at (1, 1); its callbacks need the
+ * user_data that is filled in with them. */
 tp_status tp_plane_rosenbrock(tp_plane_function *function);
 
-/* Fills in (x + 2 y - 7)^2 + (2 x + y - 5)^2 with u and v the brackets, minimum at (1, 3). */
+/* Fills in (x + 2 y - 7)^2 + (2 x + y - 5)^2 with u and v the brackets, minimum at (1, 3); user_data likewise. */
 tp_status tp_plane_booth(tp_plane_function *function);
 
 typedef struct tp_plane_config {

@@ -55,7 +55,6 @@ extension Dataset {
             throw TeleportError.invalid(
                 "shape is \(shape.height) x \(shape.width) pixels; both must be positive")
         }
-        try options.validateClassNames()
         // Memory first: arrays longer than any memory must not be walked.
         let ownPixels = try Buffer<UInt8>(count: try Memory.product(count, sampleBytes(shape)))
         let ownLabels = try labels.map { _ in try Buffer<Int32>(count: count) }
@@ -81,18 +80,9 @@ extension Dataset {
         if let labels {
             classes = try checkLabels(
                 labels.pointer, count: count, classCount: options.classCount)
-            storage.classNames = try classNames(of: options)
+            storage.classNames = options.classNames
         }
         return Dataset(storage: storage, count: count, shape: shape, classCount: classes)
-    }
-
-    static func classNames(of options: ImageOptions) throws -> StringTable? {
-        guard let names = options.classNames else { return nil }
-        let table = try StringTable()
-        for i in 0..<options.classCount {
-            if let name = names[i] { try table.append(name) }
-        }
-        return table
     }
 
     private static func checkCount(_ count: Int) throws {
@@ -102,10 +92,7 @@ extension Dataset {
     }
 
     private static func checkClassCount(_ classCount: Int) throws {
-        guard classCount >= 0, classCount <= ImageOptions.mostClasses else {
-            throw TeleportError.invalid(
-                "class_count is \(classCount); it must be 0 to \(ImageOptions.mostClasses)")
-        }
+        try require("class_count", classCount, in: 0...ImageOptions.mostClasses)
     }
 
     /// Refuses labels without a class and gives the number of classes.

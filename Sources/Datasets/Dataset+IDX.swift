@@ -7,7 +7,6 @@ extension Dataset {
         imagesPath: UnsafePointer<CChar>, labelsPath: UnsafePointer<CChar>?, options: ImageOptions
     ) throws -> Dataset {
         try options.validateNumbers()
-        try options.validateClassNames()
         let images = try IDXFile.read(path: imagesPath, dimensions: 3)
         let count = images.sizes[0]
         var labels: Buffer<Int32>?

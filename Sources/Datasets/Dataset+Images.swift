@@ -7,7 +7,7 @@ extension Dataset {
     public typealias Progress = (Int64, Int64) -> Bool
 
     /// Reads a folder of PNG images, one sub-directory a class, or all below it without labels with
-    /// `options.flat`; nil when `progress` stopped it.
+    /// `options.isFlat`; nil when `progress` stopped it.
     public static func fromImageFolder(
         path: UnsafePointer<CChar>, options: ImageOptions, progress: Progress? = nil
     ) throws -> Dataset? {
@@ -49,7 +49,7 @@ extension Dataset {
         guard let images = try ImageReader.read(files, options: options, report: report) else {
             return nil
         }
-        if hasLabels && !options.keepsEmptyClasses { try images.requireEveryClass(of: files) }
+        if hasLabels && !options.allowsEmptyClasses { try images.requireEveryClass(of: files) }
         let storage = Storage(
             normalization: try Normalization(mean: options.mean, std: options.std),
             labels: hasLabels ? files.labels.pointer : nil, owner: files.labels)

@@ -15,9 +15,7 @@ extension Dataset {
     public func split(
         fraction: Double, stratified: Bool, seed: UInt64
     ) throws -> (Dataset, Dataset) {
-        guard fraction > 0, fraction < 1 else {
-            throw TeleportError.wrong("fraction", fraction, "above 0 and below 1")
-        }
+        try require("fraction", fraction, fraction > 0 && fraction < 1, "above 0 and below 1")
         guard count >= 2 else {
             throw TeleportError.invalid("a set of \(count) sample cannot be split in two")
         }

@@ -2,37 +2,6 @@ import Files
 import Glibc
 import Runtime
 
-/// The files that a data set is read from, in its order.
-struct ImageFiles {
-    let paths: StringTable
-    /// One for each path; empty without labels.
-    let labels: GrowingBuffer<Int32>
-    /// Paths that no listing has shown to be regular files.
-    let suspicious: GrowingBuffer<Bool>
-    let classNames: StringTable
-
-    init() throws {
-        paths = try StringTable()
-        labels = try GrowingBuffer()
-        suspicious = try GrowingBuffer()
-        classNames = try StringTable()
-    }
-
-    var count: Int { paths.count }
-
-    /// Puts a file into the place of an earlier one that is left out.
-    func move(from source: Int, to target: Int) {
-        guard source != target else { return }
-        paths.move(from: source, to: target)
-        if labels.count > 0 { labels[target] = labels[source] }
-    }
-
-    func removeLast(to remaining: Int) {
-        paths.removeLast(to: remaining)
-        labels.removeLast(to: remaining)
-    }
-}
-
 /// Walks an image folder: classes by bytes or as the host orders them, files sorted by the bytes of their path
 /// within the class.
 ///
@@ -100,7 +69,8 @@ struct FolderListing {
                     + "\(ImageOptions.mostClasses) are possible")
         }
         // Classes and their order; below, an entry of length 0 stands for a class without a folder.
-        let classes = try ClassFolders(options: options, folders: folders, entries: entries)
+        let classes = try ClassFolders(
+            names: options.classNames, folders: folders, entries: entries)
         if let stranger = classes.stranger {
             throw TeleportError(
                 .notFound,
@@ -129,7 +99,7 @@ struct FolderListing {
                 guard try walk(from: top, label: Int32(clamping: label)) else { return false }
                 path.pop(to: path.rootLength)
             }
-            guard files.count > before || options.keepsEmptyClasses else {
+            guard files.count > before || options.allowsEmptyClasses else {
                 throw emptyClass(
                     files.classNames[label], hasFolder: classes.folderName(label) != nil,
                     isOwn: own[label])
@@ -237,52 +207,5 @@ struct FolderListing {
         let mark = entries.mark
         try entries.read(path: path.pointer, asPaths: true)
         return Frame(next: mark.entries, end: entries.count, mark: mark, pathLength: path.length)
-    }
-}
-
-/// The path of a walk, in one block of PATH_MAX bytes.
-struct FolderPath {
-    private let bytes: Buffer<CChar>
-    private(set) var length = 0
-    private(set) var rootLength = 0
-
-    init(root: UnsafePointer<CChar>) throws {
-        bytes = try Buffer(repeating: 0, count: Int(PATH_MAX))
-        guard root.pointee != 0 else { throw TeleportError.invalid("the folder's path is empty") }
-        try append(root, strlen(root))
-        rootLength = length
-    }
-
-    var pointer: UnsafePointer<CChar> { UnsafePointer(bytes.pointer) }
-
-    /// Adds a name; one that ends with a slash loses it.
-    mutating func push(_ name: UnsafePointer<CChar>) throws {
-        let slash = CChar(UInt8(ascii: "/"))
-        var count = strlen(name)
-        if count > 0 && name[count - 1] == slash { count -= 1 }
-        let needsSlash = bytes.pointer[length - 1] != slash
-        guard count + (needsSlash ? 1 : 0) < bytes.count - length else { throw tooLong() }
-        if needsSlash {
-            bytes.pointer[length] = slash
-            length += 1
-        }
-        try append(name, count)
-    }
-
-    mutating func pop(to length: Int) {
-        self.length = length
-        bytes.pointer[length] = 0
-    }
-
-    private mutating func append(_ name: UnsafePointer<CChar>, _ count: Int) throws {
-        guard count < bytes.count - length else { throw tooLong() }
-        (bytes.pointer + length).update(from: name, count: count)
-        length += count
-        bytes.pointer[length] = 0
-    }
-
-    private func tooLong() -> TeleportError {
-        TeleportError(
-            .io, "a path below \(quoted(pointer)) is longer than \(PATH_MAX - 1) bytes")
     }
 }

@@ -115,7 +115,7 @@ struct ImageReader {
                 }
                 return (target, pixels, index)
             } catch {
-                guard options.policy == .skip, !error.endsAll else {
+                guard options.badImage == .skip, !error.endsAll else {
                     throw error.error("image", at: files.paths[index])
                 }
                 try error.reason.withCString { try leaveOut(index, reason: $0) }
@@ -194,7 +194,7 @@ struct ImageReader {
         let outcome = Outcome(rawValue: outcomes.pointer[place])
         if outcome == .good { return true }
         let reason = reasons.pointer + place * Self.reasonCapacity
-        guard options.policy == .skip, outcome == .bad else {
+        guard options.badImage == .skip, outcome == .bad else {
             throw FileFailure(
                 Status(rawValue: statuses.pointer[place]) ?? .error, String(cString: reason)
             ).error("image", at: files.paths[file])

@@ -3,30 +3,6 @@ import Files
 import Glibc
 import Runtime
 
-/// What an image is turned into: the same for all images of a data set.
-struct ImageTarget {
-    let shape: SampleShape
-
-    /// nil: an image of another size is refused.
-    let resampling: Resampling?
-    let background: SIMD4<Int>
-}
-
-/// The channels, height and width of one sample.
-public struct SampleShape: Equatable, Sendable {
-    public var channels: Int
-    public var height: Int
-    public var width: Int
-
-    public init(channels: Int, height: Int, width: Int) {
-        self.channels = channels
-        self.height = height
-        self.width = width
-    }
-
-    public var count: Int { channels * height * width }
-}
-
 /// Decodes PNG files to planes of bytes, one file after another, in memory that it keeps between files.
 ///
 /// One decoder belongs to one thread at a time.
@@ -126,14 +102,13 @@ final class PNGDecoder {
         let isColour = image.palette_count > 0 || image.channels >= 3
         let natural = hasAlpha ? 4 : isColour ? 3 : 1
         let shape = SampleShape(
-            channels: options.channels == 0 ? natural : Int(options.channels),
-            height: options.isResampling ? Int(options.height) : Int(image.height),
-            width: options.isResampling ? Int(options.width) : Int(image.width))
+            channels: options.channels == 0 ? natural : options.channels,
+            height: options.isResampling ? options.height : Int(image.height),
+            width: options.isResampling ? options.width : Int(image.width))
         return ImageTarget(
-            shape: shape,
-            resampling: options.isResampling ? Resampling(rawValue: options.resampling) : nil,
+            shape: shape, resampling: options.isResampling ? options.resampling : nil,
             background: SIMD4(
-                Int(options.background.0), Int(options.background.1), Int(options.background.2), 0))
+                options.background.0, options.background.1, options.background.2, 0))
     }
 
     private func read(

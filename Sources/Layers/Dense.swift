@@ -71,7 +71,8 @@ public struct Dense: Layer {
         beta: Float
     ) {
         BatchProducts.columns(
-            delta + first, stride: map.outputs, pass.input.value, into: target + first &* map.inputs,
+            delta + first, stride: map.outputs, pass.input.value,
+            into: target + first &* map.inputs,
             m: count, n: map.inputs, k: pass.rows, alpha: alpha, beta: beta)
         guard map.hasBias else { return }
         epilogue.accumulate(
@@ -82,7 +83,8 @@ public struct Dense: Layer {
     /// R z = V h + v_b + W R h
     public func forwardTangent(_ pass: LayerPass) {
         BatchProducts.rows(
-            pass.input.value, pass.direction, into: pass.outputTangent, m: pass.rows, n: map.outputs,
+            pass.input.value, pass.direction, into: pass.outputTangent, m: pass.rows,
+            n: map.outputs,
             k: map.inputs)
         if let tangent = pass.input.tangent {
             BLAS.multiply(

@@ -33,7 +33,9 @@ public final class Graph: Sendable {
             // Float arrays of this many elements must be addressable.
             _ = try Memory.product(offset, 64)
         }
-        guard maps.count > 0 else { throw TeleportError.invalid("a net needs a layer with weights") }
+        guard maps.count > 0 else {
+            throw TeleportError.invalid("a net needs a layer with weights")
+        }
         layers = try Buffer(copying: maps.pointer, count: maps.count)
         self.input = input
         self.nodes = nodes
@@ -51,12 +53,16 @@ public final class Graph: Sendable {
             guard shape == facts.inputs[position] else {
                 throw TeleportError(
                     .shapeMismatch,
-                    "layer \(index) ('\(facts.line)') takes \(facts.inputs[position]) but reads \(shape)")
+                    "layer \(index) ('\(facts.line)') takes \(facts.inputs[position]) but reads \(shape)"
+                )
             }
         }
-        guard index == nodes.count - 1 || (index + 1..<nodes.count).contains(where: {
-            nodes[$0].reads(index)
-        }) else {
+        guard
+            index == nodes.count - 1
+                || (index + 1..<nodes.count).contains(where: {
+                    nodes[$0].reads(index)
+                })
+        else {
             throw TeleportError.invalid("nothing reads layer \(index) ('\(facts.line)')")
         }
     }
@@ -100,10 +106,9 @@ extension Graph {
         for (index, width) in widths.enumerated() where width < 1 || width > Int(Int32.max) {
             throw TeleportError.invalid("width \(index) is \(width); it must be at least 1")
         }
-        guard activation.negativeSlope.isFinite, activation.negativeSlope >= 0 else {
-            throw TeleportError.wrong(
-                "negative_slope", activation.negativeSlope, "finite and not negative")
-        }
+        let slope = activation.negativeSlope
+        try require(
+            "negative_slope", slope, slope >= 0 && slope.isFinite, "finite and not negative")
         let last = widths.count - 2
         let nodes = try NodeList()
         for m in 0...last {

@@ -1,14 +1,11 @@
 import CShims
-import LinearAlgebra
 import Runtime
 
 extension Model {
     /// A workspace for measuring `count` samples, in pieces if they are many.
     public func measuringWorkspace(count: Int, backward: Bool = false) throws -> Workspace {
-        try BLAS.reserve()
-        return try Workspace(
-            graph, capacity: min(count, Workspace.measuringRows(graph)),
-            backward: backward)
+        try Workspace(
+            graph, capacity: min(count, Workspace.measuringRows(graph)), backward: backward)
     }
 
     /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace; between them the work can

@@ -20,7 +20,9 @@ struct Pass {
     let partialLosses: UnsafeMutablePointer<PartialLoss>
 
     var outputs: UnsafeMutablePointer<Float> { values + steps[stepCount - 1].offset }
-    var outputDeltas: UnsafeMutablePointer<Float>? { deltas.map { $0 + steps[stepCount - 1].offset } }
+    var outputDeltas: UnsafeMutablePointer<Float>? {
+        deltas.map { $0 + steps[stepCount - 1].offset }
+    }
 
     /// What a step works on, for samples `first ..< first + count` of a batch.
     @inline(__always)

@@ -12,7 +12,9 @@ public final class Weights: @unchecked Sendable {
     /// Not initialized.
     public init(parameterCount: Int) throws { parameters = try Buffer(count: parameterCount) }
 
-    public init(copying other: Weights) throws { parameters = try Buffer(copying: other.parameters) }
+    public init(copying other: Weights) throws {
+        parameters = try Buffer(copying: other.parameters)
+    }
 
     /// Takes over the numbers of weights of the same graph. Allocates nothing and cannot fail.
     public func copy(from other: Weights) {

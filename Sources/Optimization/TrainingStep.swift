@@ -1,6 +1,5 @@
 import CShims
 import Layers
-import LinearAlgebra
 import Networks
 import Runtime
 
@@ -19,7 +18,6 @@ public final class TrainingStep {
     public init(
         model: Model, loss: Loss, optimizer: any Optimizer, clipNorm: Double = 0, batchSize: Int
     ) throws {
-        try BLAS.reserve()
         self.model = model
         self.loss = loss
         self.optimizer = optimizer

@@ -8,47 +8,40 @@ extension tp_image_config {
     static var defaults: tp_image_config {
         let options = ImageOptions()
         var config = tp_image_config()
-        config.channels = options.channels
-        config.height = options.height
-        config.width = options.width
-        config.resampling = options.resampling
-        config.bad_image = options.badImage
-        config.allow_empty_classes = options.allowEmptyClasses
-        config.flat = options.flat
-        config.background = options.background
+        config.resampling = options.resampling.rawValue
+        config.bad_image = options.badImage.rawValue
         config.mean = options.mean
         config.std = options.std
-        config.max_width = options.maxWidth
-        config.max_height = options.maxHeight
-        config.max_pixels = options.maxPixels
-        config.max_chunk_bytes = options.maxChunkBytes
-        config.nested_classes = options.nestedClasses
+        config.max_width = Int32(options.maxWidth)
+        config.max_height = Int32(options.maxHeight)
+        config.max_pixels = Int64(options.maxPixels)
+        config.max_chunk_bytes = Int64(options.maxChunkBytes)
         return config
     }
 }
 
 extension ImageOptions {
-    /// The options check themselves where they are used.
+    /// Numbers check themselves where they are used.
     fileprivate init(_ config: UnsafePointer<tp_image_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
-        channels = config.channels
-        height = config.height
-        width = config.width
-        resampling = config.resampling
-        badImage = config.bad_image
-        allowEmptyClasses = config.allow_empty_classes
-        flat = config.flat
-        background = config.background
+        channels = Int(config.channels)
+        height = Int(config.height)
+        width = Int(config.width)
+        resampling = try member(config.resampling, Resampling.self, "resampling")
+        badImage = try member(config.bad_image, BadImagePolicy.self, "bad_image")
+        allowsEmptyClasses = try flag(config.allow_empty_classes, "allow_empty_classes")
+        isFlat = try flag(config.flat, "flat")
+        let (red, green, blue) = config.background
+        background = (Int(red), Int(green), Int(blue))
         mean = config.mean
         std = config.std
-        classNames = config.class_names
-        classCount = config.class_count
-        maxWidth = config.max_width
-        maxHeight = config.max_height
-        maxPixels = config.max_pixels
-        maxChunkBytes = config.max_chunk_bytes
-        nestedClasses = config.nested_classes
+        try setClassNames(config.class_names, count: config.class_count)
+        maxWidth = Int(config.max_width)
+        maxHeight = Int(config.max_height)
+        maxPixels = Int(config.max_pixels)
+        maxChunkBytes = Int(config.max_chunk_bytes)
+        takesNestedClasses = try flag(config.nested_classes, "nested_classes")
         try requireZero(config.reserved)
     }
 }

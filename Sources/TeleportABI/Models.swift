@@ -36,9 +36,8 @@ extension ModelOptions {
         activation = try member(config.activation, ActivationKind.self, "activation")
         negativeSlope = config.negative_slope
         // Also where the activation, or a file that says its own, has no use for it.
-        guard negativeSlope.isFinite else {
-            throw TeleportError.wrong("negative_slope", negativeSlope, "finite and not negative")
-        }
+        try require(
+            "negative_slope", negativeSlope, negativeSlope.isFinite, "finite and not negative")
         hasBias = try flag(config.bias, "bias")
         initialization = try member(config.initialization, Initialization.self, "initialization")
         seed = config.seed

@@ -90,9 +90,10 @@ extension Trainer {
         try writer.tensors(of: model)
         try writer.tensors(of: optimizer.state, named: CheckpointFile.current)
         if let undo = beforeTeleport {
+            let parameters = undo.weights.parameters
             try writer.tensor(
-                CheckpointFile.undo + CheckpointFile.parameters, [undo.parameters.count],
-                of: undo.parameters.pointer, count: undo.parameters.count)
+                CheckpointFile.undo + CheckpointFile.parameters, [parameters.count],
+                of: parameters.pointer, count: parameters.count)
             try writer.tensors(of: undo.optimizer.state, named: CheckpointFile.undo)
         }
         try writer.save(to: path, keeping: keeping, as: "checkpoint")
@@ -217,10 +218,11 @@ extension Trainer {
         if file.text(CheckpointFile.key("undo_optimizer_steps")) != nil {
             let undo = try Snapshot(model, optimizer)
             undo.optimizer.state.steps = try file.count("undo_optimizer_steps")
+            let parameters = undo.weights.parameters
             try file.read(
-                CheckpointFile.undo + CheckpointFile.parameters, into: undo.parameters.pointer,
-                count: undo.parameters.count)
-            guard allFinite(undo.parameters.pointer, count: undo.parameters.count) else {
+                CheckpointFile.undo + CheckpointFile.parameters, into: parameters.pointer,
+                count: parameters.count)
+            guard undo.weights.areFinite else {
                 throw FileFailure(.notFinite, "the weights before its last teleport are not finite")
             }
             try file.read(undo.optimizer.state, named: CheckpointFile.undo)

@@ -74,12 +74,9 @@ extension SafetensorsWriter {
 
     /// What is not finite is not read again, so it must not take a good file's place.
     private func requireFinite(_ model: Model) throws {
-        let parameters = model.parameters
-        guard !allFinite(parameters.pointer, count: parameters.count) else { return }
-        let index = (0..<parameters.count).first { !parameters.pointer[$0].isFinite } ?? 0
+        guard let (index, value) = model.weights.firstNotFinite else { return }
         throw TeleportError(
-            .notFinite,
-            "parameter \(index) of the model is \(parameters.pointer[index]); it is not saved")
+            .notFinite, "parameter \(index) of the model is \(value); it is not saved")
     }
 }
 

@@ -1,6 +1,5 @@
 import Datasets
 import Layers
-import LinearAlgebra
 import Networks
 import Runtime
 import Symmetry
@@ -40,7 +39,6 @@ final class Run {
         try train.validate(for: graph, loss: trainer.loss)
         try validation?.validate(for: graph, loss: trainer.loss)
         try options.validateTeleports(of: trainer, samples: train.count)
-        try BLAS.reserve()
         batchSize = min(options.batchSize, train.count)
         stepsPerEpoch =
             options.dropLast
@@ -186,8 +184,7 @@ extension Run {
 
     /// Goes on if the weights are finite, or are so again without the watched teleport.
     private func recoverWeights() throws -> End {
-        let parameters = trainer.model.parameters
-        return allFinite(parameters.pointer, count: parameters.count) ? .done : try recover()
+        trainer.model.weights.areFinite ? .done : try recover()
     }
 
     /// The loss or the weights stopped being finite: back to before the teleport if one is watched; otherwise the
@@ -199,8 +196,7 @@ extension Run {
         }
         let (step, epoch) = (trainer.stepInEpoch, trainer.epoch)
         var place = "the weights are those of the step before"
-        let parameters = trainer.model.parameters
-        if !allFinite(parameters.pointer, count: parameters.count) {
+        if !trainer.model.weights.areFinite {
             epochStart.restore(trainer.model, trainer.optimizer)
             (trainer.stepInEpoch, trainer.epochLoss) = placeOfStart
             place = "the weights had left the finite numbers too and are those the epoch began with"
@@ -221,12 +217,8 @@ extension Trainer {
         try requireIdle()
         let run = try Run(
             self, train: train, validation: validation, options: options, notify: notify)
-        isRunning = true
-        model.isBeingTrained = true
-        defer {
-            isRunning = false
-            model.isBeingTrained = false
+        return try HostCallback.asking(.run, self, model) {
+            try answeringRequests { try run.run() == .done }
         }
-        return try answeringRequests { try run.run() == .done }
     }
 }

@@ -25,17 +25,17 @@ public struct RunOptions {
     public static let mostTeleportEpochs = 65_536
 
     public func validate() throws {
-        try check("epochs", epochs, epochs >= 1, "at least 1")
-        try check("batch_size", batchSize, batchSize >= 1, "at least 1")
-        try check(
+        try require("epochs", epochs, epochs >= 1, "at least 1")
+        try require("batch_size", batchSize, batchSize >= 1, "at least 1")
+        try require(
             "teleports_per_epoch", teleportsPerEpoch,
             (1...Self.mostTeleportsPerEpoch).contains(teleportsPerEpoch), "1 to 65,536")
-        try check("teleport_samples", teleportSamples, teleportSamples >= 1, "at least 1")
-        try check("watch_steps", watchSteps, watchSteps >= 0, "at least 0")
-        try check("progress_interval", progressInterval, progressInterval >= -1, "at least -1")
+        try require("teleport_samples", teleportSamples, teleportSamples >= 1, "at least 1")
+        try require("watch_steps", watchSteps, watchSteps >= 0, "at least 0")
+        try require("progress_interval", progressInterval, progressInterval >= -1, "at least -1")
         if let teleportEpochs {
             for epoch in teleportEpochs.elements {
-                try check("a teleport epoch", Int(epoch), epoch >= 0, "at least 0")
+                try require("a teleport epoch", Int(epoch), epoch >= 0, "at least 0")
             }
         }
         try teleport?.validate()
@@ -54,37 +54,10 @@ public struct RunOptions {
         }
     }
 
-    private func check(_ name: String, _ value: Int, _ isRight: Bool, _ rule: String) throws {
-        guard isRight else {
-            throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
-        }
-    }
-
     /// Whether the schedule teleports before this step of this epoch.
     func teleports(inEpoch epoch: Int, beforeStep step: Int) -> Bool {
         guard teleport != nil, step < teleportsPerEpoch else { return false }
         guard let teleportEpochs else { return epoch == 0 }
         return teleportEpochs.elements.contains { Int($0) == epoch }
     }
-}
-
-/// Progress of a run; the fields of `tp_event`.
-public struct TrainingEvent {
-    /// Raw values are those of `tp_event_kind`.
-    public enum Kind: Int32, Sendable {
-        case step = 0
-        case epoch = 1
-        case teleport = 2
-    }
-
-    public var kind: Kind
-    public var epoch: Int
-    public var step: Int
-    public var stepInEpoch: Int
-    public var stepsPerEpoch: Int
-    public var loss = Double.nan
-    public var learningRate: Double
-    public var seconds: Double
-    public var validation: Metrics?
-    public var report: TeleportReport?
 }

@@ -1,6 +1,5 @@
 import CShims
 import Layers
-import LinearAlgebra
 import Networks
 import Optimization
 import Runtime
@@ -26,8 +25,6 @@ public final class Trainer {
     var stepInEpoch = 0
     /// Losses of these steps times their samples, and the samples.
     var epochLoss = (sum: 0.0, samples: 0)
-    /// A run is under way: whoever calls now is inside its callback.
-    var isRunning = false
     /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
     private let stopRequest: UnsafeMutablePointer<Int32>
     /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
@@ -85,8 +82,10 @@ public final class Trainer {
         guard schedule.kind == .callback else {
             return schedule.rate(step: stepCount, base: baseRate)
         }
-        guard !HostCallback.isAsking(self) else { return .nan }
-        return HostCallback.asking(self, model) { schedule.rate(step: stepCount, base: baseRate) }
+        guard !HostCallback.isAsking(.rate, self) else { return .nan }
+        return HostCallback.asking(.rate, self, model) {
+            schedule.rate(step: stepCount, base: baseRate)
+        }
     }
 
     /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the schedule may not.
@@ -116,7 +115,7 @@ public final class Trainer {
     }
 
     private func requireNotAsking() throws {
-        guard !HostCallback.isAsking(self) else {
+        guard !HostCallback.isAsking(.rate, self) else {
             throw TeleportError(
                 .badState, "the trainer is asking its rate callback, which may only read it")
         }
@@ -124,7 +123,7 @@ public final class Trainer {
 
     func requireIdle() throws {
         try requireNotAsking()
-        guard !isRunning else {
+        guard !HostCallback.isAsking(.run, self) else {
             throw TeleportError(
                 .badState, "the trainer is inside tp_trainer_run; a callback may only read it")
         }
@@ -145,7 +144,7 @@ public final class Trainer {
         lastScheduledTeleport = -1
     }
 
-    /// Room for batches of `count` samples.
+    /// Room for batches of `count` samples, on this thread.
     func reserve(_ count: Int) throws {
         try step.workspace.reserve(count)
     }
@@ -162,7 +161,6 @@ public final class Trainer {
     /// One step on a host's batch; returns the loss before it.
     public func takeStep(_ batch: Batch) throws -> Double {
         try requireIdle()
-        try BLAS.reserve()
         // A step is one product a layer over the whole batch, and products count rows in 32 bits.
         guard batch.count <= Int(Int32.max) else {
             throw TeleportError.invalid(

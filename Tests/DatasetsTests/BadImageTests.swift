@@ -80,8 +80,8 @@ final class BadImageTests: XCTestCase {
 
     func testAFolderOfBadFilesAloneHasNoImage() throws {
         var options = ImageOptions()
-        options.flat = 1
-        options.badImage = BadImagePolicy.skip.rawValue
+        options.isFlat = true
+        options.badImage = .skip
         let error = failure { try Dataset.images(in: Fixture.bad.path, options) }
         XCTAssertEqual(error.status, .format)
         XCTAssertEqual(
@@ -107,7 +107,7 @@ final class BadImageTests: XCTestCase {
     func testSkipLeavesOutBadFilesAndListsThem() throws {
         let folder = try mixedFolder()
         var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        options.badImage = .skip
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(
             set.paths(below: folder.path),
@@ -158,7 +158,7 @@ final class BadImageTests: XCTestCase {
         try folder.add("bad/empty.png", as: "a/000a.png")
         defer { try? ThreadPool.shared.setThreadCount(0) }
         var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        options.badImage = .skip
         for threads in [1, 2, 5] {
             try ThreadPool.shared.setThreadCount(threads)
             let set = try Dataset.images(in: folder.path, options)
@@ -177,7 +177,7 @@ final class BadImageTests: XCTestCase {
         try folder.add("bad/idat_short.png", as: "a/0.png")
         try folder.add("rgb_8_5x3.png", as: "a/1.png")
         var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        options.badImage = .skip
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.shape, SampleShape(channels: 3, height: 3, width: 5))
         XCTAssertEqual(set.count, 1)

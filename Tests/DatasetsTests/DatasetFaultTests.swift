@@ -36,8 +36,8 @@ final class DatasetFaultTests: XCTestCase {
         for threads in [1, 2] {
             try ThreadPool.shared.setThreadCount(threads)
             var options = ImageOptions()
-            options.badImage = BadImagePolicy.skip.rawValue
-            options.nestedClasses = 1
+            options.badImage = .skip
+            options.takesNestedClasses = true
             (options.height, options.width) = (6, 6)
             let messages = failEachAllocation {
                 let set = try Dataset.images(in: folder.path, options)
@@ -76,7 +76,7 @@ final class DatasetFaultTests: XCTestCase {
         for i in 0..<20 { try folder.add("grey_8_5x3.png", as: "\(i).png") }
         let paths = (0..<20).map { folder.path("\($0).png") }
         var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        options.badImage = .skip
         var old = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &old)
         var none = rlimit(rlim_cur: 0, rlim_max: old.rlim_max)

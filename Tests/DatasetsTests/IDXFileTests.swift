@@ -55,8 +55,7 @@ final class IDXFileTests: XCTestCase {
             var options = ImageOptions()
             options.mean.0 = 0.5
             options.std.0 = 0.25
-            options.classNames = names
-            options.classCount = 10
+            try options.setClassNames(names, count: 10)
             let set = try read(images + pixels, labels, options)
             XCTAssertEqual(set.classCount, 10)
             XCTAssertEqual(set.className(7).map { String(cString: $0) }, "digit 7")
@@ -65,11 +64,10 @@ final class IDXFileTests: XCTestCase {
         }
     }
 
-    func testALabelPastTheClassNamesIsNamed() {
-        withCStrings(["a", "b"]) { names in
+    func testALabelPastTheClassNamesIsNamed() throws {
+        try withCStrings(["a", "b"]) { names in
             var options = ImageOptions()
-            options.classNames = names
-            options.classCount = 2
+            try options.setClassNames(names, count: 2)
             XCTAssertEqual(
                 failure { try read(images + pixels, labels, options) }.message,
                 "the label of sample 0 is 7, but there are 2 classes, 0 to 1")

@@ -15,7 +15,7 @@ final class ImageFolderTests: XCTestCase {
 
     private func skip(_ change: (inout ImageOptions) -> Void = { _ in }) -> ImageOptions {
         var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        options.badImage = .skip
         change(&options)
         return options
     }
@@ -25,9 +25,8 @@ final class ImageFolderTests: XCTestCase {
     ) throws -> Dataset {
         try withCStrings(classes) { names in
             var options = ImageOptions()
-            options.classNames = names
-            options.classCount = classes.count
-            options.allowEmptyClasses = allowEmpty ? 1 : 0
+            try options.setClassNames(names, count: classes.count)
+            options.allowsEmptyClasses = allowEmpty
             return try Dataset.images(in: folder.path, options)
         }
     }
@@ -75,7 +74,7 @@ final class ImageFolderTests: XCTestCase {
 
     func testAFolderNamedPNGIsAFolder() throws {
         let folder = try folder(["a/b.png/c.png"])
-        let set = try Dataset.images(in: folder.path, skip { $0.nestedClasses = 1 })
+        let set = try Dataset.images(in: folder.path, skip { $0.takesNestedClasses = true })
         XCTAssertEqual(set.paths(below: folder.path), ["a/b.png/c.png"])
     }
 
@@ -94,7 +93,7 @@ final class ImageFolderTests: XCTestCase {
         try folder.link("a/self", to: ".")
         try folder.link("a/round", to: "round")
         var options = ImageOptions()
-        options.allowEmptyClasses = 1
+        options.allowsEmptyClasses = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(
             set.paths(below: folder.path), ["a/1.png", "a/again/q.png", "a/file.png", "pool/p.png"])
@@ -213,7 +212,7 @@ final class ImageFolderTests: XCTestCase {
         }
         deep += "/1.png"
         XCTAssertEqual(rename(folder.path("a/1.png"), folder.path(deep)), 0)
-        let set = try Dataset.images(in: folder.path, skip { $0.nestedClasses = 1 })
+        let set = try Dataset.images(in: folder.path, skip { $0.takesNestedClasses = true })
         XCTAssertEqual(set.paths(below: folder.path), [deep])
     }
 
@@ -227,7 +226,7 @@ final class ImageFolderTests: XCTestCase {
             "class 'b' has no .png file in '\(folder.path)'; allow_empty_classes = 1 keeps such a class"
         )
         var options = ImageOptions()
-        options.allowEmptyClasses = 1
+        options.allowsEmptyClasses = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.names, ["a", "b", "c"])
         XCTAssertEqual(set.labels, [0, 2])
@@ -290,7 +289,7 @@ final class ImageFolderTests: XCTestCase {
     func testFlatReadsEverythingWithoutLabels() throws {
         let folder = try folder(["2.png", "1.png", "b/3.png"])
         var options = ImageOptions()
-        options.flat = 1
+        options.isFlat = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.paths(below: folder.path), ["1.png", "2.png", "b/3.png"])
         XCTAssertFalse(set.hasLabels)

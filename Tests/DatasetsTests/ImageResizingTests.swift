@@ -11,10 +11,10 @@ final class ImageResizingTests: XCTestCase {
         _ name: String, height: Int, width: Int, _ method: Resampling, channels: Int = 0
     ) throws -> [UInt8] {
         var options = ImageOptions()
-        options.height = Int32(height)
-        options.width = Int32(width)
-        options.channels = Int32(channels)
-        options.resampling = method.rawValue
+        options.height = height
+        options.width = width
+        options.channels = channels
+        options.resampling = method
         let path = Fixture.good.appendingPathComponent(name).path
         var shape: SampleShape?
         var bytes = [UInt8](repeating: 0, count: 4 * height * width)

@@ -86,7 +86,7 @@ final class PNGDecodingTests: XCTestCase {
         for (name, stored) in images {
             for channels in [0, 1, 3, 4] {
                 var options = ImageOptions()
-                options.channels = Int32(channels)
+                options.channels = channels
                 options.background = (10, 200, 90)
                 let (shape, bytes) = try load(name, options)
                 let wanted = channels == 0 ? stored.natural : channels

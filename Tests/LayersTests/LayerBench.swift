@@ -20,7 +20,9 @@ final class LayerBench {
 
     init(_ layer: any Layer, rows: Int, seed: UInt64) throws {
         var generator = RandomGenerator(seed: seed, stream: 7)
-        func normal(_ count: Int) -> [Float] { (0..<count).map { _ in Float(generator.nextNormal()) } }
+        func normal(_ count: Int) -> [Float] {
+            (0..<count).map { _ in Float(generator.nextNormal()) }
+        }
         self.layer = layer
         self.rows = rows
         inputs = layer.inputs.map { normal(rows * $0.count) }

@@ -164,7 +164,8 @@ final class LossTests: XCTestCase {
             labelled.labels?.pointer[3] = label
             let refused = refusal(labelled.batch, .crossEntropy)
             XCTAssertEqual(refused?.0, .invalidArgument)
-            XCTAssertEqual(refused?.1, "the label of sample 3 is \(label); the model has classes 0 to 1")
+            XCTAssertEqual(
+                refused?.1, "the label of sample 3 is \(label); the model has classes 0 to 1")
         }
         for weights in [[0, 0, 0, 0], [1, 1, -1, 1], [1, .nan, 1, 1], [1, .infinity, 1, 1]]
             as [[Float]]

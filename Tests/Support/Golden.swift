@@ -1,5 +1,5 @@
-import Layers
 import Foundation
+import Layers
 import Networks
 import Runtime
 

@@ -141,7 +141,7 @@ final class TeleportTests: XCTestCase {
     func testALossThatMovesIsPutBackToTheBit() throws {
         let model = try Model.random([5, 8, 6, 3], seed: 1)
         let samples = try Samples.random(40, width: 5, outputs: 3, seed: 2)
-        let before = model.bits
+        let before = try Weights(copying: model.weights)
         let g = try LinearGroup(model.graph, samples.batch, layers: [0, 1])
         var generator = RandomGenerator(seed: 3)
         let t = try LinearGroup.randomAlgebra(
@@ -156,22 +156,17 @@ final class TeleportTests: XCTestCase {
         // The search refuses such candidates; the last check does too, of a group that would offer one.
         var check = try Guard(
             model, samples.batch, .crossEntropy, workspace: try model.measuringWorkspace(count: 40))
-        model.parameters.pointer.update(
-            from: broken.parameters.pointer, count: broken.parameters.count)
+        model.weights.copy(from: broken.weights)
         try check.measureAfter()
         XCTAssertFalse(check.keepsLoss(tolerance: 1e-5))
-        for (i, bits) in before.enumerated() {
-            model.parameters.pointer[i] = Float(bitPattern: bits)
-        }
+        model.weights.copy(from: before)
         for search in searches {
             let report = try Teleport(
                 model, samples.batch, .crossEntropy, .plain(.linear, search, radius: 16)
             ).run()
             XCTAssertFalse(report.accepted && abs(report.lossAfter / report.lossBefore - 1) > 2e-5)
-            if !report.accepted { XCTAssertEqual(model.bits, before) }
-            for (i, bits) in before.enumerated() {
-                model.parameters.pointer[i] = Float(bitPattern: bits)
-            }
+            if !report.accepted { XCTAssertTrue(model.weights.isIdentical(to: before)) }
+            model.weights.copy(from: before)
         }
     }
 

@@ -189,9 +189,7 @@ final class RunTests: XCTestCase {
                 XCTAssertEqual(outcomes.count { $0 == .undone }, 1)
                 XCTAssertEqual(after, before, "\(kind)")
                 XCTAssertEqual(trainer.epoch, 2)
-                XCTAssertTrue(
-                    allFinite(
-                        trainer.model.parameters.pointer, count: trainer.model.parameters.count))
+                XCTAssertTrue(trainer.model.weights.areFinite)
             }
         }
     }
@@ -209,8 +207,7 @@ final class RunTests: XCTestCase {
             let error = failure { try trainer.runAll(data, options, each: raise) }
             XCTAssertEqual(error?.status, .notFinite)
             XCTAssert(error?.message.contains("epoch 1") ?? false, error?.message ?? "")
-            XCTAssertTrue(
-                allFinite(trainer.model.parameters.pointer, count: trainer.model.parameters.count))
+            XCTAssertTrue(trainer.model.weights.areFinite)
         }
     }
 

@@ -48,7 +48,8 @@ extension SymmetryGroup {
         let layers = try movedLayers(task.options.layers, graph, samples: task.batch.count)
         if layers.count == 1, try layerCount(graph) > 1 { report.layer = layers[0] }
         guard task.options.search == .random else {
-            return try directedMove(along: try moves(task, layers: layers), task, objective, &report)
+            let moves = try moves(task, layers: layers)
+            return try directedMove(along: moves, task, objective, &report)
         }
         return try RandomSearch(sampler: try sampler(task, layers: layers), task: task)
             .findMove(task.options.objective == .lookahead ? nil : objective, &report)
