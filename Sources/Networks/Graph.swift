@@ -74,10 +74,6 @@ public final class Graph: Sendable {
     public var layerCount: Int { layers.count }
     public var hiddenLayerCount: Int { layers.count - 1 }
     public var inputWidth: Int { input.count }
-    /// Hidden units of all hidden layers.
-    public var hiddenUnitCount: Int {
-        layers.elements.dropLast().reduce(0) { $0 + $1.outputs }
-    }
     /// Floats of all layers' outputs, for one sample.
     public var valueCount: Int {
         (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.output.count }

@@ -231,7 +231,7 @@ public func tp_model_scaling_gradient_norm(
         let log_scale = try log_scale.required("log_scale")
         let phi_out = try phi_out.required("phi_out")
         try Scaling.requireHomogeneous(model.graph)
-        let units = model.graph.hiddenUnitCount
+        let units = try Scaling.channelCount(model.graph)
         try requireCount(count, units, "log_scale")
         try requireOptional(gradient, capacity, units, "gradient")
         if let gradient {

@@ -46,7 +46,8 @@ public struct RunConfig {
     /// step.
     func validateTeleports(of trainer: Trainer, samples count: Int) throws {
         guard let teleport else { return }
-        try teleport.validate(for: trainer.model.graph, loss: trainer.loss)
+        try teleport.validate(
+            for: trainer.model.graph, loss: trainer.loss, optimizer: trainer.optimizer)
         guard min(teleportSamples, count) >= teleport.fewestSamples else {
             throw TeleportError.invalid(
                 "teleport_samples is \(teleportSamples) and the data set has \(count) samples, too few to hold a quarter out; give held_out, or a negative held_out_tolerance to do without"

@@ -179,16 +179,15 @@ final class LinearScoresTests: XCTestCase {
         var reports: [TeleportReport] = []
         for rows in [nil, space] {
             var report = TeleportReport()
+            let task = SearchTask(
+                space.model, space.batch, .crossEntropy, options,
+                radius: options.resolvedRadius, steps: options.resolvedSteps)
+            let group = try LinearGroup(
+                space.model.graph, space.batch, layers: [0, 1], inverse: space.inverse)
             let search = RandomSearch(
-                model: space.model, batch: space.batch, loss: .crossEntropy, options: options,
-                layers: [0, 1], inverse: space.inverse, rows: rows)
-            let move = try search.run(
-                try space.gradientNorm(.crossEntropy),
-                rollout: Rollout(
-                    training: samples.batch, scoring: samples.batch, loss: .crossEntropy,
-                    steps: 3, batchSize: 8),
-                optimizer: try OptimizerOptions().makeOptimizer(
-                    parameterCount: space.model.parameters.count), &report)
+                sampler: LinearSampler(task: task, group: group, layers: [0, 1], rows: rows),
+                task: task)
+            let move = try search.findMove(try space.gradientNorm(.crossEntropy), &report)
             let moved = try Model(copying: space.model)
             XCTAssertTrue(move?.apply(to: moved) ?? true)
             XCTAssertEqual(move == nil, moved.parameters.array == space.model.parameters.array)

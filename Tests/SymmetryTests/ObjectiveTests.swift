@@ -138,8 +138,12 @@ final class ObjectiveTests: XCTestCase {
         ] {
             let model = try Model.random([12, 6, 5, 3], kind, seed: 3)
             for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 0.3 }
+            var options = TeleportOptions()
+            options.group = group
             let objective = try Curvature(
-                model, samples.batch, group: group, layers: [0, 1], count: 1, seed: 7)
+                model.graph,
+                try options.symmetry.curves(model.graph, samples.batch, layers: [0, 1]), count: 1,
+                seed: 7)
             var generator = RandomGenerator(seed: 7, stream: RandomStream.perturbations)
             let step = 0.05
             var points: [[Double]] = []
@@ -186,7 +190,9 @@ final class ObjectiveTests: XCTestCase {
         let samples = try Samples.random(5, width: 12, outputs: 3, seed: 4)
         model.parameters.pointer[model.graph.layers.pointer[0].biasOffset + 1] = 60
         let objective = try Curvature(
-            model, samples.batch, group: .linear, layers: [0, 1], count: 8, seed: 7)
+            model.graph,
+            LinearCurves(graph: model.graph, batch: samples.batch, layers: [0, 1]), count: 8,
+            seed: 7)
         let value = try objective.value(model)
         XCTAssertTrue(value.isFinite && value > 0)
     }

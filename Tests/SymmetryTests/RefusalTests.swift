@@ -33,8 +33,9 @@ final class RefusalTests: XCTestCase {
         var options = TeleportOptions.plain(.scaling, .ascent, radius: 0.1)
         options.objective = .sharpnessMaximize
         let search = DirectedSearch(
-            moves: try ScalingMoves(model.graph, layers: [0, 1], exact: false), model: model,
-            loss: .crossEntropy, options: options, batch: samples.batch)
+            moves: try ScalingMoves(model.graph, layers: [0, 1], exact: false),
+            task: SearchTask(
+                model, samples.batch, .crossEntropy, options, radius: 0.1, steps: 10))
         var report = TeleportReport()
         let move = try search.ascent(Cliff(model), &report)
         XCTAssertNil(move)

@@ -48,10 +48,10 @@ final class ScalingTests: XCTestCase {
         _ graph: Graph, radius: Double, exact: Bool, seed: UInt64
     ) throws -> (element: Scaling, s: [Double]) {
         var generator = RandomGenerator(seed: seed)
-        let s = (0..<graph.hiddenUnitCount).map { _ in
+        let element = try Scaling(graph)
+        let s = element.factors.elements.map { _ in
             generator.nextDouble(from: -radius, to: radius)
         }
-        let element = try Scaling(graph)
         element.setLogFactors(s, exact: exact)
         return (element, s)
     }

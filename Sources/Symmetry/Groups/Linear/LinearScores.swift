@@ -189,7 +189,8 @@ final class LinearScores {
             wanted = try Matrix(moved.pointer, rows: z.rows, columns: z.columns)
         }
         let still = g.unitsLeftAlone
-        guard model.graph.layers.pointer[m].activation.invert(wanted, leaving: still) else { return false }
+        let activation = model.graph.layers.pointer[m].activation
+        guard activation.invert(wanted, leaving: still) else { return false }
         for row in 0..<z.rows {
             for i in 0..<z.columns {
                 change.pointer[row * z.columns + i] =

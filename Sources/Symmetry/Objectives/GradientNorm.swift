@@ -1,65 +1,7 @@
-import Glibc
 import Layers
 import LinearAlgebra
 import Networks
 import Runtime
-
-/// What a search makes larger or smaller, as a function of the weights.
-protocol ObjectiveFunction: AnyObject {
-    /// The value at the model's weights.
-    func value(_ model: Model) throws -> Double
-
-    /// The value with what else came of computing it.
-    func measure(_ model: Model) throws -> Measured
-
-    /// The value, and its derivative by the weights into `covector` (parameterCount).
-    func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double
-}
-
-struct Measured {
-    let value: Double
-    /// Of the objective's samples, where it is known.
-    var loss: Double?
-}
-
-extension ObjectiveFunction {
-    func measure(_ model: Model) throws -> Measured { Measured(value: try value(model)) }
-}
-
-extension TeleportOptions {
-    /// The objective on given samples.
-    func makeObjective(_ model: Model, _ batch: Batch, _ loss: Loss) throws -> any ObjectiveFunction
-    {
-        switch objective {
-        case .gradientNormMaximize, .gradientNormMinimize, .lookahead:
-            return try GradientNorm(model, batch, loss)
-        case .sharpnessMaximize, .sharpnessMinimize:
-            return try Sharpness(
-                model, batch, loss, norms: resolvedPerturbationNorms(), count: perturbations,
-                seed: seed)
-        case .curvatureMaximize, .curvatureMinimize:
-            return try Curvature(
-                model, batch, group: group,
-                layers: movedLayers(model.graph, samples: batch.count), count: curves,
-                seed: seed)
-        }
-    }
-
-    /// Hidden layers that may move; all where each candidate takes another one.
-    ///
-    /// With more samples than inputs a layer's weights can only fit what the linear group wants of it, and the loss
-    /// drifts. So where other layers can follow exactly, such layers stay unless they are named.
-    func movedLayers(_ graph: Graph, samples: Int = 0) -> [Int] {
-        if case .one(let layer) = layers { return [layer] }
-        let all = Array(0..<graph.hiddenLayerCount)
-        guard group == .linear else { return all }
-        let following = all.filter {
-            let layer = graph.layers.pointer[$0]
-            return layer.activation.kind == .identity || layer.inputs >= samples
-        }
-        return following.isEmpty ? all : following
-    }
-}
 
 /// phi = |grad L|^2, with derivative 2 H grad L.
 final class GradientNorm: ObjectiveFunction {
@@ -73,7 +15,7 @@ final class GradientNorm: ObjectiveFunction {
     private var hessian: HessianVectorProduct?
     private var hessianModel: Model?
     // What was measured last, so that the derivative where a search has gone costs no second gradient.
-    private let weights: Buffer<Float>
+    private let weights: Weights
     private var measured: Measured?
     /// Activations and errors of all samples under `weights` are in the workspace.
     private var workspaceIsFresh = false
@@ -87,7 +29,7 @@ final class GradientNorm: ObjectiveFunction {
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         gradient = try Buffer(count: model.graph.parameterCount)
         scaled = metric == nil ? gradient : try Buffer(count: gradient.count)
-        weights = try Buffer(count: model.graph.parameterCount)
+        weights = try Weights(parameterCount: model.graph.parameterCount)
     }
 
     func value(_ model: Model) throws -> Double { try measure(model).value }
@@ -97,7 +39,7 @@ final class GradientNorm: ObjectiveFunction {
         // What is overwritten from here on is not what was measured, should the work be stopped.
         measured = nil
         workspaceIsFresh = false
-        weights.pointer.update(from: model.parameters.pointer, count: weights.count)
+        weights.copy(from: model.weights)
         let lossValue = try model.gradient(
             batch, loss, into: gradient.pointer, workspace: workspace)
         workspaceIsFresh = batch.count <= workspace.capacity
@@ -142,10 +84,7 @@ final class GradientNorm: ObjectiveFunction {
 
     /// What was measured last, if it was at these weights.
     private func known(_ model: Model) -> Measured? {
-        let bytes = weights.count * MemoryLayout<Float>.size
-        guard let measured, memcmp(weights.pointer, model.parameters.pointer, bytes) == 0 else {
-            return nil
-        }
+        guard let measured, weights.isIdentical(to: model.weights) else { return nil }
         return measured
     }
 }

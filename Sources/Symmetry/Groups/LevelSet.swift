@@ -1,6 +1,7 @@
 import Layers
 import LinearAlgebra
 import Networks
+import Optimization
 import Runtime
 
 /// Moves along the level set of the loss for any activation (arXiv 2403.03362): a normalized step along the part of
@@ -58,5 +59,40 @@ final class LevelSet {
             }
         }
         return abs(try model.loss(batch, loss, workspace: workspace) - level) <= tolerance
+    }
+}
+
+/// Moves along the level set. Length: the step's norm over the weights' norm.
+final class LevelSetMoves: DirectedGroup {
+    private let levelSet: LevelSet
+
+    init(_ levelSet: LevelSet) {
+        self.levelSet = levelSet
+    }
+
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
+        normalized(try levelSet.direction(at: model, covector), relativeTo: covector)
+    }
+
+    func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
+        step(model, along: direction, by: length)
+        return try levelSet.correct(model)
+    }
+}
+
+/// Moves along the level set of the loss.
+struct LevelSetSymmetry: SymmetryGroup {
+    let name = "level-set move"
+    let dependsOnData = true
+    let radius = 0.05
+
+    func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws {
+        try requireHiddenLayer(graph)
+    }
+
+    func moves(_ task: SearchTask, layers: [Int]) throws -> any DirectedGroup {
+        LevelSetMoves(
+            try LevelSet(
+                task.model, task.batch, task.loss, tolerance: task.options.lossTolerance))
     }
 }

@@ -1,6 +1,7 @@
 import Layers
 import LinearAlgebra
 import Networks
+import Optimization
 import Runtime
 
 /// Moves of the weights that no sample of a batch sees: Delta W_m = S_m (I - h^+ h) for every layer, S the objective's
@@ -50,5 +51,50 @@ final class NullSpace {
             input = z
         }
         return result
+    }
+}
+
+/// Moves that no sample sees. Length: the step's norm over the weights' norm.
+final class NullSpaceMoves: DirectedGroup {
+    private let space: NullSpace
+    private(set) var hasNoRoom = false
+
+    init(_ space: NullSpace) {
+        self.space = space
+    }
+
+    func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
+        let direction = normalized(
+            try space.direction(at: model, covector), relativeTo: covector)
+        hasNoRoom =
+            direction == nil
+            && squaredNorm(covector, count: model.parameters.count) > 0
+        return direction
+    }
+
+    func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
+        step(model, along: direction, by: length)
+        return true
+    }
+
+    func describe(_ report: inout TeleportReport) throws {
+        report.rank = space.rank == .max ? 0 : space.rank
+    }
+}
+
+/// Moves that no sample sees.
+struct NullSpaceSymmetry: SymmetryGroup {
+    let name = "null-space move"
+    let dependsOnData = true
+    let radius = 0.05
+
+    func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws {
+        try requireHiddenLayer(graph)
+    }
+
+    func moves(_ task: SearchTask, layers: [Int]) throws -> any DirectedGroup {
+        NullSpaceMoves(
+            NullSpace(
+                task.model.graph, task.batch, tolerance: task.options.nullTolerance))
     }
 }

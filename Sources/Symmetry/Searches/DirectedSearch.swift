@@ -8,11 +8,23 @@ struct DirectedSearch<Moves: DirectedGroup> {
     static var mostBacktracks: Int { 30 }
 
     let moves: Moves
-    let model: Model
-    let loss: Loss
-    let options: TeleportOptions
-    /// The samples whose loss every step must keep.
-    let batch: Batch
+    let task: SearchTask
+    private var model: Model { task.model }
+    private var options: TeleportOptions { task.options }
+
+    /// Where it ends, or nil to stay; `report` says so when nothing could move at all.
+    func findMove(_ objective: any ObjectiveFunction, _ report: inout TeleportReport) throws
+        -> (any Move)?
+    {
+        let move =
+            options.search == .lookahead
+            ? try lookahead(objective, &report) : try ascent(objective, &report)
+        if move == nil, moves.hasNoRoom {
+            report.outcome = .noRoom
+            try moves.describe(&report)
+        }
+        return move
+    }
 
     /// Steps along the direction within a trust radius, which halves while the objective does not improve or the
     /// loss drifts past its tolerance, and grows again after a success.
@@ -23,11 +35,12 @@ struct DirectedSearch<Moves: DirectedGroup> {
         let trial = try Model(copying: model)
         let covector = try Buffer<Float>(count: model.parameters.count)
         var check = try Guard(
-            trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
+            trial, task.batch, task.loss,
+            workspace: try model.measuringWorkspace(count: task.batch.count))
         let sign = options.objective.sign
-        let largest = options.resolvedRadius
+        let largest = task.radius
         var radius = largest
-        for _ in 0..<options.resolvedSteps {
+        for _ in 0..<task.steps {
             let value = try objective.derivative(here, into: covector.pointer)
             guard value.isFinite, allFinite(covector.pointer, count: covector.count),
                 let direction = try moves.direction(at: here, covector.pointer)
@@ -46,8 +59,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
             }
             guard isMoved else { break }
             try moves.accept(direction, sign * radius)
-            here.parameters.pointer.update(
-                from: trial.parameters.pointer, count: trial.parameters.count)
+            here.weights.copy(from: trial.weights)
             report.steps += 1
             report.radius += radius
             radius = min(2 * radius, largest)
@@ -60,8 +72,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
 
     /// The rung of the ladder along the direction at the present weights whose rollout ends best.
     func lookahead(
-        _ objective: any ObjectiveFunction, rollout: Rollout, optimizer: any Optimizer,
-        _ report: inout TeleportReport
+        _ objective: any ObjectiveFunction, _ report: inout TeleportReport
     ) throws -> (any Move)? {
         report.candidates = 1
         let covector = try Buffer<Float>(count: model.parameters.count)
@@ -72,11 +83,12 @@ struct DirectedSearch<Moves: DirectedGroup> {
         let sign = options.objective.sign
         let trial = try Model(copying: model)
         var check = try Guard(
-            trial, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
+            trial, task.batch, task.loss,
+            workspace: try model.measuringWorkspace(count: task.batch.count))
         var candidates: [any Move] = []
         var lengths: [Double] = []
         for factor in Ladder.factors {
-            let length = factor * options.resolvedRadius
+            let length = factor * task.radius
             let isMoved = try attempt(from: model, to: trial, direction, sign * length) {
                 try check.measureAfter()
                 return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
@@ -88,9 +100,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
             candidates.append(try moves.found(trial, along: direction, by: sign * length))
             lengths.append(length)
         }
-        let chosen = try Ladder.choose(
-            candidates, model, rollout: rollout, optimizer: optimizer, state: options.state, &report
-        )
+        let chosen = try Ladder.choose(candidates, task, &report)
         report.candidates = Ladder.factors.count + 1
         guard let chosen else { return nil }
         report.radius = lengths[chosen]
@@ -106,36 +116,10 @@ struct DirectedSearch<Moves: DirectedGroup> {
         from start: Model, to trial: Model, _ direction: Moves.Direction, _ length: Double,
         _ isGood: () throws -> Bool
     ) throws -> Bool {
-        trial.parameters.pointer.update(
-            from: start.parameters.pointer, count: start.parameters.count)
+        trial.weights.copy(from: start.weights)
         guard try ifInRange({ try moves.move(trial, along: direction, by: length) }) ?? false,
-            allFinite(trial.parameters.pointer, count: trial.parameters.count)
+            trial.weights.areFinite
         else { return false }
         return try isGood()
-    }
-}
-
-/// The lookahead's candidates, whatever the group.
-enum Ladder {
-    /// Radii as factors of the config's; a negative one means the opposite direction.
-    static let factors = [-1, -0.5, -0.25, 0.25, 0.5, 0.75, 1, 1.5, 2]
-
-    /// Rolls out from every candidate and from where the model is; nil when staying ends best.
-    static func choose(
-        _ candidates: [any Move], _ model: Model, rollout: Rollout, optimizer: any Optimizer,
-        state: StatePolicy, _ report: inout TeleportReport
-    ) throws -> Int? {
-        let outcome = try rollout.run(model, optimizer: optimizer, candidates: candidates.count + 1)
-        {
-            candidate, copy, optimizer in
-            guard candidates[candidate - 1].apply(to: copy) else { return false }
-            try state.apply(candidates[candidate - 1], to: optimizer.state)
-            return true
-        }
-        report.candidates = candidates.count + 1
-        report.refused += outcome.diverged
-        report.scoreBefore = outcome.scoreOfStaying
-        report.scoreAfter = outcome.scoreOfChosen
-        return outcome.chosen > 0 ? outcome.chosen - 1 : nil
     }
 }

@@ -113,39 +113,12 @@ enum LinearAction {
     }
 }
 
-/// An invertible matrix g, k x k, and how to divide by it.
-struct LinearElement {
-    let g: Matrix
-    /// Where it is known; otherwise a system of equations is solved instead.
-    var inverse: Matrix?
-
-    /// Whether g leaves a unit alone, for each.
-    var unitsLeftAlone: [Bool] {
-        (0..<g.rows).map { i in
-            (0..<g.columns).allSatisfy { g[i, $0] == ($0 == i ? 1 : 0) }
-        }
-    }
-
-    /// w g^-1 for w: rows x k, whose content is lost.
-    func divide(_ w: Matrix) throws -> Matrix {
-        if let inverse { return try Matrix.product(w, .no, inverse) }
-        return try w.solved(by: try g.copy())
-    }
-}
-
-extension Model {
-    /// z of a layer from its input, in double: n x k. `input` nil: the identity.
-    func preactivations(_ m: Int, input: Matrix?) throws -> Matrix {
-        let layer = graph.layers.pointer[m]
-        let weights = try Matrix(
-            parameters.pointer + layer.weightOffset, rows: layer.outputs, columns: layer.inputs)
-        let z =
-            try input.map { try Matrix.product($0, .no, weights, .yes) } ?? weights.transposed()
-        guard layer.hasBias else { return z }
-        let bias = parameters.pointer + layer.biasOffset
-        for row in 0..<z.rows {
-            for i in 0..<layer.outputs { z[row, i] += Double(bias[i]) }
-        }
-        return z
+extension TeleportReport {
+    /// Adds what a data-dependent action could not do exactly.
+    mutating func include(_ fit: LinearAction.Fit) {
+        guard fit.rank < .max else { return }
+        rank = fit.rank
+        inputCondition = fit.inputCondition
+        fitResidual = fit.residual
     }
 }
