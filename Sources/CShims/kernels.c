@@ -130,6 +130,73 @@ void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t
     }
 }
 
+INLINE void load_row(vector *v, const float *p, ptrdiff_t count) {
+    if (count >= LANES) load(v, p);
+    else load_some(v, p, count);
+}
+
+FOR_EACH_PROCESSOR
+void shim_weighted_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, const float *weights,
+                               float alpha, float beta, float *sum) {
+    for (ptrdiff_t first = 0; first < width; first += LANES) {
+        const ptrdiff_t count = width - first < LANES ? width - first : LANES;
+        vector total = {0}, v;
+        for (ptrdiff_t row = 0; row < rows; row++) {
+            load_row(&v, x + row * stride + first, count);
+            total += v * weights[row];
+        }
+        total *= alpha;
+        float values[LANES];
+        store(values, &total);
+        for (ptrdiff_t i = 0; i < count; i++) sum[first + i] = (beta == 0 ? 0 : beta * sum[first + i]) + values[i];
+    }
+}
+
+INLINE float sum_of_lanes(const vector *v) {
+    float values[LANES], sum = 0;
+    store(values, v);
+    for (int i = 0; i < LANES; i++) sum += values[i];
+    return sum;
+}
+
+FOR_EACH_PROCESSOR
+void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *row_shift,
+                     const float *column_shift, float *out, float *last_out) {
+    for (ptrdiff_t row = 0; row < rows; row++, x += width, out += width) {
+        const float one = last ? last[row] : 1.0f;
+        vector total = {0}, v, w;
+        for (ptrdiff_t i = 0; i < width; i += LANES) {
+            const ptrdiff_t count = width - i;
+            load_row(&v, x + i, count);
+            if (row_shift) {
+                load_row(&w, row_shift + i, count);
+                v += w * one;
+            }
+            if (count >= LANES) store(out + i, &v);
+            else store_some(out + i, &v, count);
+            if (column_shift) {
+                load_row(&w, column_shift + i, count);
+                total += v * w;
+            }
+        }
+        if (last_out) last_out[row] = one + sum_of_lanes(&total);
+    }
+}
+
+FOR_EACH_PROCESSOR
+void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
+                   float corner, float *sums) {
+    for (ptrdiff_t row = 0; row < rows; row++, x += width) {
+        vector total = {0}, v, w;
+        for (ptrdiff_t i = 0; i < width; i += LANES) {
+            load_row(&v, x + i, width - i);
+            load_row(&w, column + i, width - i);
+            total += v * w;
+        }
+        sums[row] = (last ? last[row] : 1.0f) * corner + sum_of_lanes(&total);
+    }
+}
+
 /* exp(x) for x <= 0: 2^n exp(r), |r| <= ln 2 / 2, the polynomial a minimax of degree 6. Under -87.3 it is 0. */
 INLINE void exponential(vector *x) {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer in the low bits */

@@ -71,11 +71,12 @@ public struct Dense: Layer {
         beta: Float
     ) {
         BatchProducts.columns(
-            delta + first, stride: map.outputs, pass.input.value, into: target + first &* map.inputs,
-            m: count, n: map.inputs, k: pass.rows, alpha: alpha, beta: beta)
+            delta + first, stride: map.outputs, pass.framedInput ?? pass.input.value,
+            into: target + first &* map.inputs, m: count, n: map.inputs, k: pass.rows, alpha: alpha,
+            beta: beta)
         guard map.hasBias else { return }
         epilogue.accumulate(
-            delta, rows: pass.rows, into: target + map.weightCount, first: first, count: count,
+            delta, ones: pass.framedOnes, rows: pass.rows, into: target + map.weightCount, first: first, count: count,
             alpha: alpha, beta: beta)
     }
 

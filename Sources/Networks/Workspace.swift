@@ -24,6 +24,10 @@ public final class Workspace: @unchecked Sendable {
     /// Nil where only forward passes are asked for.
     private var deltas: Buffer<Float>?
     private let partialLosses: Buffer<Double>
+    /// The frames that gradients are taken in, and room for the inputs in their coordinates.
+    private var frameMaps: [RowMap?] = []
+    private var framedInputs: Buffer<FramedInput>?
+    private var framedValues: Buffer<Float>?
 
     public init(_ graph: Graph, capacity: Int, backward: Bool) throws {
         self.graph = graph
@@ -41,17 +45,44 @@ public final class Workspace: @unchecked Sendable {
         let elements = try Memory.product(graph.valueCount, rows)
         let newPlan = try Plan(graph, capacity: rows)
         let newValues = try Buffer<Float>(count: elements)
+        let newFrames = try frames(for: frameMaps, rows: rows)
         if deltas != nil { deltas = try Buffer(count: elements) }
         values = newValues
         plan = newPlan
+        (framedInputs, framedValues) = newFrames
         capacity = rows
+    }
+
+    /// From now on gradients are by the coordinates of frames: one map a node, nil for those without. No map: as without.
+    public func setFrames(_ maps: [RowMap?]) throws {
+        (framedInputs, framedValues) = try frames(for: maps, rows: capacity)
+        frameMaps = maps
+    }
+
+    private func frames(
+        for maps: [RowMap?], rows: Int
+    ) throws -> (inputs: Buffer<FramedInput>?, values: Buffer<Float>?) {
+        guard !maps.isEmpty else { return (nil, nil) }
+        let width = maps.reduce(0) { $0 + ($1.map { $0.width + 16 } ?? 0) }
+        let values = try Buffer<Float>(count: try Memory.product(width, rows))
+        let inputs = try Buffer<FramedInput>(count: maps.count)
+        var next = values.pointer
+        for (index, map) in maps.enumerated() {
+            let hasBias = graph.nodes[index].layer.facts.linearMap?.hasBias ?? false
+            let width = map?.width ?? 0
+            inputs.pointer[index] = FramedInput(
+                map: map, values: next, ones: hasBias ? next + width * rows : nil)
+            next += map == nil ? 0 : (width + 16) * rows
+        }
+        return (inputs, values)
     }
 
     /// The pointers of a pass; valid while the workspace lives and does not grow.
     var pass: Pass {
         Pass(
             steps: plan.steps, stepCount: plan.count, weightCount: plan.weightCount,
-            values: values.pointer, deltas: deltas?.pointer, partialLosses: partialLosses.pointer)
+            values: values.pointer, deltas: deltas?.pointer, partialLosses: partialLosses.pointer,
+            frames: framedInputs.map { UnsafePointer($0.pointer) })
     }
 
     private func step(of layer: Int) throws -> Plan.Step {
@@ -64,6 +95,14 @@ public final class Workspace: @unchecked Sendable {
     /// Values of a layer after a forward pass: rows x its width.
     public func values(of layer: Int) throws -> UnsafePointer<Float> {
         UnsafePointer(values.pointer + (try step(of: layer)).offset)
+    }
+
+    /// What a layer read in a forward pass over samples `x`: rows x its width.
+    public func input(
+        of layer: Int, x: UnsafePointer<Float>
+    ) throws -> (values: UnsafePointer<Float>, width: Int) {
+        let source = try step(of: layer).input
+        return (source.offset < 0 ? x : UnsafePointer(values.pointer) + source.offset, source.width)
     }
 
     /// delta of a layer after `lossAndDeltas`: rows x its width.

@@ -9,6 +9,18 @@ public enum OptimizerKind: Int32, Sendable {
     case rmsProp = 4
     case adam = 5
     case adamW = 6
+    case dog = 7
+}
+
+/// Which average of the weights is what training is for; raw values are those of `tp_average`.
+public enum Average: Int32, Sendable {
+    /// POLYNOMIAL for DOG, else none.
+    case standard = 0
+    case none = 1
+    /// x_avg <- x_avg + 9 / (t + 9) (x - x_avg) (Shamir and Zhang, ICML 2013).
+    case polynomial = 2
+    /// Schedule-Free (arXiv 2405.15682).
+    case scheduleFree = 3
 }
 
 /// The fields of `tp_optimizer_config`.
@@ -28,8 +40,33 @@ public struct OptimizerOptions: Sendable {
     public var weightDecay: Double?
     /// Largest norm of a gradient; 0: no bound.
     public var clipNorm = 0.0
+    public var average = Average.standard
+    /// Of DoG: a radius and a sum for each layer, or one for all.
+    public var isLayerwise = true
+    /// Of DoG, in units of 1 + |W_0|; nil: 1e-6.
+    public var initialRadius: Double?
 
     public init() {}
+
+    public var resolvedInitialRadius: Double { initialRadius ?? 1e-6 }
+    public var resolvedAverage: Average {
+        average == .standard ? (kind == .dog ? .polynomial : .none) : average
+    }
+    /// beta1 of the moments; Schedule-Free has the average of the weights instead of one of gradients.
+    var gradientBeta1: Double { resolvedAverage == .scheduleFree ? 0 : beta1 }
+    /// Schedule-Free: the share of the average in where gradients are taken.
+    var interpolation: Double { kind == .sgd ? momentum : beta1 }
+
+    /// How steps are taken in frames.
+    public var frameCoordinates: FrameCoordinates {
+        switch kind {
+        case .sgd: return clipNorm > 0 ? .factor : .folded
+        case .momentum, .nesterov, .dog: return .factor
+        case .adaGrad, .rmsProp, .adam, .adamW: return .root
+        }
+    }
+    /// The decay is part of the gradient, and not beside it.
+    var hasCoupledDecay: Bool { kind != .sgd && kind != .adamW }
 
     public var resolvedEpsilon: Double { epsilon ?? (kind == .adaGrad ? 1e-10 : 1e-8) }
     public var resolvedWeightDecay: Double { weightDecay ?? (kind == .adamW ? 0.01 : 0) }
@@ -49,6 +86,14 @@ public struct OptimizerOptions: Sendable {
             "finite and not negative")
         try check(
             "clip_norm", clipNorm, clipNorm >= 0 && clipNorm.isFinite, "finite and not negative")
+        try check(
+            "initial_radius", resolvedInitialRadius,
+            resolvedInitialRadius > 0 && Float(resolvedInitialRadius).isNormal,
+            "positive and finite, or 0 for the default")
+        guard average != .scheduleFree || kind == .sgd || kind == .adamW else {
+            throw TeleportError(
+                .unsupported, "average is SCHEDULE_FREE, which SGD and ADAMW have; this is another")
+        }
     }
 
     private func check(_ name: String, _ value: Double, _ isRight: Bool, _ rule: String) throws {
@@ -64,7 +109,10 @@ public struct OptimizerOptions: Sendable {
         }
     }
 
-    public func makeOptimizer(parameterCount: Int) throws -> any Optimizer {
+    /// `layers`: each layer's parameters; DoG has a radius for each.
+    public func makeOptimizer(
+        parameterCount: Int, layers: [Range<Int>] = []
+    ) throws -> any Optimizer {
         try validate()
         switch kind {
         case .sgd: return try SGD(self, parameterCount: parameterCount)
@@ -74,6 +122,7 @@ public struct OptimizerOptions: Sendable {
         case .rmsProp: return try RMSProp(self, parameterCount: parameterCount)
         case .adam: return try Adam(self, parameterCount: parameterCount)
         case .adamW: return try AdamW(self, parameterCount: parameterCount)
+        case .dog: return try DoG(self, parameterCount: parameterCount, layers: layers)
         }
     }
 }

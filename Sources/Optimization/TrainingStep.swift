@@ -9,10 +9,19 @@ public final class TrainingStep {
     public let loss: Loss
     public let optimizer: any Optimizer
     public let workspace: Workspace
-    /// Largest norm of a gradient; 0: no bound.
+    /// Largest norm of a gradient; 0: no bound. In a frame the norm is that by its coordinates.
     public let clipNorm: Double
+    /// What steps are taken in, if it is not the weights' own coordinates.
+    public private(set) var frames: Frames?
+
+    private let dog: DoG?
+    private let isScheduleFree: Bool
+    private let averages: Bool
     /// Only where the step is not one product a layer.
     private let gradient: Buffer<Float>?
+    /// Only where a step is not the optimizer's own on the weights: its step, and the same out of the frames.
+    private var move: Buffer<Float>?
+    private var moved: Buffer<Float>?
 
     public init(
         model: Model, loss: Loss, optimizer: any Optimizer, clipNorm: Double = 0, batchSize: Int
@@ -23,9 +32,23 @@ public final class TrainingStep {
         self.optimizer = optimizer
         workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
         self.clipNorm = clipNorm
+        dog = optimizer as? DoG
+        isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
+        averages = optimizer.options.resolvedAverage != .none
         gradient =
-            optimizer.linearStep == nil || clipNorm > 0
+            optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
             ? try Buffer(count: model.graph.parameterCount) : nil
+        move = isScheduleFree ? try Buffer(count: model.graph.parameterCount) : nil
+    }
+
+    /// Steps are taken in `frames` from now on, which are for this model and for the optimizer's coordinates; nil: in none.
+    public func setFrames(_ frames: Frames?) throws {
+        let count = model.graph.parameterCount
+        let moves = frames.map { $0.coordinates != .folded } ?? false
+        let move = moves || isScheduleFree ? try self.move ?? Buffer(count: count) : nil
+        let moved = moves ? try Buffer<Float>(count: count) : nil
+        try workspace.setFrames(frames?.maps ?? [])
+        (self.frames, self.move, self.moved) = (frames, move, moved)
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss or the
@@ -39,24 +62,66 @@ public final class TrainingStep {
         guard isFinite else { return nil }
         if let gradient {
             workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
-            clip(gradient)
-            optimizer.step(parameters, gradient: gradient.pointer)
+            update(gradient)
         } else if let step = optimizer.linearStep {
+            if averages { optimizer.state.beginAverage(parameters) }
             workspace.accumulateGradient(
                 of: batch, into: parameters, alpha: step.alpha, beta: step.beta)
+            if averages { optimizer.state.addToAverage(parameters) }
         }
+        frames?.age += 1
         return value
     }
 
-    /// One step with a gradient from elsewhere, which is left alone.
-    public func apply(gradient source: UnsafePointer<Float>) {
-        guard let gradient else {
+    /// One step with a gradient from elsewhere, in the weights' own coordinates, which is left alone.
+    public func apply(gradient source: UnsafePointer<Float>, scratch: Buffer<Float>? = nil) {
+        guard let own = gradient ?? scratch else {
             optimizer.step(model.parameters.pointer, gradient: source)
             return
         }
-        gradient.pointer.update(from: source, count: gradient.count)
+        own.pointer.update(from: source, count: own.count)
+        frames?.enter(own.pointer)
+        update(own)
+        frames?.age += 1
+    }
+
+    /// `apply` needs a gradient of its own to change.
+    public var needsScratch: Bool { gradient == nil && (frames != nil || averages) }
+
+    /// The optimizer's step with a gradient in the frames' coordinates.
+    private func update(_ gradient: Buffer<Float>) {
+        let weights = model.parameters.pointer
+        let options = optimizer.options
+        let decay = options.resolvedWeightDecay
+        if averages { optimizer.state.beginAverage(weights) }
+        if let frames, options.hasCoupledDecay, decay > 0 {
+            frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
+        }
         clip(gradient)
-        optimizer.step(model.parameters.pointer, gradient: gradient.pointer)
+        dog?.measure(weights, in: frames, scratch: moved?.pointer)
+        guard let move else {
+            optimizer.step(weights, gradient: gradient.pointer)
+            if averages { optimizer.state.addToAverage(weights) }
+            return
+        }
+        // From zero an optimizer's step is the step itself, and no decay has anything to act on.
+        move.pointer.update(repeating: 0, count: move.count)
+        optimizer.step(move.pointer, gradient: gradient.pointer)
+        if let frames, let moved { frames.leave(move.pointer, into: moved.pointer) }
+        let step = (moved ?? move).pointer
+        if isScheduleFree {
+            optimizer.state.stepScheduleFree(
+                weights, by: step, rate: optimizer.learningRate, decay: decay,
+                beta: options.interpolation)
+            return
+        }
+        let kept = options.hasCoupledDecay ? 1 : Float(1 - optimizer.learningRate * decay)
+        forEachVector(move.count) { i in
+            store(kept * load(weights + i) + load(step + i), weights + i)
+        } tail: { i in
+            weights[i] = kept * weights[i] + step[i]
+        }
+        if averages { optimizer.state.addToAverage(weights) }
     }
 
     /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_` does.

@@ -25,7 +25,7 @@ private enum CheckpointFile {
 
 extension OptimizerKind: NamedInFiles {
     public static var allCases: [OptimizerKind] {
-        [.sgd, .momentum, .nesterov, .adaGrad, .rmsProp, .adam, .adamW]
+        [.sgd, .momentum, .nesterov, .adaGrad, .rmsProp, .adam, .adamW, .dog]
     }
 
     var fileName: String {
@@ -37,6 +37,7 @@ extension OptimizerKind: NamedInFiles {
         case .rmsProp: "rmsprop"
         case .adam: "adam"
         case .adamW: "adamw"
+        case .dog: "dog"
         }
     }
 }

@@ -49,7 +49,11 @@ public final class Trainer {
     public init(_ model: Model, loss: Loss, options: OptimizerOptions) throws {
         self.model = model
         self.loss = loss
-        optimizer = try options.makeOptimizer(parameterCount: model.parameters.count)
+        optimizer = try options.makeOptimizer(
+            parameterCount: model.parameters.count,
+            layers: model.graph.layers.elements.map {
+                $0.weightOffset..<$0.weightOffset + $0.parameterCount
+            })
         self.options = options
         baseRate = options.learningRate
         step = try TrainingStep(
@@ -161,7 +165,8 @@ public final class Trainer {
             throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
         }
         try updateRate()
-        step.apply(gradient: gradient)
+        step.apply(
+            gradient: gradient, scratch: step.needsScratch ? try Buffer(count: count) : nil)
         stepCount += 1
     }
 

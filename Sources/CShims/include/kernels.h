@@ -21,6 +21,18 @@ void shim_rectify_derivative(float *delta, const float *h, ptrdiff_t count, floa
 void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, float alpha, float beta,
                       float *sum);
 
+/* sum = beta * sum + alpha * (column sums of x, each row times its weight). */
+void shim_weighted_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, const float *weights,
+                               float alpha, float beta, float *sum);
+
+/* The kernels of frames; a row goes on by one number, `last[row]`, or 1 where `last` is NULL.
+ * out = x + last * row_shift and last_out = last + out . column_shift; either shift may be NULL, last_out too, and out may be x. */
+void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *row_shift,
+                     const float *column_shift, float *out, float *last_out);
+/* sums[row] = x[row] . column + last * corner */
+void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
+                   float corner, float *sums);
+
 /* Sum over rows of factor * weights[row] * -ln softmax(z[row])[labels[row]], and its derivative by z into delta.
  * weights NULL: 1 each. delta may be NULL. exp is accurate to 2 units in the last place. */
 double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,

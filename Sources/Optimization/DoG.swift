@@ -1,0 +1,72 @@
+import Runtime
+
+/// Distance over gradients (Ivgi, Hinder and Carmon, arXiv 2302.12022): r <- max(r, |W - W_0|), S <- S + |G|^2,
+/// W <- W - r / sqrt(S) G, for each layer by itself or for all as one. It has no rate; `learningRate` multiplies its steps.
+public final class DoG: Optimizer {
+    public var learningRate: Double
+    public let options: OptimizerOptions
+    public let state: OptimizerState
+    private let parameterCount: Int
+    private let layers: [Range<Int>]
+    private let difference: Buffer<Float>
+
+    public init(_ options: OptimizerOptions, parameterCount: Int, layers: [Range<Int>]) throws {
+        self.options = options
+        self.parameterCount = parameterCount
+        self.layers = options.isLayerwise && !layers.isEmpty ? layers : [0..<parameterCount]
+        learningRate = 1
+        state = try OptimizerState(
+            options, parameterCount: parameterCount, first: false, second: false,
+            radii: self.layers.count)
+        difference = try Buffer(count: parameterCount)
+    }
+
+    /// Brings the radii up to the distance of weights from the first ones, in the frames' metric P^-1 if there are any.
+    /// Comes before each step.
+    func measure(
+        _ weights: UnsafePointer<Float>, in frames: Frames?, scratch: UnsafeMutablePointer<Float>?
+    ) {
+        guard let start = state.start?.pointer, let radii = state.radii?.pointer else { return }
+        if state.steps == 0 {
+            start.update(from: weights, count: parameterCount)
+            for (index, layer) in layers.enumerated() {
+                let norm = squaredNorm(weights + layer.lowerBound, count: layer.count).squareRoot()
+                radii[index] = options.resolvedInitialRadius * (1 + norm)
+            }
+            return
+        }
+        let own = difference.pointer
+        var measured = UnsafePointer(own)
+        forEachVector(parameterCount) { i in
+            store(load(weights + i) - load(start + i), own + i)
+        } tail: { i in
+            own[i] = weights[i] - start[i]
+        }
+        if let frames, let scratch {
+            frames.measure(own, into: scratch)
+            measured = UnsafePointer(scratch)
+        }
+        for (index, layer) in layers.enumerated() {
+            let norm = squaredNorm(measured + layer.lowerBound, count: layer.count).squareRoot()
+            radii[index] = max(radii[index], norm)
+        }
+    }
+
+    public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
+        guard let radii = state.radii?.pointer else { return }
+        state.steps += 1
+        for (index, layer) in layers.enumerated() {
+            let first = layer.lowerBound
+            radii[layers.count + index] += squaredNorm(gradient + first, count: layer.count)
+            let sum = radii[layers.count + index]
+            guard sum > 0 else { continue }
+            addScaled(
+                gradient + first, by: -Float(learningRate * radii[index] / sum.squareRoot()),
+                to: parameters + first, count: layer.count)
+        }
+    }
+
+    public func fresh() throws -> any Optimizer {
+        try DoG(options, parameterCount: parameterCount, layers: layers)
+    }
+}

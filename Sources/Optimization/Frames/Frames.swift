@@ -1,0 +1,173 @@
+import CShims
+import Layers
+import LinearAlgebra
+import Networks
+import Runtime
+
+/// The frames that a model is trained in: an invertible A before each layer, which is not trained. With
+/// W_bar = [W b] = V A^T the step is V's, W_bar <- W_bar - rate G_bar A A^T: neither weights nor outputs change when
+/// A does. Natural neural networks (arXiv 1507.00210) and FOOF (arXiv 2201.12250) are frames of this kind.
+public final class Frames {
+    public let options: FrameOptions
+    public let coordinates: FrameCoordinates
+    public let graph: Graph
+    /// Of all frames, one after the other: what a checkpoint keeps.
+    public let numbers: Buffer<Float>
+    /// Steps since they were set.
+    public var age = 0
+    /// Halved when training went wrong.
+    public var scale = 1.0
+
+    private let layers: [LayerFrame]
+    private let spare: Buffer<Float>
+    private let scratch: Buffer<Float>
+
+    /// The identity, until the first refresh.
+    public init(
+        _ graph: Graph, _ options: FrameOptions, _ coordinates: FrameCoordinates
+    ) throws {
+        try options.validate()
+        if options.kind == .rotate, coordinates != .root {
+            throw TeleportError(
+                .unsupported,
+                "a rotated frame changes no step of an optimizer without second moments; ADAGRAD, RMSPROP, ADAM and ADAMW have them"
+            )
+        }
+        var layers: [LayerFrame] = []
+        var count = 0
+        for (node, place) in graph.nodes.enumerated() {
+            guard let map = place.layer.facts.linearMap?.placed(at: place.parameterOffset),
+                let layer = try LayerFrame(
+                    graph, node: node, map: map, options, coordinates, offset: count)
+            else { continue }
+            layers.append(layer)
+            count += layer.count
+        }
+        guard !layers.isEmpty else {
+            throw TeleportError(
+                .unsupported, "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameOptions.widest) values"
+            )
+        }
+        self.graph = graph
+        self.options = options
+        self.coordinates = coordinates
+        self.layers = layers
+        numbers = try Buffer(count: count)
+        spare = try Buffer(count: count)
+        scratch = try Buffer(count: graph.parameterCount)
+        for layer in layers { try layer.reset(numbers.pointer) }
+    }
+
+    /// Layers with weights that stay without a frame.
+    public var refusedCount: Int { graph.layerCount - layers.count }
+
+    /// For the workspace of a training step.
+    public var maps: [RowMap?] {
+        var maps = [RowMap?](repeating: nil, count: graph.nodes.count)
+        for layer in layers { maps[layer.node] = layer.forward(numbers.pointer) }
+        return maps
+    }
+
+    /// What the rate is multiplied by in the next step.
+    public var rateFactor: Double {
+        let warmup = options.warmupSteps
+        return age < warmup ? scale * Double(age + 1) / Double(warmup) : scale
+    }
+
+    /// A refresh comes before the next step.
+    public var isDue: Bool {
+        age % (age < options.earlySteps ? options.earlyEvery : options.every) == 0
+    }
+
+    public func restore(from other: Frames) {
+        numbers.pointer.update(from: other.numbers.pointer, count: numbers.count)
+        age = other.age
+        scale = other.scale
+    }
+}
+
+/// What a refresh came to.
+public struct FrameRefresh: Sendable {
+    /// Layers whose frame is new, and those that kept the old one because the new had not been finite or well conditioned.
+    public var renewed = 0
+    public var kept = 0
+    /// The largest of what was inverted.
+    public var condition = 1.0
+}
+
+extension Frames {
+    /// New frames from the inputs of each layer for `count` samples; averages of gradients go along, exactly.
+    public func refresh(
+        _ model: Model, x: UnsafePointer<Float>, count: Int, moments: UnsafeMutablePointer<Float>?
+    ) throws -> FrameRefresh {
+        try BLAS.reserve()
+        let workspace = try Workspace(graph, capacity: count, backward: false)
+        workspace.forward(model.parameters.pointer, x: x, count: count)
+        var result = FrameRefresh()
+        for layer in layers {
+            let input = try workspace.input(of: layer.node, x: x)
+            guard
+                let condition = try layer.write(
+                    input.values, rows: count, options, to: spare.pointer)
+            else {
+                result.kept += 1
+                continue
+            }
+            result.renewed += 1
+            result.condition = max(result.condition, condition)
+            if let moments, coordinates != .folded {
+                layer.apply(layer.inverse(numbers.pointer), moments, into: scratch.pointer)
+                layer.apply(layer.forward(spare.pointer), scratch.pointer, into: moments)
+            }
+            (numbers.pointer + layer.offset).update(
+                from: spare.pointer + layer.offset, count: layer.count)
+        }
+        return result
+    }
+
+    /// gradient <- the same in the frame's coordinates, or times P where it is folded.
+    func enter(_ gradient: UnsafeMutablePointer<Float>) {
+        scratch.pointer.update(from: gradient, count: scratch.count)
+        for layer in layers {
+            layer.apply(layer.forward(numbers.pointer), scratch.pointer, into: gradient)
+        }
+    }
+
+    /// gradient += factor (weights A)
+    func add(
+        _ weights: UnsafePointer<Float>, scaledBy factor: Float,
+        to gradient: UnsafeMutablePointer<Float>
+    ) {
+        scratch.pointer.update(from: weights, count: scratch.count)
+        for layer in layers {
+            layer.apply(layer.forward(numbers.pointer), weights, into: scratch.pointer)
+        }
+        addScaled(scratch.pointer, by: factor, to: gradient, count: scratch.count)
+    }
+
+    /// target <- step A^T
+    func leave(
+        _ step: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+    ) {
+        target.update(from: step, count: scratch.count)
+        for layer in layers { layer.apply(layer.back(numbers.pointer), step, into: target) }
+    }
+
+    /// difference <- difference A^-T, whose length is that in the metric P^-1.
+    func measure(
+        _ difference: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+    ) {
+        target.update(from: difference, count: scratch.count)
+        for layer in layers {
+            layer.apply(layer.difference(numbers.pointer), difference, into: target)
+        }
+    }
+
+    /// The averages of gradients, out of the frames.
+    func release(_ moments: UnsafeMutablePointer<Float>) {
+        scratch.pointer.update(from: moments, count: scratch.count)
+        for layer in layers {
+            layer.apply(layer.inverse(numbers.pointer), scratch.pointer, into: moments)
+        }
+    }
+}
