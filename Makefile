@@ -32,7 +32,7 @@ CFLAGS ?= -O2
 
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
-.PHONY: fuzz sanitize fuzz-corpus kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
+.PHONY: build/stamps/always fuzz sanitize fuzz-corpus kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -51,9 +51,12 @@ build/stamps/system-%: scripts/system-packages
 	@CC="$(CC)" CXX="$(CXX)" scripts/system-packages $*
 	@touch $@
 
-$(ARCHIVE): scripts/find-openblas | build/stamps/system-lib
-	@mkdir -p $(@D)
-	@archive=$$(CC="$(CC)" scripts/find-openblas) && ln -sf "$$archive" $@
+# A copy of the archive whose malloc and free are ours: see Sources/CShims/blas_buffers.c. The script looks each time, and
+# makes it again only where it must.
+$(ARCHIVE): build/stamps/always | build/stamps/system-lib
+	@CC="$(CC)" scripts/private-openblas $@
+
+build/stamps/always: ;
 
 .venv/stamp: python/requirements-test.txt | build/stamps/system-test
 	@echo "setting up .venv"
@@ -104,20 +107,21 @@ build/digits-png: examples/data/digits-png.tar.gz
 	@mkdir -p build
 	@rm -rf $@ && tar -xzf $< -C build && touch $@
 
-DEMO := build/examples/03-image-folder --compare --widths 32,32 --batch 32 --epochs 20 --seed 0
+# The first of the two is what the README's first lines run.
+DEMO := build/examples/03-image-folder --compare --widths 32,32 --epochs 20
 
 demo: build/examples/03-image-folder build/digits-png
 	@echo "== rate 0.01: 64-32-32-10 on 8x8 digits, with and without one teleport before the first epoch"
 	@$(DEMO) --rate 0.01 build/digits-png
 	@echo
-	@echo "== the same at the rate that is best without teleports"
+	@echo "== the same nets at the rate that is best without teleports"
 	@$(DEMO) --rates 0.01,0.03,0.1,0.3,1 build/digits-png
 
 # ---- tests -------------------------------------------------------------------------------------------------------
 
 FUZZ_TARGETS := png idx safetensors folders abi
-C_TESTS := $(patsubst Tests/c/%.c,build/tests/c/%,$(filter-out Tests/c/blas_threads.c,$(wildcard Tests/c/*.c)))
-BLAS_TESTS := build/tests/c/blas_threads build/tests/c/blas_threads_unwrapped
+C_TESTS := $(patsubst Tests/c/%.c,build/tests/c/%,$(filter-out Tests/c/blas_%.c,$(wildcard Tests/c/*.c)))
+BLAS_TESTS := build/tests/c/blas_threads build/tests/c/blas_threads_unwrapped build/tests/c/blas_memory
 WRAP := -Wl,--wrap=blas_memory_alloc,--wrap=blas_memory_free
 
 build/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) build/include/teleport.h $(LIBRARY)
@@ -125,11 +129,11 @@ build/tests/c/%: Tests/c/%.c $(wildcard Tests/c/*.h) build/include/teleport.h $(
 	@$(CC) -std=c99 $(STRICT) $(CFLAGS) -Ibuild/include $< -o $@ \
 		-rdynamic -Lbuild/lib -Wl,--as-needed -lteleport -Wl,-rpath,'$$ORIGIN/../../lib' -lpthread -ldl -lm
 
-BLAS_SOURCES := Tests/c/blas_threads.c Sources/CShims/blas_buffers.c
+BLAS_BUFFERS := Sources/CShims/blas_buffers.c
 
-build/tests/c/blas_threads: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIVE)
+build/tests/c/blas_%: Tests/c/blas_%.c $(BLAS_BUFFERS) Tests/c/check.h | $(ARCHIVE)
 	@mkdir -p $(@D)
-	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -ISources/CShims/include $(BLAS_SOURCES) -o $@ $(WRAP) $(ARCHIVE) -lpthread -lm
+	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -ISources/CShims/include $< $(BLAS_BUFFERS) -o $@ $(WRAP) $(ARCHIVE) -lpthread -lm
 
 # Every copy of the kernels, by the compiler of the library; they are inlined and so have no calling convention.
 build/tests/c/products: Tests/c/products.c $(wildcard Sources/CShims/products* Sources/CShims/include/products.h) Tests/c/check.h
@@ -138,9 +142,9 @@ build/tests/c/products: Tests/c/products.c $(wildcard Sources/CShims/products* S
 		-ISources/CShims/include $< -o $@ -lm
 
 # Without the wrap the comparison must fail: this shows that it can.
-build/tests/c/blas_threads_unwrapped: $(BLAS_SOURCES) Tests/c/check.h | $(ARCHIVE)
+build/tests/c/blas_threads_unwrapped: Tests/c/blas_threads.c Tests/c/check.h | $(ARCHIVE)
 	@mkdir -p $(@D)
-	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -DUNWRAPPED -ISources/CShims/include Tests/c/blas_threads.c -o $@ $(ARCHIVE) -lpthread -lm
+	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -DUNWRAPPED -ISources/CShims/include $< -o $@ $(ARCHIVE) -lpthread -lm
 
 test-programs: lib $(C_TESTS) $(BLAS_TESTS) $(EXAMPLES) \
 	$(addprefix build/tests/fuzz/,$(FUZZ_TARGETS)) $(addprefix build/fuzz/corpus/,$(FUZZ_TARGETS))
@@ -197,7 +201,7 @@ SECONDS ?= 60
 FUZZ_FLAGS := -sanitize=fuzzer,address
 FUZZ_OPTIONS := allocator_may_return_null=1:max_allocation_size_mb=256:detect_leaks=0
 FUZZ_MODULES := Runtime Files LinearAlgebra Layers Networks Optimization Symmetry Datasets Training TeleportABI CShims
-FUZZ_CORPUS = build/fuzz/corpus/$* $(if $(filter png,$*),Tests/data/png Tests/data/bad) $(if $(filter safetensors,$*),Tests/data/bad)
+FUZZ_CORPUS = build/fuzz/corpus/$* $(if $(filter png,$*),Tests/data/png Tests/data/bad) $(if $(filter safetensors,$*),Tests/data/bad Tests/data/checkpoints)
 
 build/stamps/fuzz: $(SWIFT_SOURCES) | $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -288,9 +292,9 @@ format:
 lint: | build/stamps/system-lib
 	@$(SWIFT) format lint --strict --recursive Package.swift $(SWIFT_FOLDERS)
 	@for compiler in $(CC) clang; do \
-		for file in examples/c/*.c $(filter-out Tests/c/blas_threads.c Tests/c/products.c,$(wildcard Tests/c/*.c)); do \
+		for file in examples/c/*.c $(filter-out Tests/c/blas_%.c Tests/c/products.c,$(wildcard Tests/c/*.c)); do \
 			$$compiler -std=c99 $(STRICT) -Iinclude -fsyntax-only $$file || exit 1; done; \
-		for file in Sources/CShims/*.c Tests/c/blas_threads.c; do \
+		for file in Sources/CShims/*.c Tests/c/blas_*.c; do \
 			$$compiler -std=c11 $(STRICT) -Wno-pedantic -ISources/CShims/include -fsyntax-only $$file || exit 1; done; \
 	done
 

@@ -1,7 +1,8 @@
 // swift-tools-version:6.0
 import PackageDescription
 
-// The Makefile links OpenBLAS's serial static archive to this place: `make` knows where the system keeps it.
+// The Makefile lays a copy of OpenBLAS's serial static archive here (scripts/private-openblas): `make` knows where the
+// system keeps it.
 let openBLAS = Context.packageDirectory + "/build/openblas/libopenblas.a"
 
 // OpenBLAS's buffer table is shared without a lock in the serial build; CShims replaces it, one buffer a thread.
@@ -54,7 +55,7 @@ let package = Package(
         module(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization",
+                "CShims", "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization",
                 "Symmetry", "Datasets",
             ]),
         module(
@@ -81,22 +82,20 @@ let package = Package(
         // Golden vectors, samples and a reference network in double: no part of any product.
         .target(name: "TestAllocations", path: "Tests/Support/Allocations"),
         .target(
-            name: "TestSupport", dependencies: ["TestAllocations", "Runtime", "LinearAlgebra", "Layers", "Networks"],
+            name: "TestSupport", dependencies: ["TestAllocations", "CShims", "Runtime", "LinearAlgebra", "Layers", "Networks"],
             path: "Tests/Support", exclude: ["Allocations"], swiftSettings: strict),
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
-        tests("LinearAlgebra", ["Runtime"]),
+        tests("LinearAlgebra", ["Runtime", "TestSupport"]),
         tests("Layers", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
-        tests("Networks", ["Runtime", "LinearAlgebra", "Layers", "TestSupport"]),
+        tests("Networks", ["CShims", "Runtime", "LinearAlgebra", "Layers", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Layers", "Networks", "TestSupport"]),
-        tests(
-            "Symmetry",
-            ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization", "TestSupport"]),
+        tests("Symmetry", ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization", "TestSupport"]),
         tests(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization",
-                "Symmetry", "Datasets", "TestSupport",
+                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization", "Symmetry",
+                "Datasets", "TestSupport",
             ]),
         tests("Datasets", ["Runtime", "Files"]),
     ],

@@ -13,6 +13,13 @@
 
 void cblas_sgemm(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float *a, int lda,
                  const float *b, int ldb, float beta, float *c, int ldc);
+
+/* The names of malloc and free in the library's copy of OpenBLAS. */
+void *shim_blas_malloc(size_t size);
+void *shim_blas_malloc(size_t size) { return malloc(size); }
+void shim_blas_free(void *block);
+void shim_blas_free(void *block) { free(block); }
+
 enum { ROW = 101, NO = 111, YES = 112, max_widths = 64 };
 
 typedef struct {

@@ -190,6 +190,9 @@ static int32_t on_event(const tp_event *event, void *user_data) {
     case 2: fuzz_check(tp_trainer_set_learning_rate(trainer, number())); break;
     case 3: fuzz_check(tp_trainer_save(trainer, path)); break;
     case 4: return 1;
+    case 5: REQUIRE(tp_trainer_end_epoch(trainer) == TP_ERROR_BAD_STATE); break;
+    case 6: tp_trainer_request_stop(trainer); break;
+    case 7: REQUIRE(tp_set_stop(NULL, NULL, NULL) == TP_OK); break;
     default: break;
     }
     return 0;
@@ -220,7 +223,13 @@ static void use_trainer(tp_trainer *trainer) {
             REQUIRE(all_finite(model));
         break;
     }
-    case 4: fuzz_check(tp_trainer_undo_teleport(trainer)); break;
+    case 4:
+        /* Nothing to undo: something else that has no arguments. */
+        if (fuzz_check(tp_trainer_undo_teleport(trainer)) == TP_ERROR_BAD_STATE) {
+            const int64_t epoch = tp_trainer_epoch(trainer);
+            REQUIRE(tp_trainer_end_epoch(trainer) == TP_OK && tp_trainer_epoch(trainer) == epoch + 1);
+        }
+        break;
     case 5: {
         tp_schedule_config config;
         REQUIRE(tp_schedule_config_init(&config, sizeof config) == TP_OK);

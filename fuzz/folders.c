@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     config.bad_image = choice & 1;
     config.allow_empty_classes = choice >> 1 & 1;
     config.flat = choice >> 2 & 1;
+    config.nested_classes = choice >> 6 & 1;
     static const char *const classes[] = {"a", "b", "..."};
     if (choice & 8) config.class_names = classes, config.class_count = choice >> 4 & 3;
     for (int step = 0; bytes.left && step < 60; step++) {

@@ -2,6 +2,7 @@
 #include "shims.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 
@@ -64,14 +65,27 @@ int shim_blas_reserve(void) {
     return 0;
 }
 
+/* Where a decomposition under way on this thread is left when it is stopped. */
+typedef struct stop_point {
+    int (*is_stopped)(void);
+    jmp_buf jump;
+} stop_point;
+static _Thread_local stop_point *thread_stop_point;
+
+int shim_decompose(shim_dgesdd *dgesdd, int (*is_stopped)(void), const char *jobz, int m, int n, double *a, double *s,
+                   double *u, double *vt, int rank, double *work, int lwork, int *iwork, int *info) {
+    stop_point point = {.is_stopped = is_stopped};
+    thread_stop_point = &point;
+    int stopped = setjmp(point.jump);
+    if (!stopped) dgesdd(jobz, &m, &n, a, &m, s, u, &m, vt, &rank, work, &lwork, iwork, info, 1);
+    thread_stop_point = NULL;
+    return stopped;
+}
+
 void *__wrap_blas_memory_alloc(int position);
 void __wrap_blas_memory_free(void *buffer);
 
-/* No routine of OpenBLAS 0.3.21 that we know of (gemm; potrf, potri, getrf, getri, trtri, geqrf, gesdd, syevd)
- * asks for a second buffer while it holds one; one that did would get a mapping of its own. Without a reservation
- * or memory for one, NULL: OpenBLAS then faults, so callers reserve first. */
-void *__wrap_blas_memory_alloc(int position) {
-    (void)position;
+static void *take_buffer(void) {
     if (!thread_buffer_in_use && shim_blas_reserve() == 0) {
         thread_buffer_in_use = 1;
         return thread_buffer;
@@ -79,13 +93,35 @@ void *__wrap_blas_memory_alloc(int position) {
     return map_buffer();
 }
 
-void __wrap_blas_memory_free(void *buffer) {
+static void give_buffer(void *buffer) {
     if (buffer == thread_buffer) {
         thread_buffer_in_use = 0;
     } else if (buffer) {
         unmap_buffer(buffer);
     }
 }
+
+/* No routine of OpenBLAS 0.3.21 that we know of (gemm; potrf, potri, getrf, getri, trtri, geqrf, gesdd, syevd)
+ * asks for a second buffer while it holds one; one that did would get a mapping of its own. Without a reservation
+ * or memory for one, NULL: OpenBLAS then faults, so callers reserve first. */
+void *__wrap_blas_memory_alloc(int position) {
+    (void)position;
+    stop_point *point = thread_stop_point;
+    if (point && !thread_buffer_in_use && point->is_stopped()) longjmp(point->jump, 1);
+    return take_buffer();
+}
+
+void __wrap_blas_memory_free(void *buffer) { give_buffer(buffer); }
+
+void *shim_blas_malloc(size_t size);
+void shim_blas_free(void *block);
+
+/* malloc and free of our copy of the archive (scripts/private-openblas). The kernels for small products of processors with
+ * AVX-512 pack into a block that they malloc and use unchecked: at most 8 columns of a product of 10^6 multiply-adds, 8 MB in
+ * double. They hold no buffer then, so the thread's own is free for it. */
+void *shim_blas_malloc(size_t size) { return size <= BUFFER_BYTES ? take_buffer() : NULL; }
+
+void shim_blas_free(void *block) { give_buffer(block); }
 
 static atomic_int blas_errors;
 

@@ -197,10 +197,27 @@ void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t 
     }
 }
 
-/* exp(x) for x <= 0: 2^n exp(r), |r| <= ln 2 / 2, the polynomial a minimax of degree 6. Under -87.3 it is 0. */
+/* Without their sign, the bits of floats are in the order of the floats, and NaN comes last. */
+FOR_EACH_PROCESSOR
+float shim_largest_magnitude(const float *x, ptrdiff_t count) {
+    int32_t most = 0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7fffffff;
+        most = bits > most ? bits : most;
+    }
+    float largest;
+    memcpy(&largest, &most, sizeof largest);
+    return largest;
+}
+
+/* exp(x) for x <= 0: 2^n exp(r), |r| <= ln 2 / 2, the polynomial a minimax of degree 6. Under -87.3 it is 0.
+ * NaN stays NaN, whatever its lower bits are. */
 INLINE void exponential(vector *x) {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
-    ints small = *x < -87.3f;
+    ints small = *x < -87.3f, known = *x == *x;
+    const vector before = *x;
     vector shifted = *x * 1.44269504088896341f + magic;
     ints n;
     memcpy(&n, &shifted, sizeof n);
@@ -217,6 +234,7 @@ INLINE void exponential(vector *x) {
     bits += n << 23;
     bits &= ~small;
     memcpy(x, &bits, sizeof bits);
+    select(x, &known, x, &before);
 }
 
 INLINE float largest(const vector *v) {

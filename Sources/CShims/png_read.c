@@ -11,6 +11,11 @@
 /* Deflate codes at most 258 bytes in 2 bits. */
 #define MOST_INFLATION 1032
 
+/* Bytes of IDAT after what the last row can need: some encoders end with an empty block, none with more pixels. */
+#define MOST_DATA_AFTER_ROWS 8192
+
+#define IDAT_NAME 0x49444154
+
 static void keep_text(char *text, size_t capacity, const char *source) {
     snprintf(text, capacity, "%s", source ? source : "unknown error");
 }
@@ -54,6 +59,12 @@ static ssize_t refill(shim_png *image) {
 
 static void read_input(png_structp png, png_bytep out, size_t count) {
     shim_png *image = png_get_io_ptr(png);
+    /* libpng inflates what follows the last row up to its end, whatever that is. */
+    if (image->rows_left == 0 && png_get_io_chunk_type(png) == IDAT_NAME &&
+        (png_get_io_state(png) & PNG_IO_MASK_LOC) == PNG_IO_CHUNK_DATA) {
+        if (count > image->data_left) png_error(png, "the image data go on after the last row");
+        image->data_left -= count;
+    }
     while (count > 0) {
         size_t ready = image->input_count - image->input_next;
         if (ready == 0) {
@@ -92,15 +103,13 @@ static int check_size(shim_png *image, uint64_t width, uint64_t height, const sh
     return 0;
 }
 
-/* The size stands at a fixed place: refuse it before libpng has taken memory for anything. What is not a
- * header at all is left to libpng's own words. */
+/* The size stands at a fixed place: refuse it before libpng has taken memory for anything. libpng lets chunks come
+ * before it, and their file past these limits. What is no PNG at all is left to libpng's own words. */
 static int check_first_bytes(shim_png *image, const shim_png_limits *limits) {
     if (image->input_count == 0 && refill(image) < 0) return refuse(image, "the file cannot be read");
     if (image->input_count == 0) return refuse(image, "the file is empty");
-    if (image->input_count < 24 || png_sig_cmp(image->input, 0, 8) != 0 ||
-        memcmp(image->input + 12, "IHDR", 4) != 0) {
-        return 0;
-    }
+    if (image->input_count < 24 || png_sig_cmp(image->input, 0, 8) != 0) return 0;
+    if (memcmp(image->input + 12, "IHDR", 4) != 0) return refuse(image, "the first chunk is not IHDR");
     return check_size(image, png_get_uint_32(image->input + 16), png_get_uint_32(image->input + 20),
                       limits);
 }
@@ -140,12 +149,23 @@ static void read_colours(shim_png *image) {
     }
 }
 
+/* Rows that the file has: those of an interlaced image's passes, without passes that have no pixel. */
+static uint64_t row_count(const shim_png *image) {
+    uint64_t rows = 0;
+    if (!image->interlaced) return image->height;
+    for (int pass = 0; pass < PNG_INTERLACE_ADAM7_PASSES; pass++) {
+        if (PNG_PASS_COLS(image->width, pass) > 0) rows += PNG_PASS_ROWS(image->height, pass);
+    }
+    return rows;
+}
+
 int shim_png_begin(shim_png *image, const shim_png_limits *limits) {
     image->png = NULL;
     image->info = NULL;
     image->input_next = 0;
     image->system_error = 0;
     image->out_of_memory = 0;
+    image->rows_left = UINT64_MAX;
     image->warning[0] = 0;
     image->message[0] = 0;
     if (check_first_bytes(image, limits)) return -1;
@@ -175,6 +195,8 @@ int shim_png_begin(shim_png *image, const shim_png_limits *limits) {
     image->bit_depth = png_get_bit_depth(png, image->info);
     image->channels = png_get_channels(png, image->info);
     image->interlaced = png_get_interlace_type(png, image->info) != PNG_INTERLACE_NONE;
+    image->rows_left = row_count(image);
+    image->data_left = png_get_rowbytes(png, image->info) + MOST_DATA_AFTER_ROWS;
     read_colours(image);
 
     uint64_t bits = (uint64_t)image->width * image->height * (unsigned)(image->bit_depth * image->channels);
@@ -191,7 +213,10 @@ int shim_png_begin(shim_png *image, const shim_png_limits *limits) {
 int shim_png_read_rows(shim_png *image, uint8_t *rows, size_t stride, uint32_t count) {
     png_structp png = image->png;
     if (setjmp(png_jmpbuf(png))) return -1;
-    for (uint32_t i = 0; i < count; i++) png_read_row(png, rows + i * stride, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        image->rows_left -= 1;
+        png_read_row(png, rows + i * stride, NULL);
+    }
     return 0;
 }
 

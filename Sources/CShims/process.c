@@ -9,6 +9,11 @@ char *shim_error_text(void) {
     return text;
 }
 
+void **shim_innermost_callback(void) {
+    static _Thread_local void *innermost;
+    return &innermost;
+}
+
 int32_t shim_processor_count(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;

@@ -8,9 +8,13 @@ extension Dataset {
         classCount: Int
     ) throws -> Dataset {
         try checkCount(count)
+        try checkClassCount(classCount)
+        // Memory first: arrays longer than any memory must not be walked.
+        let values = try room("x", count: count, width: width)
+        let ownLabels = try Buffer<Int32>(count: count)
         let classes = try checkLabels(labels, count: count, classCount: classCount)
-        let values = try copyFinite(x, "x", count: count, width: width)
-        let ownLabels = try Buffer(copying: labels, count: count)
+        try copyFinite(x, "x", width: width, into: values)
+        ownLabels.pointer.initialize(from: labels, count: count)
         let storage = Storage(
             normalization: try Normalization(), labels: ownLabels.pointer, owner: ownLabels)
         storage.values = values
@@ -25,9 +29,10 @@ extension Dataset {
         count: Int
     ) throws -> Dataset {
         try checkCount(count)
-        let values = try copyFinite(x, "x", count: count, width: width)
-        let ownTargets = try copyFinite(
-            targets, "targets", count: count, width: targetWidth)
+        let values = try room("x", count: count, width: width)
+        let ownTargets = try room("targets", count: count, width: targetWidth)
+        try copyFinite(x, "x", width: width, into: values)
+        try copyFinite(targets, "targets", width: targetWidth, into: ownTargets)
         let storage = Storage(normalization: try Normalization(), labels: nil, owner: nil)
         storage.values = values
         storage.targets = ownTargets
@@ -51,12 +56,14 @@ extension Dataset {
                 "shape is \(shape.height) x \(shape.width) pixels; both must be positive")
         }
         try options.validateClassNames()
-        if let labels {
+        // Memory first: arrays longer than any memory must not be walked.
+        let ownPixels = try Buffer<UInt8>(count: try Memory.product(count, sampleBytes(shape)))
+        let ownLabels = try labels.map { _ in try Buffer<Int32>(count: count) }
+        if let labels, let ownLabels {
             _ = try checkLabels(labels, count: count, classCount: options.classCount)
+            ownLabels.pointer.initialize(from: labels, count: count)
         }
-        let bytes = try Memory.product(count, sampleBytes(shape))
-        let ownPixels = try Buffer(copying: pixels, count: bytes)
-        let ownLabels = try labels.map { try Buffer(copying: $0, count: count) }
+        ownPixels.pointer.initialize(from: pixels, count: ownPixels.count)
         return try fromStoredPixels(
             ownPixels, shape: shape, labels: ownLabels, count: count, options: options)
     }
@@ -94,23 +101,28 @@ extension Dataset {
         }
     }
 
-    /// Refuses labels without a class and gives the number of classes.
-    static func checkLabels(
-        _ labels: UnsafePointer<Int32>, count: Int, classCount: Int
-    ) throws -> Int {
+    private static func checkClassCount(_ classCount: Int) throws {
         guard classCount >= 0, classCount <= ImageOptions.mostClasses else {
             throw TeleportError.invalid(
                 "class_count is \(classCount); it must be 0 to \(ImageOptions.mostClasses)")
         }
+    }
+
+    /// Refuses labels without a class and gives the number of classes.
+    static func checkLabels(
+        _ labels: UnsafePointer<Int32>, count: Int, classCount: Int
+    ) throws -> Int {
+        try checkClassCount(classCount)
         var largest: Int32 = -1
         for i in 0..<count {
             let label = labels[i]
             guard label >= 0 else {
-                throw TeleportError.invalid("labels[\(i)] is \(label); labels count from 0")
+                throw TeleportError.invalid(
+                    "the label of sample \(i) is \(label); labels count from 0")
             }
             guard classCount == 0 || Int(label) < classCount else {
                 throw TeleportError.invalid(
-                    "labels[\(i)] is \(label), but there are \(classCount) classes, 0 to "
+                    "the label of sample \(i) is \(label), but there are \(classCount) classes, 0 to "
                         + "\(classCount - 1)")
             }
             largest = max(largest, label)
@@ -124,18 +136,22 @@ extension Dataset {
         return Int(largest) + 1
     }
 
-    private static func copyFinite(
-        _ source: UnsafePointer<Float>, _ name: String, count: Int, width: Int
-    ) throws -> Buffer<Float> {
+    /// Memory for an array of the host, before a value of it is looked at.
+    private static func room(_ name: String, count: Int, width: Int) throws -> Buffer<Float> {
         guard width >= 1 else {
             throw TeleportError.invalid(
                 "\(name) has \(width) values a sample; at least 1 is needed")
         }
-        let total = try Memory.product(count, width)
-        for i in 0..<total where !source[i].isFinite {
+        return try Buffer(count: try Memory.product(count, width))
+    }
+
+    private static func copyFinite(
+        _ source: UnsafePointer<Float>, _ name: String, width: Int, into target: Buffer<Float>
+    ) throws {
+        for i in 0..<target.count where !source[i].isFinite {
             throw TeleportError(
                 .notFinite, "\(name)[\(i / width), \(i % width)] is \(source[i])")
         }
-        return try Buffer(copying: source, count: total)
+        target.pointer.initialize(from: source, count: target.count)
     }
 }

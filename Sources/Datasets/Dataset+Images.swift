@@ -26,9 +26,14 @@ extension Dataset {
     ) throws -> Dataset? {
         try options.validate()
         guard count >= 1 else {
-            throw TeleportError.invalid("count is \(count); at least 1 file is needed")
+            throw TeleportError.invalid(
+                count == 0
+                    ? "count is 0; at least 1 file is needed"
+                    : "count is \(UInt(bitPattern: count)); no list is that long")
         }
         let files = try ImageFiles()
+        // Memory first: a list longer than any memory must not be walked.
+        try files.suspicious.reserve(count)
         for i in 0..<count {
             guard let path = paths[i] else { throw TeleportError.invalid("paths[\(i)] is NULL") }
             try files.paths.append(path)
@@ -44,6 +49,7 @@ extension Dataset {
         guard let images = try ImageReader.read(files, options: options, report: report) else {
             return nil
         }
+        if hasLabels && !options.keepsEmptyClasses { try images.requireEveryClass(of: files) }
         let storage = Storage(
             normalization: try Normalization(mean: options.mean, std: options.std),
             labels: hasLabels ? files.labels.pointer : nil, owner: files.labels)

@@ -16,8 +16,7 @@ extension Dataset {
         fraction: Double, stratified: Bool, seed: UInt64
     ) throws -> (Dataset, Dataset) {
         guard fraction > 0, fraction < 1 else {
-            throw TeleportError.invalid(
-                "fraction is \(fraction); it must be above 0 and below 1")
+            throw TeleportError.wrong("fraction", fraction, "above 0 and below 1")
         }
         guard count >= 2 else {
             throw TeleportError.invalid("a set of \(count) sample cannot be split in two")
@@ -72,32 +71,13 @@ extension Dataset {
         return quotas
     }
 
-    /// The groups by falling remainder, the first among equals first (a heap sort in place).
+    /// The groups by falling remainder, the first among equals first.
     private func rank(_ remainders: Buffer<Int>) throws -> Buffer<Int> {
         let order = try Buffer<Int>(count: remainders.count)
         for i in 0..<order.count { order.pointer[i] = i }
-        func isBefore(_ a: Int, _ b: Int) -> Bool {
-            let (left, right) = (remainders.pointer[a], remainders.pointer[b])
-            return left != right ? left > right : a < b
-        }
-        func sink(_ start: Int, _ end: Int) {
-            var root = start
-            while 2 * root + 1 < end {
-                var child = 2 * root + 1
-                if child + 1 < end, isBefore(order.pointer[child], order.pointer[child + 1]) {
-                    child += 1
-                }
-                guard isBefore(order.pointer[root], order.pointer[child]) else { return }
-                order.elements.swapAt(root, child)
-                root = child
-            }
-        }
-        for start in stride(from: order.count / 2 - 1, through: 0, by: -1) {
-            sink(start, order.count)
-        }
-        for end in stride(from: order.count - 1, to: 0, by: -1) {
-            order.elements.swapAt(0, end)
-            sink(0, end)
+        order.elements.sortInPlace {
+            let (left, right) = (remainders.pointer[$0], remainders.pointer[$1])
+            return left != right ? left > right : $0 < $1
         }
         return order
     }

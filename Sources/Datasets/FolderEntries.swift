@@ -27,10 +27,13 @@ struct FolderEntries {
 
     private let names: GrowingBuffer<CChar>
     private let entries: GrowingBuffer<Entry>
+    /// Regular files that are passed over.
+    let others: OtherFiles
 
     init() throws {
         names = try GrowingBuffer()
         entries = try GrowingBuffer()
+        others = try OtherFiles()
     }
 
     var count: Int { entries.count }
@@ -77,16 +80,22 @@ struct FolderEntries {
     private func kind(of name: UnsafePointer<CChar>, type: Int, in folder: OpaquePointer) -> Kind? {
         if type == Int(DT_DIR) { return .folder }
         let isImage = isPNGName(name)
-        if type == Int(DT_REG) { return isImage ? .file : nil }
+        if type == Int(DT_REG) { return regular(name, isImage) }
         guard type == Int(DT_LNK) || type == Int(DT_UNKNOWN) else {
             return isImage ? .suspicious : nil
         }
         var status = stat()
         if fstatat(dirfd(folder), name, &status, 0) == 0 {
             if status.st_mode & S_IFMT == S_IFDIR { return .folder }
-            if status.st_mode & S_IFMT == S_IFREG { return isImage ? .file : nil }
+            if status.st_mode & S_IFMT == S_IFREG { return regular(name, isImage) }
         }
         return isImage ? .suspicious : nil
+    }
+
+    private func regular(_ name: UnsafePointer<CChar>, _ isImage: Bool) -> Kind? {
+        if isImage { return .file }
+        others.add(name)
+        return nil
     }
 
     private func append(_ name: UnsafePointer<CChar>, _ kind: Kind, slash: Bool) throws {

@@ -70,9 +70,10 @@ struct FolderListing {
 
     private mutating func listFlat() throws -> Bool {
         _ = try enter()
-        guard try walk(label: nil) else { return false }
+        guard try walk(from: readFolder(), label: nil) else { return false }
         guard files.count > 0 else {
-            throw TeleportError(.notFound, "folder \(quoted(root)) has no .png file")
+            throw TeleportError(
+                .notFound, "folder \(quoted(root)) has no .png file" + others(after: "; "))
         }
         return true
     }
@@ -89,7 +90,8 @@ struct FolderListing {
                 .notFound,
                 "folder \(quoted(root)) has no class: each needs a sub-directory of .png files"
                     + (entries.count > 0
-                        ? " (it has .png files itself: read it with flat = 1)" : ""))
+                        ? " (it has .png files itself: read it with flat = 1)"
+                        : others(after: " (", before: ")")))
         }
         guard folders.count <= ImageOptions.mostClasses else {
             throw TeleportError(
@@ -121,7 +123,10 @@ struct FolderListing {
             try files.classNames.append(classes.name(label))
             if own[label] {
                 try path.push(files.classNames[label])
-                guard try walk(label: Int32(clamping: label)) else { return false }
+                entries.others.reset()
+                let top = try readFolder()
+                try requireImages(in: top, files.classNames[label], classes)
+                guard try walk(from: top, label: Int32(clamping: label)) else { return false }
                 path.pop(to: path.rootLength)
             }
             guard files.count > before || options.keepsEmptyClasses else {
@@ -137,6 +142,31 @@ struct FolderListing {
         return true
     }
 
+    /// Refuses a class whose images could only lie in folders below it: most likely these are the classes.
+    private func requireImages(
+        in top: Frame, _ name: UnsafePointer<CChar>, _ classes: ClassFolders
+    ) throws {
+        guard !options.takesNestedClasses, top.next < top.end,
+            (top.next..<top.end).allSatisfy({ entries[$0].kind == .folder })
+        else { return }
+        let hasTrain = (0..<classes.count).contains { label in
+            classes.folderName(label).map { strcmp($0, "train") == 0 } ?? false
+        }
+        var likely = try FolderPath(root: root)
+        if hasTrain { try likely.push("train") } else { try likely.push(name) }
+        throw TeleportError(
+            .notFound,
+            "class \(quoted(name)) in \(quoted(root)) holds only folders, such as "
+                + "\(quoted(entries.name(entries[top.next]))), and no image: the classes may lie in "
+                + "\(quoted(likely.pointer)); nested_classes = 1 takes the images of all folders below"
+        )
+    }
+
+    /// What there is beside images in the folder that was read last, or nothing.
+    private func others(after start: String, before end: String = "") -> String {
+        entries.others.sentence.map { start + $0 + end } ?? ""
+    }
+
     private func emptyClass(
         _ name: UnsafePointer<CChar>, hasFolder: Bool, isOwn: Bool
     ) -> TeleportError {
@@ -144,7 +174,7 @@ struct FolderListing {
             !hasFolder
             ? "has no folder in \(quoted(root))"
             : isOwn
-                ? "has no .png file in \(quoted(root))"
+                ? "has no .png file in \(quoted(root))" + others(after: "; ")
                 : "is the same folder as another class of \(quoted(root))"
         return TeleportError(
             .notFound, "class \(quoted(name)) \(what); allow_empty_classes = 1 keeps such a class")
@@ -171,9 +201,9 @@ struct FolderListing {
     }
 
     /// Takes in all files below `path`, which is there again afterwards; false when the host stopped it.
-    private mutating func walk(label: Int32?) throws -> Bool {
+    private mutating func walk(from first: Frame, label: Int32?) throws -> Bool {
         let frames = try GrowingBuffer<Frame>()
-        try frames.append(readFolder())
+        try frames.append(first)
         while frames.count > 0 {
             let top = frames.count - 1
             let frame = frames[top]

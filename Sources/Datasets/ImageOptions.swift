@@ -33,6 +33,7 @@ public struct ImageOptions {
     public var maxHeight: Int32 = 65_535
     public var maxPixels: Int64 = 1 << 26
     public var maxChunkBytes: Int64 = 8 << 20
+    public var nestedClasses: Int32 = 0
 
     public init() {}
 
@@ -49,6 +50,7 @@ public struct ImageOptions {
     var isResampling: Bool { height > 0 }
     var isFlat: Bool { flat != 0 }
     var keepsEmptyClasses: Bool { allowEmptyClasses != 0 }
+    var takesNestedClasses: Bool { nestedClasses != 0 }
 
     /// Refuses a value that has no meaning with a sentence that names it.
     func validate() throws {
@@ -72,6 +74,7 @@ public struct ImageOptions {
         try check("max_height", Int64(maxHeight), 1, Int64(Int32.max))
         try check("max_pixels", maxPixels, 1, Self.largestPixelCount)
         try check("max_chunk_bytes", maxChunkBytes, 1, Int64.max)
+        try check("nested_classes", Int64(nestedClasses), 0, 1)
         try validateNumbers()
         try validateClassNames()
     }
@@ -86,11 +89,12 @@ public struct ImageOptions {
             throw TeleportError.invalid(
                 classCount == 0
                     ? "class_names is given but class_count is 0"
-                    : "class_count is \(classCount) but class_names is NULL")
+                    : "class_count is \(UInt(bitPattern: classCount)) but class_names is NULL")
         }
         guard classCount >= 0, classCount <= Self.mostClasses else {
             throw TeleportError.invalid(
-                "class_count is \(classCount); it must be 0 to \(Self.mostClasses)")
+                "class_count is \(UInt(bitPattern: classCount)); it must be 0 to "
+                    + "\(Self.mostClasses)")
         }
         for i in 0..<classCount {
             guard let name = classNames?[i] else {
@@ -125,11 +129,10 @@ struct Normalization: Sendable {
         var shift = SIMD4<Float>.zero
         for c in 0..<4 {
             guard mean[c].isFinite else {
-                throw TeleportError.invalid("mean[\(c)] is \(mean[c]); it must be finite")
+                throw TeleportError.wrong("mean[\(c)]", mean[c], "finite")
             }
             guard std[c].isFinite, std[c] > 0 else {
-                throw TeleportError.invalid(
-                    "std[\(c)] is \(std[c]); it must be positive and finite")
+                throw TeleportError.wrong("std[\(c)]", std[c], "positive and finite")
             }
             // 0 - x instead of -x: a mean of 0 gives a shift of 0, not of -0.
             scale[c] = Float(1 / (255 * Double(std[c])))

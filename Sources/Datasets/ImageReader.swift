@@ -3,15 +3,6 @@ import Glibc
 import Runtime
 import Synchronization
 
-/// The decoded images of a data set and what was left out.
-struct LoadedImages {
-    let shape: SampleShape
-    let pixels: Buffer<UInt8>
-    let count: Int
-    let skippedPaths: StringTable
-    let skippedReasons: StringTable
-}
-
 /// Decodes a list of files on all threads into one block.
 ///
 /// Files are taken in rounds, each all decoded before it is looked at, so neither the thread count nor the
@@ -38,6 +29,7 @@ struct ImageReader {
     private var decoders: [PNGDecoder] = []
     private let skippedPaths: StringTable
     private let skippedReasons: StringTable
+    private let skippedLabels: GrowingBuffer<Int32>
 
     // Results of a round, by place in the round.
     private let outcomes: Buffer<UInt8>
@@ -60,6 +52,7 @@ struct ImageReader {
         self.report = report
         skippedPaths = try StringTable()
         skippedReasons = try StringTable()
+        skippedLabels = try GrowingBuffer()
         let round = min(files.count, Self.largestRound)
         outcomes = try Buffer(count: round)
         statuses = try Buffer(count: round)
@@ -83,7 +76,9 @@ struct ImageReader {
             let count = min(round, files.count - next)
             let began = Clock.seconds()
             let out = pixels.pointer + kept * size
-            decodeRound(from: next, count: count, target, into: out, size: size)
+            guard decodeRound(from: next, count: count, target, into: out, size: size) else {
+                return nil
+            }
             let seconds = Clock.seconds() - began
             var good = 0
             for i in 0..<count where try accept(i, file: next + i) {
@@ -103,7 +98,7 @@ struct ImageReader {
         guard report.goesOn(done: total, total: total, isLast: true) else { return nil }
         return LoadedImages(
             shape: target.shape, pixels: pixels, count: kept, skippedPaths: skippedPaths,
-            skippedReasons: skippedReasons)
+            skippedReasons: skippedReasons, skippedLabels: skippedLabels)
     }
 
     /// Decodes files until one is good: it decides what all become.
@@ -112,14 +107,18 @@ struct ImageReader {
             guard report.goesOn(done: index, total: files.count) else { return nil }
             do throws(FileFailure) {
                 let (target, pixels) = try decoders[0].decodeFirst(
-                    path: files.paths[index], suspicious: files.suspicious[index])
+                    path: files.paths[index], suspicious: files.suspicious[index]
+                ) { shape in
+                    // A size that the host chose is final. One that this file claims may turn out to be nothing.
+                    guard options.isResampling else { return }
+                    _ = try storage(samples: files.count - index, shape)
+                }
                 return (target, pixels, index)
             } catch {
                 guard options.policy == .skip, !error.endsAll else {
                     throw error.error("image", at: files.paths[index])
                 }
-                try skippedPaths.append(files.paths[index])
-                try error.reason.withCString { try skippedReasons.append($0) }
+                try error.reason.withCString { try leaveOut(index, reason: $0) }
             }
         }
         throw TeleportError(
@@ -139,24 +138,37 @@ struct ImageReader {
         }
     }
 
-    private func decodeRound(
+    /// False when the host stopped it: the calling thread asks between its images, the others look at the answer.
+    private mutating func decodeRound(
         from first: Int, count: Int, _ target: ImageTarget, into out: UnsafeMutablePointer<UInt8>,
         size: Int
-    ) {
+    ) -> Bool {
         let threads = min(decoders.count, count)
         // Small enough that all threads end together, large enough that the counter is rarely touched.
         let chunk = max(1, min(16, count / (8 * threads)))
         let taken = Atomic<Int>(0)
+        let done = Atomic<Int>(0)
+        let stopped = Atomic<Bool>(false)
+        let caller = pthread_self()
+        var report = report
         ThreadPool.shared.forEach(threads) { part in
             let decoder = decoders[part]
+            let asks = pthread_equal(pthread_self(), caller) != 0
             while true {
                 let start = taken.wrappingAdd(chunk, ordering: .relaxed).oldValue
                 guard start < count else { return }
                 for i in start..<min(start + chunk, count) {
+                    guard !stopped.load(ordering: .relaxed) else { return }
                     decode(i, file: first + i, decoder, target, into: out + i * size)
+                    let decoded = done.wrappingAdd(1, ordering: .relaxed).newValue
+                    if asks, !report.goesOn(done: first + decoded, total: files.count) {
+                        stopped.store(true, ordering: .relaxed)
+                    }
                 }
             }
         }
+        self.report = report
+        return !stopped.load(ordering: .relaxed)
     }
 
     private func decode(
@@ -187,8 +199,13 @@ struct ImageReader {
                 Status(rawValue: statuses.pointer[place]) ?? .error, String(cString: reason)
             ).error("image", at: files.paths[file])
         }
+        try leaveOut(file, reason: reason)
+        return false
+    }
+
+    private func leaveOut(_ file: Int, reason: UnsafePointer<CChar>) throws {
         try skippedPaths.append(files.paths[file])
         try skippedReasons.append(reason)
-        return false
+        if files.labels.count > 0 { try skippedLabels.append(files.labels[file]) }
     }
 }

@@ -80,18 +80,20 @@ final class PNGDecoder {
         try read(target: target, into: out)
     }
 
-    /// Decodes the first file of a set, which decides what all become.
+    /// Decodes the first file of a set, which decides what all become: `prepare` gets that before a row is read.
     func decodeFirst(
-        path: UnsafePointer<CChar>, suspicious: Bool
+        path: UnsafePointer<CChar>, suspicious: Bool,
+        prepare: (SampleShape) throws -> Void = { _ in }
     ) throws(FileFailure) -> (ImageTarget, Buffer<UInt8>) {
         let file = try SystemFile(path: path, suspicious: suspicious)
         defer { shim_png_end(image) }
         try begin(file)
         let target = targetOfThis()
         let out: Buffer<UInt8>
-        do { out = try Buffer(count: sampleBytes(target.shape)) } catch {
-            throw FileFailure(error)
-        }
+        do {
+            try prepare(target.shape)
+            out = try Buffer(count: sampleBytes(target.shape))
+        } catch { throw FileFailure(error) }
         try read(target: target, into: out.pointer)
         return (target, out)
     }
@@ -145,8 +147,9 @@ final class PNGDecoder {
             guard width == shape.width, height == shape.height else {
                 throw FileFailure(
                     .format,
-                    "\(width) x \(height) pixels, but the data set has \(shape.width) x "
-                        + "\(shape.height)")
+                    "its height is \(height) and its width \(width), but the first image has height "
+                        + "\(shape.height) and width \(shape.width); set height and width to bring "
+                        + "all to one size")
             }
             try readPlanes(target, into: out)
         }

@@ -11,23 +11,27 @@ public struct AtomicFile: ~Copyable {
 
     /// Writes a new file at `path`; where that fails, what was there stays and nothing is left beside it.
     ///
+    /// A thread that is cancelled meanwhile ends after it.
+    ///
     /// Links are followed. What is no regular file, or may not be written, is not replaced. The new file has the
     /// permissions of the old one. The `keeping` old files before it stay as path.1 (the last one), path.2, ...
     public static func replace(
         _ path: UnsafePointer<CChar>, keeping: Int = 0,
         _ write: (borrowing AtomicFile) throws(FileFailure) -> Void
     ) throws(FileFailure) {
-        try withoutFileSizeSignal { () throws(FileFailure) in
-            let target = try FileTarget(path)
-            let temporary = try Temporary(for: target)
-            do throws(FileFailure) {
-                try write(temporary.file)
-                try temporary.finish(target, keeping: keeping)
-            } catch {
-                temporary.remove(from: target)
-                throw error
+        try withoutCancellation { () throws(FileFailure) in
+            try withoutFileSizeSignal { () throws(FileFailure) in
+                let target = try FileTarget(path)
+                let temporary = try Temporary(for: target)
+                do throws(FileFailure) {
+                    try write(temporary.file)
+                    try temporary.finish(target, keeping: keeping)
+                } catch {
+                    temporary.remove(from: target)
+                    throw error
+                }
+                try target.sync()
             }
-            try target.sync()
         }
     }
 

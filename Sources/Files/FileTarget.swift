@@ -115,3 +115,15 @@ final class FileTarget {
             .io, "it is written, but a crash may undo that: \(systemErrorText(errno))")
     }
 }
+
+extension AtomicFile {
+    /// Says whether a file could be written at `path` now, as far as that is known without writing one.
+    public static func check(_ path: UnsafePointer<CChar>) throws(FileFailure) {
+        let target = try FileTarget(path)
+        try withExtendedLifetime(target) { () throws(FileFailure) in
+            guard faccessat(target.folder, ".", W_OK | X_OK, AT_EACCESS) == 0 else {
+                throw FileFailure(systemError: errno)
+            }
+        }
+    }
+}

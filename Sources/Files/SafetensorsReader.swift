@@ -25,6 +25,8 @@ public final class SafetensorsReader {
     public static let mostHeaderBytes = 100_000_000
     /// Names of tensors, and keys of metadata. A plain model has 2,046 tensors at most, a trainer five more.
     public static let mostNames = 4_096
+    /// Of a tensor's name, which becomes a string.
+    public static let mostNameBytes = 1_024
 
     private let source: any ByteSource
     private let header: Buffer<UInt8>
@@ -54,12 +56,15 @@ public final class SafetensorsReader {
         guard length <= Self.mostHeaderBytes else {
             throw FileFailure(
                 .format,
-                "its header would have \(length) bytes; at most \(Self.mostHeaderBytes) are read")
+                ForeignFormat.sentence(first: length)
+                    ?? "its header would have \(length) bytes; at most \(Self.mostHeaderBytes) are read"
+            )
         }
         guard Int(length) <= source.size - 8 else {
             throw FileFailure(
                 .format,
-                "its header would have \(length) bytes, but only \(source.size - 8) follow")
+                ForeignFormat.sentence(first: length)
+                    ?? "its header would have \(length) bytes, but only \(source.size - 8) follow")
         }
         do {
             header = try Buffer(count: Int(length))
@@ -144,6 +149,12 @@ extension SafetensorsReader {
                     try self.add(text, key, to: self.texts, self.textsByKey) { $0.key }
                 }
             } else {
+                guard key.count <= Self.mostNameBytes else {
+                    throw FileFailure(
+                        .unsupported,
+                        "a tensor's name has \(key.count) bytes; at most \(Self.mostNameBytes) are read"
+                    )
+                }
                 let tensor = try self.tensor(key, &json)
                 try self.add(tensor, key, to: self.tensors, self.tensorsByName) { $0.name }
             }

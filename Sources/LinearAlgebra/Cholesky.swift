@@ -9,6 +9,7 @@ public struct Cholesky {
 
     /// Nil when A is not positive definite to working precision. A's content is lost.
     public init?(_ a: Matrix) throws {
+        try Stop.ask()
         var n = Int32(truncatingIfNeeded: a.rows)
         var info: Int32 = 0
         var norm = 0.0
@@ -31,15 +32,15 @@ public struct Cholesky {
     }
 
     /// b <- A^-1 b
-    public func solve(_ b: Matrix) {
-        divide(b, CblasNoTrans)
-        divide(b, CblasTrans)
+    public func solve(_ b: Matrix) throws {
+        try divide(b, CblasNoTrans)
+        try divide(b, CblasTrans)
     }
 
     /// L^-1
     public func inverseFactor() throws -> Matrix {
         let inverse = try Matrix(identity: factor.rows)
-        divide(inverse, CblasNoTrans)
+        try divide(inverse, CblasNoTrans)
         return inverse
     }
 
@@ -53,7 +54,8 @@ public struct Cholesky {
     }
 
     /// b <- L^-1 b, or L^-T b (`dtrsm`)
-    private func divide(_ b: Matrix, _ transpose: Int) {
+    private func divide(_ b: Matrix, _ transpose: Int) throws {
+        try Stop.ask()
         cblas_dtrsm(
             Int32(CblasRowMajor), Int32(CblasLeft), Int32(CblasLower), Int32(transpose),
             Int32(CblasNonUnit), Int32(truncatingIfNeeded: b.rows),

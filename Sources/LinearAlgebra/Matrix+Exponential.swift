@@ -49,6 +49,7 @@ extension Matrix {
 
     /// self a^-1, in place on both; for a square a (`dgesv` on the transposes).
     public func solved(by a: Matrix) throws -> Matrix {
+        try Stop.ask()
         var n = Int32(truncatingIfNeeded: a.rows)
         var columns = Int32(truncatingIfNeeded: rows)
         var info: Int32 = 0

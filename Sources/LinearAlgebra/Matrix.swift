@@ -105,6 +105,7 @@ public struct Matrix {
     }
 
     private static func gram(_ a: Matrix, _ transpose: Int, size: Int, sum: Int) throws -> Matrix {
+        try Stop.ask()
         let result = try Matrix(size, size)
         cblas_dsyrk(
             Int32(CblasRowMajor), Int32(CblasLower), Int32(transpose),
@@ -129,6 +130,7 @@ public struct Matrix {
             throw TeleportError(
                 .error, "a product of \(m) x \(k) and \(b.rows) x \(b.columns) has no meaning")
         }
+        try Stop.ask()
         let result = try Matrix(m, n)
         BLAS.multiply(
             a.pointer, transposeA, stride: a.columns, b.pointer, transposeB, stride: b.columns,

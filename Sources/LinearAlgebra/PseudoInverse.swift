@@ -58,11 +58,11 @@ public struct PseudoInverse {
         switch factors {
         case .wide(let h, let gram, let cholesky):
             let solved = try d.copy()
-            cholesky.solve(solved)
+            try cholesky.solve(solved)
             return (try Matrix.product(h, .yes, solved), try Matrix.product(gram, .no, solved))
         case .tall(let h, let cholesky):
             let solution = try Matrix.product(h, .yes, d)
-            cholesky.solve(solution)
+            try cholesky.solve(solution)
             return (solution, try Matrix.product(h, .no, solution))
         case .singular(_, let svd):
             let inner = try Matrix.product(svd.left, .yes, d)
@@ -82,11 +82,11 @@ public struct PseudoInverse {
         switch factors {
         case .wide(let h, _, let cholesky):
             let transposed = try Matrix.product(h, .no, a, .yes)
-            cholesky.solve(transposed)
+            try cholesky.solve(transposed)
             return try transposed.transposed()
         case .tall(let h, let cholesky):
             let transposed = try a.transposed()
-            cholesky.solve(transposed)
+            try cholesky.solve(transposed)
             return try Matrix.product(transposed, .yes, h, .yes)
         case .singular(_, let svd):
             let inner = try Matrix.product(svd.right, .no, a, .yes)

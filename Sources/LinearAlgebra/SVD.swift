@@ -1,4 +1,5 @@
 import COpenBLAS
+import CShims
 import Runtime
 
 /// The thin singular value decomposition A = left diag(values) right (`dgesdd`), values descending.
@@ -55,11 +56,12 @@ public struct SVD {
         guard info == 0, size < Double(Int32.max) else {
             throw TeleportError(.linearAlgebra, "no decomposition of a \(n) x \(m) matrix")
         }
-        var count = Int32(size)
-        let work = try Buffer<Double>(count: Int(count))
-        dgesdd_(
-            vectors, &m, &n, a.pointer, &m, values.pointer, u, &m, vt, &r, work.pointer, &count,
-            integers.pointer, &info, 1)
+        let work = try Buffer<Double>(count: Int(size))
+        try Stop.ask()
+        let isStopped = shim_decompose(
+            dgesdd_, shim_stop_is_requested, vectors, m, n, a.pointer, values.pointer, u, vt, r,
+            work.pointer, Int32(size), integers.pointer, &info)
+        guard isStopped == 0 else { throw Stopped() }
         guard info == 0 else {
             throw TeleportError(
                 .linearAlgebra, "the singular values of a \(n) x \(m) matrix did not converge")

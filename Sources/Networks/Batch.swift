@@ -64,7 +64,8 @@ public struct Batch {
             }
             for i in 0..<count where labels[i] < 0 || Int(labels[i]) >= outputs {
                 throw TeleportError.invalid(
-                    "label \(i) is \(labels[i]); the model has classes 0 to \(outputs - 1)")
+                    "the label of sample \(i) is \(labels[i]); the model has classes 0 to \(outputs - 1)"
+                )
             }
         case .meanSquaredError, .halfSquaredError:
             guard targets != nil, labels == nil else {
@@ -79,8 +80,7 @@ public struct Batch {
         }
         guard let weights else { return }
         for i in 0..<count where !(weights[i] >= 0 && weights[i].isFinite) {
-            throw TeleportError.invalid(
-                "weight \(i) is \(weights[i]); weights must be finite and not negative")
+            throw TeleportError.wrong("weight \(i)", weights[i], "finite and not negative")
         }
         guard totalWeight > 0 else {
             throw TeleportError.invalid("all \(count) weights are 0")

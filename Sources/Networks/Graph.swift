@@ -103,8 +103,8 @@ extension Graph {
             throw TeleportError.invalid("width \(index) is \(width); it must be at least 1")
         }
         guard activation.negativeSlope.isFinite, activation.negativeSlope >= 0 else {
-            throw TeleportError.invalid(
-                "negative_slope is \(activation.negativeSlope); it must be finite and not negative")
+            throw TeleportError.wrong(
+                "negative_slope", activation.negativeSlope, "finite and not negative")
         }
         let last = widths.count - 2
         var layers: [(layer: any Layer, inputs: [Int])] = []

@@ -32,21 +32,22 @@ public final class HessianVectorProduct {
     public func productAfterDeltas(
         of batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>
-    ) {
+    ) throws {
         let scale = loss.scale(
             totalWeight: batch.totalWeight, outputs: model.graph.outputWidth)
-        carry(batch, loss, scale, v, into: result, beta: 0)
+        try carry(batch, loss, scale, v, into: result, beta: 0)
     }
 
     /// R of every quantity of a piece whose values and deltas are in the workspace.
     private func carry(
         _ piece: Batch, _ loss: Loss, _ scale: Double, _ v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>, beta: Float
-    ) {
-        forward(piece, v)
+    ) throws {
+        try Stop.ask()
+        try forward(piece, v)
         outputTangent(piece, loss, scale)
-        backward(piece, v)
-        accumulate(piece, v, into: result, beta: beta)
+        try backward(piece, v)
+        try accumulate(piece, v, into: result, beta: beta)
     }
 
     /// H v of the loss of a valid batch into `result` (parameterCount, other memory than v); returns the loss.
@@ -54,32 +55,34 @@ public final class HessianVectorProduct {
     public func product(
         _ batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>
-    ) -> Double {
+    ) throws -> Double {
         let scale = loss.scale(
             totalWeight: batch.totalWeight, outputs: model.graph.outputWidth)
         var sum = 0.0
-        Model.forEachPiece(of: batch.count, workspace) { first, count in
+        try Model.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
             sum +=
                 workspace.lossAndDeltas(
                     model.parameters.pointer, batch: piece, loss: loss, scale: scale
-                ).loss
-            carry(piece, loss, scale, v, into: result, beta: first == 0 ? 0 : 1)
+                )
+            try carry(piece, loss, scale, v, into: result, beta: first == 0 ? 0 : 1)
         }
         return sum
     }
 
-    private func forward(_ batch: Batch, _ v: UnsafePointer<Float>) {
+    private func forward(_ batch: Batch, _ v: UnsafePointer<Float>) throws {
         let pass = workspace.pass
         for index in 0..<pass.stepCount {
+            try Stop.ask()
             let layerPass = layerPass(index, batch, v)
             pass.steps[index].layer._withUnsafeGuaranteedRef { $0.forwardTangent(layerPass) }
         }
     }
 
-    private func backward(_ batch: Batch, _ v: UnsafePointer<Float>) {
+    private func backward(_ batch: Batch, _ v: UnsafePointer<Float>) throws {
         let pass = workspace.pass
         for index in stride(from: pass.stepCount - 1, through: 0, by: -1) {
+            try Stop.ask()
             let layerPass = layerPass(index, batch, v)
             pass.steps[index].layer._withUnsafeGuaranteedRef { $0.backwardTangent(layerPass) }
         }
@@ -88,9 +91,10 @@ public final class HessianVectorProduct {
     private func accumulate(
         _ batch: Batch, _ v: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>,
         beta: Float
-    ) {
+    ) throws {
         let pass = workspace.pass
         for index in 0..<pass.stepCount {
+            try Stop.ask()
             let layerPass = layerPass(index, batch, v)
             let target = result + pass.steps[index].parameterOffset
             pass.steps[index].layer._withUnsafeGuaranteedRef {
@@ -133,6 +137,11 @@ public final class HessianVectorProduct {
             let weight = batch.weights.map { Double($0[row]) } ?? 1
             let rz = tangent + row * width
             let out = result + row * width
+            // No share, whatever the outputs are.
+            guard weight > 0 else {
+                out.update(repeating: 0, count: width)
+                continue
+            }
             if loss == .crossEntropy {
                 // (diag p - p p^T) R z, p the softmax
                 let p = pass.outputs + row * width

@@ -16,11 +16,9 @@ extension Initialization {
     ) {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.initialization)
         for layer in graph.layers.elements {
-            let (low, high) = weightRange(
-                layer, slope: Double(slope))
+            let (low, high) = weightRange(layer, slope: Double(slope))
             for i in 0..<layer.weightCount {
-                parameters[layer.weightOffset + i] = Float(
-                    generator.nextDouble(from: low, to: high))
+                parameters[layer.weightOffset + i] = draw(&generator, low, high)
             }
             guard layer.hasBias else { continue }
             for i in 0..<layer.outputs {
@@ -28,11 +26,16 @@ extension Initialization {
                 case .glorotUniform, .heUniform:
                     parameters[layer.biasOffset + i] = 0
                 case .torchLinear, .uniform01:
-                    parameters[layer.biasOffset + i] = Float(
-                        generator.nextDouble(from: low, to: high))
+                    parameters[layer.biasOffset + i] = draw(&generator, low, high)
                 }
             }
         }
+    }
+
+    private func draw(_ generator: inout RandomGenerator, _ low: Double, _ high: Double) -> Float {
+        let value = Float(generator.nextDouble(from: low, to: high))
+        // A draw close to 1 rounds to it.
+        return self == .uniform01 ? min(value, Float(1).nextDown) : value
     }
 
     private func weightRange(_ layer: LinearMap, slope: Double) -> (Double, Double) {

@@ -30,7 +30,13 @@ extension Loss {
         guard let targets = batch.targets else { return .nan }
         var sum = 0.0
         for row in 0..<batch.count {
-            let factor = (batch.weights.map { Double($0[row]) } ?? 1) * scale
+            let weight = batch.weights.map { Double($0[row]) } ?? 1
+            // No share, whatever the outputs are: 0 times infinity would be one.
+            guard weight > 0 else {
+                delta.map { ($0 + row * width).update(repeating: 0, count: width) }
+                continue
+            }
+            let factor = weight * scale
             sum +=
                 factor
                 * squaredError(

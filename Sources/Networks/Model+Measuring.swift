@@ -11,12 +11,14 @@ extension Model {
             backward: backward)
     }
 
-    /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace.
+    /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace; between them the work can
+    /// be stopped.
     public static func forEachPiece(
         of total: Int, _ workspace: Workspace, _ body: (_ first: Int, _ count: Int) throws -> Void
-    ) rethrows {
+    ) throws {
         var first = 0
         while first < total {
+            try Stop.ask()
             let count = min(workspace.capacity, total - first)
             try body(first, count)
             first += count
@@ -24,11 +26,11 @@ extension Model {
     }
 
     /// The loss of a valid batch.
-    public func loss(_ batch: Batch, _ loss: Loss, workspace: Workspace) -> Double {
+    public func loss(_ batch: Batch, _ loss: Loss, workspace: Workspace) throws -> Double {
         let scale = loss.scale(
             totalWeight: batch.totalWeight, outputs: graph.outputWidth)
         var sum = 0.0
-        Self.forEachPiece(of: batch.count, workspace) { first, count in
+        try Self.forEachPiece(of: batch.count, workspace) { first, count in
             sum += workspace.loss(
                 parameters.pointer, batch: batch.slice(first, count), loss: loss,
                 scale: scale)
@@ -40,16 +42,17 @@ extension Model {
     public func gradient(
         _ batch: Batch, _ loss: Loss, into gradient: UnsafeMutablePointer<Float>,
         workspace: Workspace
-    ) -> Double {
+    ) throws -> Double {
         let scale = loss.scale(
             totalWeight: batch.totalWeight, outputs: graph.outputWidth)
         var sum = 0.0
-        Self.forEachPiece(of: batch.count, workspace) { first, count in
+        try Self.forEachPiece(of: batch.count, workspace) { first, count in
             let piece = batch.slice(first, count)
             sum +=
                 workspace.lossAndDeltas(
                     parameters.pointer, batch: piece, loss: loss, scale: scale
-                ).loss
+                )
+            try Stop.ask()
             workspace.accumulateGradient(
                 of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)
         }
@@ -60,9 +63,9 @@ extension Model {
     public func outputs(
         _ x: UnsafePointer<Float>, count: Int, asProbabilities: Bool = false,
         into out: UnsafeMutablePointer<Float>, workspace: Workspace
-    ) {
+    ) throws {
         let width = graph.outputWidth
-        Self.forEachPiece(of: count, workspace) { first, count in
+        try Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
                 parameters.pointer, x: x + first * graph.inputWidth, count: count)
             if asProbabilities { shim_softmax(workspace.outputs, count, width) }
@@ -74,9 +77,9 @@ extension Model {
     public func labels(
         _ x: UnsafePointer<Float>, count: Int, into labels: UnsafeMutablePointer<Int32>,
         workspace: Workspace
-    ) {
+    ) throws {
         let width = graph.outputWidth
-        Self.forEachPiece(of: count, workspace) { first, count in
+        try Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
                 parameters.pointer, x: x + first * graph.inputWidth, count: count)
             for row in 0..<count {

@@ -19,8 +19,8 @@ public struct ModelOptions: Sendable {
     public func validate() throws {
         // The others have no use for it.
         guard activation != .leakyReLU || (negativeSlope.isFinite && negativeSlope >= 0) else {
-            throw TeleportError.invalid(
-                "negative_slope is \(negativeSlope); it must be finite and not negative")
+            throw TeleportError.wrong(
+                "negative_slope", negativeSlope, "finite and not negative")
         }
     }
 }
@@ -70,8 +70,13 @@ public final class Model: @unchecked Sendable {
         return graph.layers.pointer[layer]
     }
 
-    /// Refuses to change weights that a run is about to change.
+    /// Refuses to change weights that a run, or a step that asks for its rate, is about to change.
     public func requireIdle() throws {
+        guard !HostCallback.isAsking(self) else {
+            throw TeleportError(
+                .badState,
+                "the model's trainer is asking its rate callback, which may only read them")
+        }
         guard !isBeingTrained else {
             throw TeleportError(
                 .badState, "the model is inside tp_trainer_run; a callback may only read it")

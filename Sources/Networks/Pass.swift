@@ -1,5 +1,13 @@
 import Layers
 
+/// What one part of a pass finds.
+struct PartialLoss {
+    var loss = 0.0
+    /// Sums over layers of the largest |delta|, and of the largest |h| that deltas are multiplied by.
+    var deltas = 0.0
+    var factors = 0.0
+}
+
 /// One batch on its way through a net: plain pointers and the steps of a plan, so that the hot path counts no references.
 struct Pass {
     let steps: UnsafePointer<Plan.Step>
@@ -7,7 +15,9 @@ struct Pass {
     let weightCount: Int
     let values: UnsafeMutablePointer<Float>
     let deltas: UnsafeMutablePointer<Float>?
-    let partialLosses: UnsafeMutablePointer<Double>
+    /// An input that is not finite need not show in the outputs.
+    let hidesInputs: Bool
+    let partialLosses: UnsafeMutablePointer<PartialLoss>
     /// One a step; nil: gradients are taken as they are.
     let frames: UnsafePointer<FramedInput>?
 

@@ -1,3 +1,4 @@
+import CShims
 import Layers
 import LinearAlgebra
 import Runtime
@@ -18,6 +19,7 @@ private struct Job {
     var alpha: Float = 1
     var beta: Float = 0
     var hasFirstProduct = false
+    var isBounding = false
 
     @inline(__always)
     func samples(_ part: Int) -> (first: Int, count: Int) { share(part, of: batch.count) }
@@ -111,23 +113,43 @@ extension Workspace {
             outputs, width: graph.outputWidth, batch: batch, scale: scale, delta: nil)
     }
 
-    /// Forward and backward: the batch's share of the loss, values and deltas of every layer. The result says too
-    /// whether all deltas of the outputs are finite.
+    /// Forward and backward: the batch's share of the loss, values and deltas of every layer.
     public func lossAndDeltas(
         _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
-    ) -> (loss: Double, isFinite: Bool) {
+    ) -> Double {
+        lossAndDeltas(parameters, batch: batch, loss: loss, scale: scale, isBounding: false).loss
+    }
+
+    /// The same, and what no element of the gradient exceeds; not finite where a delta or a factor is not. That reads
+    /// what has just been written, and of the inputs only those that the outputs do not show: where an activation is
+    /// bounded, where a weight may be 0, and where there is no hidden layer.
+    public func lossAndBound(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
+    ) -> (loss: Double, gradient: Double) {
+        lossAndDeltas(parameters, batch: batch, loss: loss, scale: scale, isBounding: true)
+    }
+
+    private func lossAndDeltas(
+        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double,
+        isBounding: Bool
+    ) -> (loss: Double, gradient: Double) {
         var job = Job(
             pass: pass, parameters: parameters, batch: batch, loss: loss, scale: scale,
-            parts: parts(rows: batch.count))
+            parts: parts(rows: batch.count), isBounding: isBounding)
         shareFirstProduct(&job)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.lossAndDeltas(part)
         }
-        var sum = 0.0
-        for part in 0..<job.parts { sum += job.pass.partialLosses[part] }
-        guard sum.isFinite, let deltas = job.pass.outputDeltas else { return (sum, false) }
-        return (sum, allFinite(deltas, count: batch.count * graph.outputWidth))
+        var sum = PartialLoss()
+        for part in 0..<job.parts {
+            let partial = job.pass.partialLosses[part]
+            sum.loss += partial.loss
+            sum.deltas += partial.deltas
+            sum.factors += partial.factors
+        }
+        // 1: a bias's gradient is the sum of deltas.
+        return (sum.loss, Double(batch.count) * sum.deltas * (1 + sum.factors))
     }
 
     /// target <- beta target + alpha (gradient of the batch's share), after `lossAndDeltas` of the same batch.
@@ -148,22 +170,34 @@ extension Workspace {
 extension Job {
     fileprivate func lossAndDeltas(_ part: Int) {
         let (first, count) = samples(part)
-        partialLoss(part, 0)
+        pass.partialLosses[part] = PartialLoss()
         guard count > 0, let deltas = pass.outputDeltas else { return }
         pass.forward(
             parameters, batch, first: first, count: count, hasFirstProduct: hasFirstProduct)
         let width = pass.steps[pass.stepCount - 1].width
-        partialLoss(
-            part,
-            loss.evaluate(
-                pass.outputs + first * width, width: width, batch: batch.slice(first, count),
-                scale: scale, delta: deltas + first * width))
+        var partial = PartialLoss()
+        partial.loss = loss.evaluate(
+            pass.outputs + first * width, width: width, batch: batch.slice(first, count),
+            scale: scale, delta: deltas + first * width)
         pass.backward(parameters, batch, first: first, count: count)
         pass.frameInputs(batch, first: first, count: count)
+        if isBounding { bound(&partial, first, count) }
+        pass.partialLosses[part] = partial
     }
 
-    private func partialLoss(_ part: Int, _ value: Double) {
-        pass.partialLosses[part] = value
+    private func bound(_ partial: inout PartialLoss, _ first: Int, _ count: Int) {
+        guard let deltas = pass.deltas else { return }
+        for index in 0..<pass.stepCount {
+            let step = pass.steps[index]
+            let place = step.offset + first * step.width
+            partial.deltas += Double(shim_largest_magnitude(deltas + place, count * step.width))
+            guard index < pass.stepCount - 1 else { continue }
+            partial.factors += Double(
+                shim_largest_magnitude(pass.values + place, count * step.width))
+        }
+        guard batch.weights != nil || pass.hidesInputs else { return }
+        let width = batch.inputWidth
+        partial.factors += Double(shim_largest_magnitude(batch.x + first * width, count * width))
     }
 
     fileprivate func accumulate(_ part: Int) {

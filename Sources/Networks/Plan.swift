@@ -30,6 +30,8 @@ struct Plan: @unchecked Sendable {
     let count: Int
     /// Weights that the gradient phase shares out.
     let weightCount: Int
+    /// An input that is not finite need not show in the outputs: an activation is bounded, or there is no hidden layer.
+    let hidesInputs: Bool
 
     private let storage: Buffer<Step>
     /// Keeps the layers that the steps point to.
@@ -70,5 +72,8 @@ struct Plan: @unchecked Sendable {
         }
         steps = UnsafePointer(storage.pointer)
         weightCount = weights
+        hidesInputs =
+            count == 1
+            || !graph.nodes.allSatisfy { $0.layer.facts.activation.isPositivelyHomogeneous }
     }
 }

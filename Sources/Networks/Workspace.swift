@@ -23,7 +23,7 @@ public final class Workspace: @unchecked Sendable {
     private var values: Buffer<Float>
     /// Nil where only forward passes are asked for.
     private var deltas: Buffer<Float>?
-    private let partialLosses: Buffer<Double>
+    private let partialLosses: Buffer<PartialLoss>
     /// The frames that gradients are taken in, and room for the inputs in their coordinates.
     private var frameMaps: [RowMap?] = []
     private var framedInputs: Buffer<FramedInput>?
@@ -36,7 +36,8 @@ public final class Workspace: @unchecked Sendable {
         let elements = try Memory.product(graph.valueCount, capacity)
         values = try Buffer(count: elements)
         deltas = backward ? try Buffer(count: elements) : nil
-        partialLosses = try Buffer(repeating: 0, count: ThreadPool.maximumThreadCount)
+        partialLosses = try Buffer(
+            repeating: PartialLoss(), count: ThreadPool.maximumThreadCount)
     }
 
     /// Room for `rows` samples; what is there is lost when it grows. On failure nothing changes.
@@ -81,7 +82,8 @@ public final class Workspace: @unchecked Sendable {
     var pass: Pass {
         Pass(
             steps: plan.steps, stepCount: plan.count, weightCount: plan.weightCount,
-            values: values.pointer, deltas: deltas?.pointer, partialLosses: partialLosses.pointer,
+            values: values.pointer, deltas: deltas?.pointer, hidesInputs: plan.hidesInputs,
+            partialLosses: partialLosses.pointer,
             frames: framedInputs.map { UnsafePointer($0.pointer) })
     }
 

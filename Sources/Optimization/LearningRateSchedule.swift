@@ -33,10 +33,10 @@ public struct LearningRateSchedule {
             throw TeleportError.invalid("interval is \(interval); it must be at least 1")
         }
         guard factor > 0, factor.isFinite else {
-            throw TeleportError.invalid("factor is \(factor); it must be positive and finite")
+            throw TeleportError.wrong("factor", factor, "positive and finite")
         }
         guard floor >= 0, floor <= 1 else {
-            throw TeleportError.invalid("floor is \(floor); it must be 0 to 1")
+            throw TeleportError.wrong("floor", floor, "0 to 1")
         }
         guard kind != .callback || callback != nil else {
             throw TeleportError.invalid("rate is NULL, but the schedule is CALLBACK")

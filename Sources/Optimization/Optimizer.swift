@@ -26,6 +26,9 @@ public protocol Optimizer: AnyObject {
 }
 
 extension Optimizer {
+    /// What shrinks the weights, or is added to their gradients, in each step.
+    public var weightDecay: Double { options.resolvedWeightDecay }
+
     public var linearStep: (alpha: Float, beta: Float)? { nil }
 
     /// An optimizer with the same settings and a copy of the state.

@@ -97,15 +97,13 @@ public struct OptimizerOptions: Sendable {
     }
 
     private func check(_ name: String, _ value: Double, _ isRight: Bool, _ rule: String) throws {
-        guard isRight else {
-            throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
-        }
+        guard isRight else { throw TeleportError.wrong(name, value, rule) }
     }
 
     public static func validate(learningRate: Double) throws {
         guard learningRate.isFinite, learningRate >= 0, Float(learningRate).isFinite else {
-            throw TeleportError.invalid(
-                "learning_rate is \(learningRate); it must be finite and not negative")
+            throw TeleportError.wrong(
+                "learning_rate", learningRate, "finite and not negative")
         }
     }
 

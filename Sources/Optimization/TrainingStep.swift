@@ -1,3 +1,4 @@
+import CShims
 import Layers
 import LinearAlgebra
 import Networks
@@ -22,6 +23,7 @@ public final class TrainingStep {
     /// Only where a step is not the optimizer's own on the weights: its step, and the same out of the frames.
     private var move: Buffer<Float>?
     private var moved: Buffer<Float>?
+    private lazy var trust = StepTrust(model, optimizer)
 
     public init(
         model: Model, loss: Loss, optimizer: any Optimizer, clipNorm: Double = 0, batchSize: Int
@@ -51,15 +53,27 @@ public final class TrainingStep {
         (self.frames, self.move, self.moved) = (frames, move, moved)
     }
 
-    /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss or the
-    /// output error are not finite: then no weight has been touched.
-    public func take(_ batch: Batch) -> Double? {
-        let parameters = model.parameters.pointer
-        let (value, isFinite) = workspace.lossAndDeltas(
-            parameters, batch: batch, loss: loss,
+    /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss, the errors or
+    /// the weights after it are not finite: then weights and optimizer are as before. Takes memory only for a gradient
+    /// that may be too large.
+    public func take(_ batch: Batch) throws -> Double? {
+        let (value, bound) = workspace.lossAndBound(
+            model.parameters.pointer, batch: batch, loss: loss,
             scale: loss.scale(
                 totalWeight: batch.totalWeight, outputs: model.graph.outputWidth))
-        guard isFinite else { return nil }
+        guard value.isFinite, bound.isFinite else { return nil }
+        return try keepsFinite(bound, { update(batch) }) ? value : nil
+    }
+
+    @inline(__always)
+    private func keepsFinite(_ bound: Double, _ step: () -> Void) throws -> Bool {
+        guard try trust.keepsFinite(bound * (frames?.growth ?? 1), step) else { return false }
+        frames?.age += 1
+        return true
+    }
+
+    private func update(_ batch: Batch) {
+        let parameters = model.parameters.pointer
         if let gradient {
             workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
             update(gradient)
@@ -69,12 +83,18 @@ public final class TrainingStep {
                 of: batch, into: parameters, alpha: step.alpha, beta: step.beta)
             if averages { optimizer.state.addToAverage(parameters) }
         }
-        frames?.age += 1
-        return value
     }
 
-    /// One step with a gradient from elsewhere, in the weights' own coordinates, which is left alone.
-    public func apply(gradient source: UnsafePointer<Float>, scratch: Buffer<Float>? = nil) {
+    /// One step with a gradient from elsewhere, in the weights' own coordinates, which is left alone. False, and nothing
+    /// changed, where the weights after it are not finite. `scratch`: as `needsScratch` says.
+    public func apply(
+        gradient source: UnsafePointer<Float>, scratch: Buffer<Float>? = nil
+    ) throws -> Bool {
+        let bound = Double(shim_largest_magnitude(source, model.parameters.count))
+        return try keepsFinite(bound) { update(gradient: source, scratch) }
+    }
+
+    private func update(gradient source: UnsafePointer<Float>, _ scratch: Buffer<Float>?) {
         guard let own = gradient ?? scratch else {
             optimizer.step(model.parameters.pointer, gradient: source)
             return
@@ -82,7 +102,6 @@ public final class TrainingStep {
         own.pointer.update(from: source, count: own.count)
         frames?.enter(own.pointer)
         update(own)
-        frames?.age += 1
     }
 
     /// `apply` needs a gradient of its own to change.

@@ -2,7 +2,7 @@ import Glibc
 
 /// xoshiro256++ 1.0 of Blackman and Vigna (public domain algorithm), seeded through SplitMix64 as its authors
 /// advise. `stream` keeps the draws for different purposes apart under one seed.
-public struct RandomGenerator: RandomNumberGenerator, Sendable {
+public struct RandomGenerator: RandomNumberGenerator, BitwiseCopyable, Sendable {
     public var state: (UInt64, UInt64, UInt64, UInt64) { words }
     @usableFromInline var words: (UInt64, UInt64, UInt64, UInt64)
 

@@ -25,7 +25,22 @@ public struct TeleportError: Error, Sendable {
         self.message = message
     }
 
+    /// A value of a host is out of range or no number.
+    public var isWrongValue: Bool { status == .invalidArgument || status == .notFinite }
+
     public static func invalid(_ message: String) -> TeleportError {
         TeleportError(.invalidArgument, message)
+    }
+
+    /// For a number of a host that breaks `rule`: what is NaN or infinite has a status of its own.
+    public static func wrong(_ name: String, _ value: Double, _ rule: String) -> TeleportError {
+        let status = value.isFinite ? Status.invalidArgument : .notFinite
+        return TeleportError(status, "\(name) is \(value); it must be \(rule)")
+    }
+
+    /// The same for a float, which is printed as one.
+    public static func wrong(_ name: String, _ value: Float, _ rule: String) -> TeleportError {
+        let status = value.isFinite ? Status.invalidArgument : .notFinite
+        return TeleportError(status, "\(name) is \(value); it must be \(rule)")
     }
 }

@@ -41,6 +41,7 @@ final class Curvature: ObjectiveFunction {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.perturbations)
         var sum = 0.0
         for _ in 0..<count {
+            try Stop.ask()
             velocity.pointer.update(repeating: 0, count: velocity.count)
             acceleration.pointer.update(repeating: 0, count: acceleration.count)
             switch group {

@@ -1,6 +1,7 @@
 import Layers
 import LinearAlgebra
 import Networks
+import Optimization
 import Runtime
 
 /// A family of moves that knows, wherever the weights are, the direction in which an objective changes most.
@@ -19,9 +20,26 @@ protocol DirectedGroup: AnyObject {
 
     /// Adds what the accepted moves came to.
     func describe(_ report: inout TeleportReport) throws
+
+    /// What one move led to.
+    func found(_ model: Model, along direction: Direction, by length: Double) throws -> any Move
+
+    /// What the accepted moves led to.
+    func found(_ model: Model) throws -> any Move
+
+    /// There was no direction, although the objective has a derivative.
+    var hasNoRoom: Bool { get }
 }
 
 extension DirectedGroup {
+    func found(_ model: Model, along direction: Direction, by length: Double) throws -> any Move {
+        try MovedWeights(model)
+    }
+
+    func found(_ model: Model) throws -> any Move { try MovedWeights(model) }
+
+    var hasNoRoom: Bool { false }
+
     func accept(_ direction: Direction, _ length: Double) throws {}
     func describe(_ report: inout TeleportReport) throws {}
 }
@@ -95,6 +113,25 @@ final class ScalingMoves: DirectedGroup {
     func describe(_ report: inout TeleportReport) throws {
         report.condition = total.condition
     }
+
+    func found(_ model: Model, along direction: Buffer<Double>, by length: Double) throws
+        -> any Move
+    {
+        ScaledWeights(weights: try MovedWeights(model), element: try element(direction, length))
+    }
+
+    func found(_ model: Model) throws -> any Move {
+        ScaledWeights(weights: try MovedWeights(model), element: total)
+    }
+}
+
+/// Weights that were found step by step, and the element of the group that all steps make.
+private struct ScaledWeights: Move {
+    let weights: MovedWeights
+    let element: Scaling
+
+    func apply(to model: Model) -> Bool { weights.apply(to: model) }
+    func transform(_ state: OptimizerState) throws { try element.transform(state) }
 }
 
 /// The general linear group. Length: the joint Frobenius norm of the T_m.
@@ -143,13 +180,19 @@ final class LinearMoves: DirectedGroup {
 /// Moves that no sample sees. Length: the step's norm over the weights' norm.
 final class NullSpaceMoves: DirectedGroup {
     private let space: NullSpace
+    private(set) var hasNoRoom = false
 
     init(_ space: NullSpace) {
         self.space = space
     }
 
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
-        normalized(try space.direction(at: model, covector), relativeTo: covector)
+        let direction = normalized(
+            try space.direction(at: model, covector), relativeTo: covector)
+        hasNoRoom =
+            direction == nil
+            && squaredNorm(covector, count: model.parameters.count) > 0
+        return direction
     }
 
     func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
@@ -176,7 +219,7 @@ final class LevelSetMoves: DirectedGroup {
 
     func move(_ model: Model, along direction: Buffer<Double>, by length: Double) throws -> Bool {
         step(model, along: direction, by: length)
-        return levelSet.correct(model)
+        return try levelSet.correct(model)
     }
 }
 

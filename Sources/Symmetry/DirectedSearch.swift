@@ -36,9 +36,9 @@ struct DirectedSearch<Moves: DirectedGroup> {
             for _ in 0...Self.mostBacktracks {
                 isMoved = try attempt(from: here, to: trial, direction, sign * radius) {
                     let measured = try objective.measure(trial)
-                    check.recordAfter(loss: measured.loss)
+                    try check.recordAfter(loss: measured.loss)
                     return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
-                        && sign * (measured.value - value) > 0
+                        && options.objective.isBetter(measured.value, than: value)
                 }
                 if isMoved { break }
                 radius /= 2
@@ -55,7 +55,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
         report.candidates = report.steps + 1
         guard report.steps > 0 else { return nil }
         try moves.describe(&report)
-        return try MovedWeights(here)
+        return try moves.found(here)
     }
 
     /// The rung of the ladder along the direction at the present weights whose rollout ends best.
@@ -78,14 +78,14 @@ struct DirectedSearch<Moves: DirectedGroup> {
         for factor in Ladder.factors {
             let length = factor * options.resolvedRadius
             let isMoved = try attempt(from: model, to: trial, direction, sign * length) {
-                check.measureAfter()
+                try check.measureAfter()
                 return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
             }
             guard isMoved else {
                 report.refused += 1
                 continue
             }
-            candidates.append(try MovedWeights(trial))
+            candidates.append(try moves.found(trial, along: direction, by: sign * length))
             lengths.append(length)
         }
         let chosen = try Ladder.choose(

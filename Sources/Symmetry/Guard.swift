@@ -24,24 +24,24 @@ struct Guard {
         let elements = try Memory.product(batch.count, model.graph.outputWidth)
         before = try Buffer(count: elements)
         after = try Buffer(count: elements)
-        lossBefore = measure(into: before)
+        lossBefore = try measure(into: before)
     }
 
     /// Measures it again after a move.
-    mutating func measureAfter() {
-        lossAfter = measure(into: after)
+    mutating func measureAfter() throws {
+        lossAfter = try measure(into: after)
     }
 
     /// The same where the loss after the move may be known already.
-    mutating func recordAfter(loss: Double?) {
-        if let loss { lossAfter = loss } else { measureAfter() }
+    mutating func recordAfter(loss: Double?) throws {
+        if let loss { lossAfter = loss } else { try measureAfter() }
     }
 
-    private func measure(into outputs: Buffer<Float>) -> Double {
+    private func measure(into outputs: Buffer<Float>) throws -> Double {
         let width = model.graph.outputWidth
         let scale = loss.scale(totalWeight: batch.totalWeight, outputs: width)
         var sum = 0.0
-        Model.forEachPiece(of: batch.count, workspace) { first, count in
+        try Model.forEachPiece(of: batch.count, workspace) { first, count in
             sum += workspace.loss(
                 model.parameters.pointer, batch: batch.slice(first, count), loss: loss,
                 scale: scale)

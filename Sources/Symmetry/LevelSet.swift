@@ -23,14 +23,14 @@ final class LevelSet {
         self.loss = loss
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         gradient = try Buffer(count: model.graph.parameterCount)
-        level = model.loss(batch, loss, workspace: workspace)
+        level = try model.loss(batch, loss, workspace: workspace)
         // Half of what the guard allows is left to what comes after.
         self.tolerance = max(0.5 * tolerance * abs(level), 1e-7 * abs(level))
     }
 
     /// S - (S . g / g . g) g with g = grad L at the model's weights.
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double> {
-        _ = model.gradient(batch, loss, into: gradient.pointer, workspace: workspace)
+        _ = try model.gradient(batch, loss, into: gradient.pointer, workspace: workspace)
         let result = try Buffer<Double>(count: gradient.count)
         let norm2 = squaredNorm(gradient.pointer, count: gradient.count)
         var dot = 0.0
@@ -43,10 +43,11 @@ final class LevelSet {
     }
 
     /// Takes a model that has left the level set back to it; false when that fails.
-    func correct(_ model: Model) -> Bool {
+    func correct(_ model: Model) throws -> Bool {
         let parameters = model.parameters.pointer
         for _ in 0..<Self.corrections {
-            let value = model.gradient(batch, loss, into: gradient.pointer, workspace: workspace)
+            let value = try model.gradient(
+                batch, loss, into: gradient.pointer, workspace: workspace)
             guard value.isFinite else { return false }
             if abs(value - level) <= tolerance { return true }
             let norm2 = squaredNorm(gradient.pointer, count: gradient.count)
@@ -56,6 +57,6 @@ final class LevelSet {
                 parameters[i] = Float(Double(parameters[i]) - step * Double(gradient.pointer[i]))
             }
         }
-        return abs(model.loss(batch, loss, workspace: workspace) - level) <= tolerance
+        return abs(try model.loss(batch, loss, workspace: workspace) - level) <= tolerance
     }
 }

@@ -221,6 +221,7 @@ public final class LinearGroup {
         _ a: UnsafePointer<Float>, _ transpose: BLAS.Transpose, _ b: UnsafePointer<Float>,
         rows: Int, columns: Int, sum: Int
     ) throws -> Matrix {
+        try Stop.ask()
         let product = try Buffer<Float>(count: Memory.product(rows, columns))
         BLAS.multiply(
             a, transpose, stride: transpose == .no ? sum : rows, b, stride: columns,
@@ -452,7 +453,8 @@ extension Model {
         let k = graph.layers.pointer[layer].outputs
         guard count == (try Memory.product(k, k)) else {
             throw TeleportError(
-                .shapeMismatch, "g has \(count) elements; layer \(layer) needs \(k) x \(k)")
+                .shapeMismatch,
+                "g has \(UInt(bitPattern: count)) elements; layer \(layer) needs \(k) x \(k)")
         }
         for i in 0..<count where !elements[i].isFinite {
             throw TeleportError(.notFinite, "g[\(i)] is \(elements[i])")

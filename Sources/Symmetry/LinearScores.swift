@@ -75,7 +75,7 @@ final class LinearScores {
                         cholesky.reciprocalCondition > PseudoInverse.leastReciprocalCondition
                     else { return nil }
                     let solved = try input.copy()
-                    cholesky.solve(solved)
+                    try cholesky.solve(solved)
                     dual = try solved.floats()
                 }
             }

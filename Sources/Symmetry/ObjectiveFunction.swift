@@ -35,7 +35,8 @@ extension TeleportOptions {
             return try GradientNorm(model, batch, loss)
         case .sharpnessMaximize, .sharpnessMinimize:
             return try Sharpness(
-                model, batch, loss, norms: perturbationNorms, count: perturbations, seed: seed)
+                model, batch, loss, norms: resolvedPerturbationNorms(), count: perturbations,
+                seed: seed)
         case .curvatureMaximize, .curvatureMinimize:
             return try Curvature(
                 model, batch, group: group,
@@ -89,12 +90,15 @@ final class GradientNorm: ObjectiveFunction {
         weights = try Buffer(count: model.graph.parameterCount)
     }
 
-    func value(_ model: Model) -> Double { measure(model).value }
+    func value(_ model: Model) throws -> Double { try measure(model).value }
 
-    func measure(_ model: Model) -> Measured {
+    func measure(_ model: Model) throws -> Measured {
         if let known = known(model) { return known }
+        // What is overwritten from here on is not what was measured, should the work be stopped.
+        measured = nil
+        workspaceIsFresh = false
         weights.pointer.update(from: model.parameters.pointer, count: weights.count)
-        let lossValue = model.gradient(
+        let lossValue = try model.gradient(
             batch, loss, into: gradient.pointer, workspace: workspace)
         workspaceIsFresh = batch.count <= workspace.capacity
         let result = Measured(value: squaredNorm(model.graph), loss: lossValue)
@@ -117,7 +121,7 @@ final class GradientNorm: ObjectiveFunction {
     }
 
     func derivative(_ model: Model, into covector: UnsafeMutablePointer<Float>) throws -> Double {
-        let value = value(model)
+        let value = try value(model)
         let product: HessianVectorProduct
         if let hessian, hessianModel === model {
             product = hessian
@@ -127,9 +131,9 @@ final class GradientNorm: ObjectiveFunction {
             hessianModel = model
         }
         if workspaceIsFresh {
-            product.productAfterDeltas(of: batch, loss, v: scaled.pointer, into: covector)
+            try product.productAfterDeltas(of: batch, loss, v: scaled.pointer, into: covector)
         } else {
-            product.product(batch, loss, v: scaled.pointer, into: covector)
+            try product.product(batch, loss, v: scaled.pointer, into: covector)
         }
         workspaceIsFresh = false
         for i in 0..<gradient.count { covector[i] *= 2 }

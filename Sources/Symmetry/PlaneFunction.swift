@@ -66,21 +66,27 @@ public struct PlaneOptions {
     public var steps = 1_000
     public var learningRate = 1e-3
     /// Steps, from 0, before which the point is teleported.
-    public var teleportSteps: [Int] = []
+    public var teleportSteps: Buffer<Int32>?
     /// Evaluations of theta a teleport; the point of the last one is used.
     public var thetaSteps = 10
     public var thetaLearningRate = 0.1
     /// Where each teleport's theta begins; nil: uniform in [0, pi).
-    public var thetaStarts: [Double]?
+    public var thetaStarts: Buffer<Double>?
     public var lossTolerance = 1e-9
     public var seed: UInt64 = 0
 
     public init() {}
 
-    public func validate() throws {
-        guard (1...100_000_000).contains(steps) else {
+    public static let mostSteps = 100_000_000
+
+    public func validateSteps() throws {
+        guard (1...Self.mostSteps).contains(steps) else {
             throw TeleportError.invalid("steps is \(steps); it must be 1 to 100,000,000")
         }
+    }
+
+    public func validate() throws {
+        try validateSteps()
         guard (1...1_000_000).contains(thetaSteps) else {
             throw TeleportError.invalid("theta_steps is \(thetaSteps); it must be 1 to 1,000,000")
         }
@@ -88,7 +94,11 @@ public struct PlaneOptions {
             ("learning_rate", learningRate), ("theta_learning_rate", thetaLearningRate),
             ("loss_tolerance", lossTolerance),
         ] where !(value >= 0 && value.isFinite) {
-            throw TeleportError.invalid("\(name) is \(value); it must be finite and not negative")
+            throw TeleportError.wrong(name, value, "finite and not negative")
+        }
+        guard let thetaStarts else { return }
+        for (i, theta) in thetaStarts.elements.enumerated() where !theta.isFinite {
+            throw TeleportError.wrong("theta_starts[\(i)]", theta, "finite")
         }
     }
 }
@@ -109,13 +119,14 @@ public struct PlaneMove {
 extension PlaneFunction {
     /// Rotates (u, v) of `point` by the theta that gradient ascent on |grad|^2 reaches from `start`; stays where the
     /// value would change past its tolerance.
-    public func teleport(_ point: inout Pair, from start: Double, _ options: PlaneOptions)
-        -> PlaneMove
-    {
+    public func teleport(
+        _ point: inout Pair, from start: Double, _ options: PlaneOptions
+    ) throws -> PlaneMove {
         var move = PlaneMove()
         let uv = toUV(point)
         var theta = start
         for _ in 1..<max(options.thetaSteps, 1) {
+            try Stop.ask()
             theta += options.thetaLearningRate * slope(uv, theta)
         }
         let target = rotated(uv, theta)
@@ -167,18 +178,23 @@ extension PlaneFunction {
     public func descend(
         from start: Pair, _ options: PlaneOptions, visit: (Int, Pair, Double) -> Void,
         moved: (Int, PlaneMove) -> Void
-    ) {
+    ) throws {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)
         var point = start
         var teleports = 0
-        let schedule = Set(options.teleportSteps)
+        let schedule = try options.teleportSteps.map { try Buffer(copying: $0) }
+        schedule?.elements.sortInPlace(by: <)
+        var next = 0
         for step in 0..<options.steps {
-            if schedule.contains(step) {
+            try Stop.ask()
+            while let schedule, next < schedule.count, schedule.pointer[next] < step { next += 1 }
+            if let schedule, next < schedule.count, schedule.pointer[next] == step {
                 let drawn = generator.nextDouble(from: 0, to: .pi)
                 let theta =
-                    options.thetaStarts.flatMap { teleports < $0.count ? $0[teleports] : nil }
-                    ?? drawn
-                moved(step, teleport(&point, from: theta, options))
+                    options.thetaStarts.flatMap {
+                        teleports < $0.count ? $0.pointer[teleports] : nil
+                    } ?? drawn
+                moved(step, try teleport(&point, from: theta, options))
                 teleports += 1
             }
             visit(step, point, value(point))

@@ -36,7 +36,8 @@ struct RandomSearch {
         var kept: [Drawn] = []
         let ranked = try ranking(in: group, beyond: bestValue, generator, &report)
         for turn in 0..<(ranked?.count ?? options.candidates) {
-            if let ranked { generator = ranked[turn] }
+            try Stop.ask()
+            if let ranked { generator = ranked[turn].generator }
             trial.parameters.pointer.update(from: start.pointer, count: start.count)
             guard var drawn = try ifInRange({ try draw(from: group, trial, &generator) }),
                 allFinite(trial.parameters.pointer, count: start.count)
@@ -45,7 +46,7 @@ struct RandomSearch {
                 continue
             }
             let measured = try objective?.measure(trial)
-            check.recordAfter(loss: measured?.loss)
+            try check.recordAfter(loss: measured?.loss)
             guard check.isFinite, check.keepsLoss(tolerance: options.lossTolerance) else {
                 report.refused += 1
                 continue
@@ -78,21 +79,29 @@ struct RandomSearch {
         return best.move
     }
 
-    /// The generators of those candidates that are better than staying, the best first, where that is known without
-    /// moving the model (`LinearScores`); otherwise nil.
+    /// A candidate that is better than staying, with the generator that draws it.
+    private struct Ranked: BitwiseCopyable {
+        let gain: Double
+        let turn: Int
+        let generator: RandomGenerator
+    }
+
+    /// The candidates that are better than staying, the best first, where that is known without moving the model
+    /// (`LinearScores`); otherwise nil.
     private func ranking(
         in group: LinearGroup?, beyond value: Double, _ generator: RandomGenerator,
         _ report: inout TeleportReport
-    ) throws -> [RandomGenerator]? {
+    ) throws -> GrowingBuffer<Ranked>? {
         guard let group, let rows, options.objective.isGradientNorm, value.isFinite,
             options.layers == .random || layers.count == 1,
             let scores = try rows.scores(loss, moving: layers)
         else { return nil }
         let sign = options.objective.sign
         var generator = generator
-        var better: [(score: Double, generator: RandomGenerator)] = []
-        for _ in 0..<options.candidates {
-            let turn = generator
+        let better = try GrowingBuffer<Ranked>()
+        for turn in 0..<options.candidates {
+            try Stop.ask()
+            let before = generator
             let score = try ifInRange { () -> Double? in
                 guard let (m, matrix) = try drawMatrices(&generator).first else { return nil }
                 let z = scores.preactivations(of: m)
@@ -102,9 +111,14 @@ struct RandomSearch {
                 report.refused += 1
                 continue
             }
-            if sign * (score - value) > 0 { better.append((sign * score, turn)) }
+            if sign * (score - value) > 0 {
+                try better.append(Ranked(gain: sign * score, turn: turn, generator: before))
+            }
         }
-        return better.sorted { $0.score > $1.score }.map(\.generator)
+        better.elements.sortInPlace {
+            $0.gain != $1.gain ? $0.gain > $1.gain : $0.turn < $1.turn
+        }
+        return better
     }
 
     /// A candidate that has been drawn and applied to the trial model.

@@ -39,6 +39,7 @@ struct Rollout {
         let scoringWorkspace = try model.measuringWorkspace(count: scoring.count)
         var runners: [Runner] = []
         for candidate in 0..<candidates {
+            try Stop.ask()
             let copy = try Model(copying: model)
             let optimizer = try optimizer.copy()
             guard try candidate == 0 || move(candidate, copy, optimizer) else {
@@ -57,7 +58,7 @@ struct Rollout {
         for rung in Rung.all(steps: steps, scoring: scoring.count, weighted: scoring.weights != nil)
         {
             for index in runners.indices {
-                advance(&runners[index], from: done, to: rung, scoringWorkspace)
+                try advance(&runners[index], from: done, to: rung, scoringWorkspace)
             }
             done = rung.steps
             outcome.diverged += runners.count { $0.isOut && $0.candidate != 0 }
@@ -79,11 +80,12 @@ struct Rollout {
 
     private func advance(
         _ runner: inout Runner, from first: Int, to rung: Rung, _ workspace: Workspace
-    ) {
+    ) throws {
         let size = min(batchSize, training.count)
         let batches = training.count / size
         for index in first..<rung.steps {
-            guard runner.step.take(training.slice(index % batches * size, size)) != nil else {
+            try Stop.ask()
+            guard try runner.step.take(training.slice(index % batches * size, size)) != nil else {
                 runner.isOut = true
                 runner.score = .infinity
                 return
@@ -91,13 +93,14 @@ struct Rollout {
         }
         let model = runner.step.model
         let earlier = runner.score
-        runner.score = model.loss(scoring.slice(0, rung.scored), loss, workspace: workspace)
+        runner.score = try model.loss(scoring.slice(0, rung.scored), loss, workspace: workspace)
         if rung.isLast {
             // A loss that rises over the last third is about to diverge, however low it still is.
             runner.isOut = !(runner.score <= earlier)
             let rest = scoring.count - rung.scored
             if rest > 0 {
-                let other = model.loss(scoring.slice(rung.scored, rest), loss, workspace: workspace)
+                let other = try model.loss(
+                    scoring.slice(rung.scored, rest), loss, workspace: workspace)
                 runner.score = loss.combined(runner.score, rung.scored, other, rest)
             }
         }

@@ -88,7 +88,7 @@ final class RowSpace {
                     - Double(model.parameters.pointer[i * n + j])
             }
         }
-        cholesky.solve(change)
+        try cholesky.solve(change)
         let total = try Matrix.product(change, .yes, x)  // k x inputs
         let weights = result.parameters.pointer + first.weightOffset
         for i in 0..<total.count { weights[i] = Float(Double(weights[i]) + total.pointer[i]) }

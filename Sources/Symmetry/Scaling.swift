@@ -139,13 +139,13 @@ extension Model {
         guard count == units.count else {
             throw TeleportError(
                 .shapeMismatch,
-                "\(count) factors given for the \(units.count) units of layer \(layer)")
+                "\(UInt(bitPattern: count)) factors given for the \(units.count) units of layer \(layer)"
+            )
         }
         let element = try Scaling(graph)
         for i in 0..<count {
             guard factors[i] > 0, factors[i].isFinite else {
-                throw TeleportError.invalid(
-                    "factor \(i) is \(factors[i]); it must be positive and finite")
+                throw TeleportError.wrong("factor \(i)", factors[i], "positive and finite")
             }
             element.factors.pointer[units.first + i] = Double(factors[i])
         }

@@ -133,10 +133,11 @@ extension ScalingObjective {
     /// three seeds, against 0.14 to 0.15. What counts is the direction in which phi grows from where the weights are.
     public func maximize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
-    ) -> Int {
+    ) throws -> Int {
         s.update(repeating: 0, count: graph.hiddenUnitCount)
         let length = 2 * radius / Double(steps)
         for step in 1...max(steps, 1) {
+            try Stop.ask()
             var moved = false
             forEachUnit(s, layer: layer) { i in
                 let slope = from.pointer[i] * exp(2 * s[i]) - into.pointer[i] * exp(-2 * s[i])
@@ -161,9 +162,10 @@ extension ScalingObjective {
     /// its best element given the others.
     public func minimize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
-    ) -> Int {
+    ) throws -> Int {
         s.update(repeating: 0, count: graph.hiddenUnitCount)
         for step in 1...max(steps, 1) {
+            try Stop.ask()
             var change = 0.0
             forEachUnit(s, layer: layer) { i in
                 guard into.pointer[i] > 0 || from.pointer[i] > 0 else { return }

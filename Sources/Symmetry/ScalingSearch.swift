@@ -33,19 +33,19 @@ struct ScalingSearch {
     }
 
     /// Takes `s` to where the objective is best within the radius.
-    private func climb(radius: Double, _ report: inout TeleportReport) {
+    private func climb(radius: Double, _ report: inout TeleportReport) throws {
         var layer: Int?
         if case .one(let single) = options.layers { layer = single }
         let climb =
             options.objective.isMaximized
             ? ScalingObjective.maximize(objective) : ScalingObjective.minimize(objective)
-        let steps = climb(s.pointer, radius, layer, options.resolvedSteps)
+        let steps = try climb(s.pointer, radius, layer, options.resolvedSteps)
         report.steps = max(report.steps, steps)
     }
 
     /// The element that the objective is best at within the radius.
     func ascent(_ report: inout TeleportReport) throws -> Scaling {
-        climb(radius: options.resolvedRadius, &report)
+        try climb(radius: options.resolvedRadius, &report)
         let element = try element()
         report.candidates = element.isIdentity ? 1 : 2
         report.radius = element.radius
@@ -60,6 +60,7 @@ struct ScalingSearch {
         let candidate = try Scaling(graph)
         var bestValue = gradientNorm2(best)
         for _ in 0..<options.candidates {
+            try Stop.ask()
             s.pointer.update(repeating: 0, count: s.count)
             let layers =
                 options.layers == .random
@@ -96,7 +97,7 @@ struct ScalingSearch {
         var elements: [Scaling] = []
         var radii: [Double] = []
         for factor in Ladder.factors {
-            climb(radius: abs(factor) * options.resolvedRadius, &report)
+            try climb(radius: abs(factor) * options.resolvedRadius, &report)
             if factor < 0 { for i in 0..<s.count { s.pointer[i].negate() } }
             let element = try element()
             // Rounded to powers of two, small rungs are the identity and others fall together.

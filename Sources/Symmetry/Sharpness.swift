@@ -7,7 +7,7 @@ import Runtime
 final class Sharpness: ObjectiveFunction {
     private let batch: Batch
     private let loss: Loss
-    private let norms: [Double]
+    private let norms: Buffer<Double>
     private let count: Int
     private let seed: UInt64
     private let workspace: Workspace
@@ -17,7 +17,8 @@ final class Sharpness: ObjectiveFunction {
 
     /// `count` perturbations of each norm.
     init(
-        _ model: Model, _ batch: Batch, _ loss: Loss, norms: [Double], count: Int, seed: UInt64
+        _ model: Model, _ batch: Batch, _ loss: Loss, norms: Buffer<Double>, count: Int,
+        seed: UInt64
     ) throws {
         self.batch = batch
         self.loss = loss
@@ -32,8 +33,8 @@ final class Sharpness: ObjectiveFunction {
 
     func value(_ model: Model) throws -> Double {
         var sum = 0.0
-        forEachPerturbation(of: model) {
-            sum += perturbed.loss(batch, loss, workspace: workspace)
+        try forEachPerturbation(of: model) {
+            sum += try perturbed.loss(batch, loss, workspace: workspace)
         }
         return sum / Double(norms.count * count)
     }
@@ -42,17 +43,19 @@ final class Sharpness: ObjectiveFunction {
         var sum = 0.0
         let share = 1 / Float(norms.count * count)
         covector.update(repeating: 0, count: gradient.count)
-        forEachPerturbation(of: model) {
-            sum += perturbed.gradient(batch, loss, into: gradient.pointer, workspace: workspace)
+        try forEachPerturbation(of: model) {
+            sum += try perturbed.gradient(
+                batch, loss, into: gradient.pointer, workspace: workspace)
             addScaled(gradient.pointer, by: share, to: covector, count: gradient.count)
         }
         return sum / Double(norms.count * count)
     }
 
-    private func forEachPerturbation(of model: Model, _ body: () -> Void) {
+    private func forEachPerturbation(of model: Model, _ body: () throws -> Void) throws {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.perturbations)
-        for norm in norms {
+        for norm in norms.elements {
             for _ in 0..<count {
+                try Stop.ask()
                 var sum = 0.0
                 for i in 0..<perturbation.count {
                     let value = generator.nextNormal()
@@ -64,7 +67,7 @@ final class Sharpness: ObjectiveFunction {
                     perturbed.parameters.pointer[i] = Float(
                         Double(model.parameters.pointer[i]) + factor * perturbation.pointer[i])
                 }
-                body()
+                try body()
             }
         }
     }

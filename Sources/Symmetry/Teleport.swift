@@ -14,10 +14,9 @@ public struct Teleport {
     private let options: TeleportOptions
     private let optimizer: (any Optimizer)?
     private let clipNorm: Double
-    /// Samples that the search sees and whose loss the move must keep.
-    private let batch: Batch
-    /// Samples that take no part in the search.
-    private let heldOut: Batch?
+    private let samples: TeleportSamples
+    private var batch: Batch { samples.batch }
+    private var heldOut: Batch? { samples.heldOut }
 
     /// Rollouts step with a copy of `optimizer`; without one, with plain SGD at the options' rate.
     public init(
@@ -25,16 +24,8 @@ public struct Teleport {
         optimizer: (any Optimizer)? = nil, clipNorm: Double = 0
     ) throws {
         try options.validate()
-        try options.validate(for: model.graph)
+        try options.validate(for: model.graph, loss: loss)
         try batch.validate(for: model.graph, loss: loss)
-        if let heldOut = options.heldOut {
-            do {
-                try heldOut.validate(for: model.graph, loss: loss)
-            } catch let error as TeleportError {
-                // The sentence speaks of a batch: it must be clear of which.
-                throw TeleportError(error.status, "held_out: " + error.message)
-            }
-        }
         if options.needsRollouts, optimizer == nil, options.learningRate <= 0 {
             throw TeleportError.invalid(
                 "learning_rate is \(options.learningRate); a lookahead without a trainer needs the rate of its steps"
@@ -45,24 +36,7 @@ public struct Teleport {
         self.options = options
         self.optimizer = optimizer
         self.clipNorm = clipNorm
-        guard options.heldOutTolerance >= 0 else {
-            self.batch = batch
-            heldOut = nil
-            return
-        }
-        guard options.heldOut == nil, options.group.dependsOnData else {
-            self.batch = batch
-            heldOut = options.heldOut
-            return
-        }
-        guard batch.count >= 4 else {
-            throw TeleportError.invalid(
-                "the batch has \(batch.count) samples, too few to hold a quarter out; give held_out, or a negative held_out_tolerance to do without"
-            )
-        }
-        let quarter = batch.count / 4
-        self.batch = batch.slice(0, batch.count - quarter)
-        heldOut = batch.slice(batch.count - quarter, quarter)
+        samples = try TeleportSamples(batch, options)
     }
 
     /// Samples that give the direction, and those that score rollouts.
@@ -83,7 +57,7 @@ public struct Teleport {
         if case .one(let layer) = options.layers { report.layer = layer }
         let backup = try Buffer(copying: model.parameters)
         do {
-            try searchAndMove(&report, backup: backup)
+            try withExtendedLifetime(samples) { try searchAndMove(&report, backup: backup) }
         } catch {
             model.parameters.pointer.update(from: backup.pointer, count: backup.count)
             throw error
@@ -115,7 +89,7 @@ public struct Teleport {
         }
         let isFinite = move.apply(to: model)
         report.outcome =
-            isFinite ? judge(&check, &heldOutCheck, backup: backup, &report) : .notFinite
+            isFinite ? try judge(&check, &heldOutCheck, backup: backup, &report) : .notFinite
         guard report.outcome == .accepted else {
             model.parameters.pointer.update(from: backup.pointer, count: backup.count)
             return
@@ -127,9 +101,9 @@ public struct Teleport {
     private func judge(
         _ check: inout Guard, _ heldOut: inout Guard?, backup: Buffer<Float>,
         _ report: inout TeleportReport
-    ) -> TeleportOutcome {
-        check.measureAfter()
-        heldOut?.measureAfter()
+    ) throws -> TeleportOutcome {
+        try check.measureAfter()
+        try heldOut?.measureAfter()
         report.lossAfter = check.lossAfter
         report.outputChange = check.outputChange
         report.heldOutAfter = heldOut?.lossAfter ?? .nan
@@ -194,7 +168,7 @@ extension Teleport {
     ) throws -> (any Move)? {
         // What the space multiplies with K may leave the range of floats where the whole model does not.
         if let space = try rowSpace(), case let inner = try space.gradientNorm(loss),
-            inner.value(space.model).isFinite
+            try inner.value(space.model).isFinite
         {
             var inSpace = report
             let move = try search(space, inner, &inSpace)
@@ -219,7 +193,7 @@ extension Teleport {
         guard let loss = measured.loss, options.objective.isBetter(measured.value, than: value)
         else { return false }
         var check = check
-        check.recordAfter(loss: loss)
+        try check.recordAfter(loss: loss)
         return check.isFinite && check.keepsLoss(tolerance: options.lossTolerance)
     }
 
@@ -286,14 +260,21 @@ extension Teleport {
         let search = DirectedSearch(
             moves: moves, model: space.model, loss: loss, options: space.options,
             batch: space.batch)
-        guard options.search == .lookahead else { return try search.ascent(objective, &report) }
-        return try search.lookahead(
-            objective, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
+        let move =
+            options.search == .lookahead
+            ? try search.lookahead(
+                objective, rollout: rollout, optimizer: try rolloutOptimizer(), &report)
+            : try search.ascent(objective, &report)
+        if move == nil, moves.hasNoRoom {
+            report.outcome = .noRoom
+            try moves.describe(&report)
+        }
+        return move
     }
 
     private func closedFormSearch(_ report: inout TeleportReport) throws -> (any Move)? {
         let gradient = try Buffer<Float>(count: model.parameters.count)
-        let value = model.gradient(
+        let value = try model.gradient(
             halves.direction, loss, into: gradient.pointer,
             workspace: try model.measuringWorkspace(count: halves.direction.count, backward: true))
         guard value.isFinite, allFinite(gradient.pointer, count: gradient.count) else {

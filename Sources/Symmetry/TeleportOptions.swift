@@ -103,7 +103,8 @@ public struct TeleportOptions {
     /// Singular values of a layer's input under this share of the largest count as zero.
     public var nullTolerance = 1e-6
     /// Norms of the perturbations whose mean loss is the sharpness, and how many of each.
-    public var perturbationNorms = [0.1, 0.3, 0.5, 0.7, 0.9]
+    /// Nil: 0.1, 0.3, 0.5, 0.7 and 0.9.
+    public var perturbationNorms: Buffer<Double>?
     public var perturbations = 4
     /// Curves whose mean curvature is the objective.
     public var curves = 8
@@ -111,6 +112,7 @@ public struct TeleportOptions {
     public init() {}
 
     public static let largestRadius = 16.0
+    public static let mostPerturbationNorms = 10_000
     /// Each candidate of a random search by rollouts holds a copy of the weights.
     public static let mostRolloutCandidates = 256
 
@@ -121,6 +123,10 @@ public struct TeleportOptions {
         case .linear: return 0.3
         case .nullSpace, .levelSet: return 0.05
         }
+    }
+
+    func resolvedPerturbationNorms() throws -> Buffer<Double> {
+        try perturbationNorms ?? Buffer(copying: [0.1, 0.3, 0.5, 0.7, 0.9], count: 5)
     }
 
     public var resolvedSteps: Int {
@@ -154,14 +160,17 @@ public struct TeleportOptions {
         try check(
             "perturbations", perturbations, (1...10_000).contains(perturbations), "1 to 10,000")
         try check("curves", curves, (1...10_000).contains(curves), "1 to 10,000")
-        for norm in perturbationNorms {
-            try check("a perturbation norm", norm, norm > 0 && norm.isFinite, "positive and finite")
+        guard let norms = perturbationNorms else { return }
+        for (i, norm) in norms.elements.enumerated() where !(norm > 0 && norm.isFinite) {
+            throw TeleportError.wrong("perturbation_norms[\(i)]", norm, "positive and finite")
         }
     }
 
-    private func check<Value>(_ name: String, _ value: Value, _ isRight: Bool, _ rule: String)
-        throws
-    {
+    private func check(_ name: String, _ value: Double, _ isRight: Bool, _ rule: String) throws {
+        guard isRight else { throw TeleportError.wrong(name, value, rule) }
+    }
+
+    private func check(_ name: String, _ value: Int, _ isRight: Bool, _ rule: String) throws {
         guard isRight else {
             throw TeleportError.invalid("\(name) is \(value); it must be \(rule)")
         }

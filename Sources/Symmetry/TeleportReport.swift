@@ -8,6 +8,7 @@ public enum TeleportOutcome: Int32, Sendable {
     case notFinite = 5
     case undone = 6
     case inexact = 7
+    case noRoom = 8
 }
 
 /// Everything a teleport measured; the fields of `tp_teleport_report`.

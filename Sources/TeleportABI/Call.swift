@@ -15,10 +15,13 @@ func call(_ body: () throws -> Void) -> tp_status {
     }
 }
 
-/// The same for calls that can end early on request.
-func callStoppable(_ body: () throws -> Bool) -> tp_status {
+/// The same for calls that can end early (`Stop`).
+func callStoppable(_ body: () throws -> Void) -> tp_status {
     do {
-        return try body() ? TP_OK : TP_STOPPED
+        try Stop.scope(body)
+        return TP_OK
+    } catch is Stopped {
+        return TP_STOPPED
     } catch {
         return record(error)
     }
@@ -117,6 +120,18 @@ func requireCount(_ count: Int, _ needed: Int, _ name: StaticString) throws {
     guard count == needed else {
         throw TeleportError(
             .shapeMismatch, "\(name) has \(UInt(bitPattern: count)) elements; \(needed) are needed")
+    }
+}
+
+/// Elements of a result that are written before all of the input is read would be read as its.
+func requireApart<Element: BitwiseCopyable>(
+    _ input: UnsafePointer<Element>, _ inputName: StaticString,
+    _ result: UnsafeMutablePointer<Element>, _ resultName: StaticString, count: Int
+) throws {
+    let (first, second) = (UInt(bitPattern: input), UInt(bitPattern: result))
+    let distance = first < second ? second - first : first - second
+    guard distance >= UInt(count * MemoryLayout<Element>.stride) else {
+        throw TeleportError.invalid("\(resultName) overlaps \(inputName)")
     }
 }
 

@@ -22,6 +22,7 @@ extension tp_image_config {
         config.max_height = options.maxHeight
         config.max_pixels = options.maxPixels
         config.max_chunk_bytes = options.maxChunkBytes
+        config.nested_classes = options.nestedClasses
         return config
     }
 }
@@ -47,6 +48,8 @@ extension ImageOptions {
         maxHeight = config.max_height
         maxPixels = config.max_pixels
         maxChunkBytes = config.max_chunk_bytes
+        nestedClasses = config.nested_classes
+        try requireZero(config.reserved)
     }
 }
 
@@ -89,19 +92,18 @@ public func tp_dataset_from_targets(
 /// Hands progress to the host and says whether to go on.
 private func adapt(
     _ progress: tp_progress_callback?, _ user_data: UnsafeMutableRawPointer?
-) -> Dataset.Progress? {
-    progress.map { progress in { done, total in progress(done, total, user_data) == 0 } }
+) -> Dataset.Progress {
+    { done, total in !Stop.isRequested && (progress?(done, total, user_data) ?? 0) == 0 }
 }
 
 /// A data set into `out`, or NULL where progress stopped it.
 private func createStoppable(
     _ out: UnsafeMutablePointer<OpaquePointer?>?, _ make: () throws -> Dataset?
-) throws -> Bool {
+) throws {
     let out = try out.required("out")
     out.pointee = nil
-    guard let dataset = try make() else { return false }
+    guard let dataset = try make() else { throw Stopped() }
     out.pointee = makeHandle(dataset)
-    return true
 }
 
 @_cdecl("tp_dataset_from_image_folder") @implementation

@@ -12,14 +12,14 @@ public func tp_model_loss(
     _ model: OpaquePointer?, _ batch: UnsafePointer<tp_batch>?, _ loss: tp_loss,
     _ loss_out: UnsafeMutablePointer<Double>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
         let loss_out = try loss_out.required("loss_out")
         try batch.validate(for: model.graph, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count)
-        loss_out.pointee = model.loss(batch, loss, workspace: workspace)
+        loss_out.pointee = try model.loss(batch, loss, workspace: workspace)
     }
 }
 
@@ -29,7 +29,7 @@ public func tp_model_gradient(
     _ gradient: UnsafeMutablePointer<Float>?, _ capacity: Int,
     _ loss_out: UnsafeMutablePointer<Double>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
@@ -37,7 +37,7 @@ public func tp_model_gradient(
         try requireCapacity(capacity, model.graph.parameterCount, "gradient")
         try batch.validate(for: model.graph, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
-        let value = model.gradient(batch, loss, into: gradient, workspace: workspace)
+        let value = try model.gradient(batch, loss, into: gradient, workspace: workspace)
         loss_out?.pointee = value
     }
 }
@@ -48,7 +48,7 @@ public func tp_model_hessian_vector_product(
     _ v: UnsafePointer<Float>?, _ count: Int, _ product: UnsafeMutablePointer<Float>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
@@ -56,7 +56,8 @@ public func tp_model_hessian_vector_product(
         let product = try product.required("product")
         try requireCount(count, model.graph.parameterCount, "v")
         try requireCapacity(capacity, model.graph.parameterCount, "product")
-        guard UnsafePointer(product) != v else { throw TeleportError.invalid("product is v") }
+        try requireApart(v, "v", product, "product", count: count)
+        try requireFinite(v, count, "v")
         try batch.validate(for: model.graph, loss: loss)
         try HessianVectorProduct(model, count: batch.count).product(
             batch, loss, v: v, into: product)
@@ -85,7 +86,7 @@ public func tp_model_evaluate(
     _ model: OpaquePointer?, _ dataset: OpaquePointer?, _ loss: tp_loss,
     _ metrics_out: UnsafeMutablePointer<tp_metrics>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let dataset = try dataset.object(Dataset.self, "dataset")
         let loss = try lossMember(loss)
@@ -102,7 +103,7 @@ public func tp_model_confusion_matrix(
     _ model: OpaquePointer?, _ dataset: OpaquePointer?, _ counts: UnsafeMutablePointer<Int64>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let dataset = try dataset.object(Dataset.self, "dataset")
         let counts = try counts.required("counts")
@@ -112,6 +113,6 @@ public func tp_model_confusion_matrix(
         try dataset.validate(for: model.graph, loss: .crossEntropy)
         let evaluation = try Evaluation(model, on: dataset)
         counts.update(repeating: 0, count: elements)
-        evaluation.confusion(dataset, into: counts)
+        try evaluation.confusion(dataset, into: counts)
     }
 }

@@ -35,6 +35,10 @@ extension ModelOptions {
         self.init()
         activation = try member(config.activation, ActivationKind.self, "activation")
         negativeSlope = config.negative_slope
+        // Also where the activation, or a file that says its own, has no use for it.
+        guard negativeSlope.isFinite else {
+            throw TeleportError.wrong("negative_slope", negativeSlope, "finite and not negative")
+        }
         hasBias = try flag(config.bias, "bias")
         initialization = try member(config.initialization, Initialization.self, "initialization")
         seed = config.seed
@@ -184,9 +188,9 @@ private func requireBias(_ shape: LinearMap) throws {
     }
 }
 
-private func requireFinite(_ values: UnsafePointer<Float>, _ count: Int, _ name: StaticString)
-    throws
-{
+func requireFinite(
+    _ values: UnsafePointer<Float>, _ count: Int, _ name: StaticString
+) throws {
     for i in 0..<count where !values[i].isFinite {
         throw TeleportError(.notFinite, "\(name)[\(i)] is \(values[i])")
     }
@@ -278,7 +282,7 @@ public func tp_model_predict(
     _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
     _ kind: tp_output, _ out: UnsafeMutablePointer<Float>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         guard kind == TP_OUTPUT_RAW || kind == TP_OUTPUT_PROBABILITIES else {
             throw TeleportError.invalid("kind is \(kind.rawValue), which is none of its values")
@@ -288,7 +292,7 @@ public func tp_model_predict(
         try requireCapacity(
             capacity, try Memory.product(Int(count), model.graph.outputWidth), "out")
         let workspace = try model.measuringWorkspace(count: Int(count))
-        model.outputs(
+        try model.outputs(
             x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES, into: out,
             workspace: workspace)
     }
@@ -299,12 +303,12 @@ public func tp_model_predict_labels(
     _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
     _ labels: UnsafeMutablePointer<Int32>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         guard let x = try checkSamples(model, x, x_width, count) else { return }
         let labels = try labels.required("labels")
         try requireCapacity(capacity, Int(count), "labels")
         let workspace = try model.measuringWorkspace(count: Int(count))
-        model.labels(x, count: Int(count), into: labels, workspace: workspace)
+        try model.labels(x, count: Int(count), into: labels, workspace: workspace)
     }
 }

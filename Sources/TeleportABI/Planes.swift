@@ -155,15 +155,16 @@ extension PlaneOptions {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
         steps = Int(config.steps)
+        // A step teleports once, so that the arrays have no use for more values than steps.
+        try validateSteps()
         thetaSteps = Int(config.theta_steps)
         learningRate = config.learning_rate
         thetaLearningRate = config.theta_learning_rate
         lossTolerance = config.loss_tolerance
-        teleportSteps =
-            try array(
-                config.teleport_steps, config.teleport_step_count, "teleport_steps"
-            )?.map { Int($0) } ?? []
-        thetaStarts = try array(config.theta_starts, config.theta_start_count, "theta_starts")
+        teleportSteps = try array(
+            config.teleport_steps, config.teleport_step_count, most: steps, "teleport_steps")
+        thetaStarts = try array(
+            config.theta_starts, config.theta_start_count, most: steps, "theta_starts")
         seed = config.seed
         try validate()
     }
@@ -212,13 +213,13 @@ public func tp_plane_teleport(
     _ theta: Double, _ config: UnsafePointer<tp_plane_config>?,
     _ report_out: UnsafeMutablePointer<tp_plane_report>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let function = try PlaneFunction(function)
         let options = try PlaneOptions(config)
         try checkOutput(report_out, "report_out")
         var position = try point(UnsafePointer(xy), "xy")
         guard theta.isFinite else { throw TeleportError(.notFinite, "theta is \(theta)") }
-        let move = function.teleport(&position, from: theta, options)
+        let move = try function.teleport(&position, from: theta, options)
         position.store(to: xy)
         try writeOutput(tp_plane_report(move), to: report_out, "report_out")
     }
@@ -230,14 +231,14 @@ public func tp_plane_descend(
     _ config: UnsafePointer<tp_plane_config>?, _ trajectory: UnsafeMutablePointer<Double>?,
     _ trajectory_capacity: Int, _ values: UnsafeMutablePointer<Double>?, _ values_capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let function = try PlaneFunction(function)
         let options = try PlaneOptions(config)
         let start = try point(start, "start")
         let points = options.steps + 1
         try requireOptional(trajectory, trajectory_capacity, 2 * points, "trajectory")
         try requireOptional(values, values_capacity, points, "values")
-        function.descend(from: start, options) { step, point, value in
+        try function.descend(from: start, options) { step, point, value in
             point.store(to: trajectory.map { $0 + 2 * step })
             values?[step] = value
         } moved: { _, _ in

@@ -74,3 +74,11 @@ public func tp_set_thread_count(_ count: Int32) -> tp_status {
 public func tp_thread_count() -> Int32 {
     Int32(truncatingIfNeeded: ThreadPool.shared.threadCount)
 }
+
+@_cdecl("tp_set_stop") @implementation
+public func tp_set_stop(
+    _ stop_flag: UnsafePointer<Int32>?, _ callback: tp_stop_callback?,
+    _ user_data: UnsafeMutableRawPointer?
+) -> tp_status {
+    call { Stop.set(flag: stop_flag, callback: callback, userData: user_data) }
+}

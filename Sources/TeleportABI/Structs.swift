@@ -69,13 +69,13 @@ func writeOutput<Struct: BitwiseCopyable>(
     write(value, to: target, size: try structSize(at: target, name))
 }
 
-/// A host's array of `count` values, copied; NULL with count 0 is nil.
+/// A host's array of at most `most` values, copied; NULL with count 0 is nil.
 func array<Element: BitwiseCopyable>(
-    _ pointer: UnsafePointer<Element>?, _ count: Int, _ name: StaticString
-) throws -> [Element]? {
-    guard count >= 0, count <= 1 << 24 else {
+    _ pointer: UnsafePointer<Element>?, _ count: Int, most: Int, _ name: StaticString
+) throws -> Buffer<Element>? {
+    guard count >= 0, count <= most else {
         throw TeleportError.invalid(
-            "the count of \(name) is \(UInt(bitPattern: count)); the most is \(1 << 24)")
+            "the count of \(name) is \(UInt(bitPattern: count)); the most is \(most)")
     }
     guard let pointer else {
         guard count == 0 else {
@@ -83,7 +83,7 @@ func array<Element: BitwiseCopyable>(
         }
         return nil
     }
-    return (0..<count).map { pointer[$0] }
+    return try Buffer(copying: pointer, count: count)
 }
 
 private func write<Struct: BitwiseCopyable>(

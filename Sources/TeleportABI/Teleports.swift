@@ -51,8 +51,9 @@ extension TeleportOptions {
         sampler = try member(config.sampler, Sampler.self, "sampler")
         perturbations = Int(config.perturbations)
         if let norms = try array(
-            config.perturbation_norms, config.perturbation_norm_count, "perturbation_norms"),
-            !norms.isEmpty
+            config.perturbation_norms, config.perturbation_norm_count,
+            most: TeleportOptions.mostPerturbationNorms, "perturbation_norms"),
+            norms.count > 0
         {
             perturbationNorms = norms
         }
@@ -135,6 +136,8 @@ public func tp_teleport_outcome_string(_ outcome: tp_teleport_outcome) -> Unsafe
     case TP_TELEPORT_NOT_FINITE: text = "put back: a weight, loss or gradient is not finite"
     case TP_TELEPORT_UNDONE: text = "put back: training diverged soon after it"
     case TP_TELEPORT_INEXACT: text = "put back: a weight left the range of normal floats"
+    case TP_TELEPORT_NO_ROOM:
+        text = "nothing can move: the samples see every change of the weights that would help"
     default: text = "unknown outcome"
     }
     return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -156,7 +159,7 @@ public func tp_model_teleport(
     _ config: UnsafePointer<tp_teleport_config>?,
     _ report_out: UnsafeMutablePointer<tp_teleport_report>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         try model.requireIdle()
         try checkOutput(report_out, "report_out")
@@ -184,7 +187,7 @@ public func tp_model_apply_linear(
     _ model: OpaquePointer?, _ layer: Int32, _ g: UnsafePointer<Float>?, _ count: Int,
     _ batch: UnsafePointer<tp_batch>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let samples = try batch.map { try Batch(inputsOf: $0, for: model.graph) }
         try model.requireIdle()
@@ -199,7 +202,7 @@ public func tp_model_linear_gradient_norm(
     _ phi_out: UnsafeMutablePointer<Double>?, _ gradient: UnsafeMutablePointer<Double>?,
     _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
@@ -218,7 +221,7 @@ public func tp_model_scaling_gradient_norm(
     _ log_scale: UnsafePointer<Double>?, _ count: Int, _ phi_out: UnsafeMutablePointer<Double>?,
     _ gradient: UnsafeMutablePointer<Double>?, _ capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let model = try model.object(Model.self, "model")
         let batch = try Batch(batch)
         let loss = try lossMember(loss)
@@ -228,13 +231,16 @@ public func tp_model_scaling_gradient_norm(
         let units = model.graph.hiddenUnitCount
         try requireCount(count, units, "log_scale")
         try requireOptional(gradient, capacity, units, "gradient")
+        if let gradient {
+            try requireApart(log_scale, "log_scale", gradient, "gradient", count: units)
+        }
         for i in 0..<units where !log_scale[i].isFinite {
             throw TeleportError(.notFinite, "log_scale[\(i)] is \(log_scale[i])")
         }
         try batch.validate(for: model.graph, loss: loss)
         let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         let weightGradient = try Buffer<Float>(count: model.parameters.count)
-        _ = model.gradient(batch, loss, into: weightGradient.pointer, workspace: workspace)
+        _ = try model.gradient(batch, loss, into: weightGradient.pointer, workspace: workspace)
         let objective = try ScalingObjective(
             model.graph, gradient: weightGradient.pointer)
         phi_out.pointee = objective.value(log_scale, gradient: gradient)

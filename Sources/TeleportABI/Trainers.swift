@@ -1,4 +1,3 @@
-import CShims
 import CTeleport
 import Datasets
 import Networks
@@ -123,7 +122,7 @@ public func tp_trainer_teleport(
     _ config: UnsafePointer<tp_teleport_config>?,
     _ report_out: UnsafeMutablePointer<tp_teleport_report>?
 ) -> tp_status {
-    call {
+    callStoppable {
         let trainer = try trainer.object(Trainer.self, "trainer")
         try checkOutput(report_out, "report_out")
         let report = try trainer.teleport(try Batch(batch), try TeleportOptions(config))
@@ -134,6 +133,11 @@ public func tp_trainer_teleport(
 @_cdecl("tp_trainer_undo_teleport") @implementation
 public func tp_trainer_undo_teleport(_ trainer: OpaquePointer?) -> tp_status {
     call { try trainer.object(Trainer.self, "trainer").undoTeleport() }
+}
+
+@_cdecl("tp_trainer_end_epoch") @implementation
+public func tp_trainer_end_epoch(_ trainer: OpaquePointer?) -> tp_status {
+    call { try trainer.object(Trainer.self, "trainer").endEpoch() }
 }
 
 @_cdecl("tp_trainer_epoch") @implementation
@@ -255,8 +259,8 @@ extension RunOptions {
         dropLast = try flag(config.drop_last, "drop_last")
         if let config = config.teleport { teleport = try TeleportOptions(config) }
         teleportEpochs = try array(
-            config.teleport_epochs, config.teleport_epoch_count, "teleport_epochs"
-        )?.map { Int($0) }
+            config.teleport_epochs, config.teleport_epoch_count,
+            most: RunOptions.mostTeleportEpochs, "teleport_epochs")
         teleportsPerEpoch = Int(config.teleports_per_epoch)
         teleportSamples = Int(config.teleport_samples)
         watchSteps = Int(config.watch_steps)
@@ -316,11 +320,22 @@ public func tp_trainer_run(
     callStoppable {
         let trainer = try trainer.object(Trainer.self, "trainer")
         let config = try readConfig(config, defaults: .defaults, "config")
-        return try trainer.run(
-            try train.object(Dataset.self, "train"),
-            validation: try valid.map { try Optional($0).object(Dataset.self, "valid") },
-            options: try RunOptions(config),
-            shouldStop: { config.stop_flag.map { shim_read_flag($0) != 0 } ?? false },
-            notify: { event in progress.map { deliver(event, to: $0, user_data) } ?? false })
+        let isDone = try Stop.watching(config.stop_flag) {
+            try trainer.run(
+                try train.object(Dataset.self, "train"),
+                validation: try valid.map { try Optional($0).object(Dataset.self, "valid") },
+                options: try RunOptions(config),
+                notify: { event in progress.map { deliver(event, to: $0, user_data) } ?? false })
+        }
+        guard isDone else { throw Stopped() }
+    }
+}
+
+@_cdecl("tp_trainer_request_stop") @implementation
+public func tp_trainer_request_stop(_ trainer: OpaquePointer?) {
+    // Not `object`: an error would allocate, and this may be a signal handler.
+    guard let trainer else { return }
+    Unmanaged<Trainer>.fromOpaque(UnsafeRawPointer(trainer))._withUnsafeGuaranteedRef {
+        $0.requestStop()
     }
 }

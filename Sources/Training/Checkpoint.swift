@@ -9,7 +9,7 @@ import Symmetry
 // trainer.* in the order of the parameters.
 
 /// Keys of `__metadata__` and names of tensors.
-private enum CheckpointFile {
+enum CheckpointFile {
     static func key(_ name: String) -> String { "teleport.trainer." + name }
 
     static let firstMoments = "first_moments"
@@ -17,7 +17,6 @@ private enum CheckpointFile {
     static let parameters = "parameters"
     static let undo = "trainer.undo."
     static let current = "trainer."
-    static let watchedTeleport = "trainer.watched_teleport"
 
     /// No count of a file is larger, so that sums and products of counts stay within an Int.
     static let mostCount = 1 << 40
@@ -72,13 +71,19 @@ extension Trainer {
     /// Writes all that training goes on from (`tp_trainer_save`), after the `keeping` checkpoints before it have
     /// moved on to path.1, path.2, ...
     public func save(to path: UnsafePointer<CChar>, keeping: Int = 0) throws {
+        try requireUsable(optimizer.state, named: CheckpointFile.current)
+        if let undo = beforeTeleport {
+            try requireUsable(undo.optimizer.state, named: CheckpointFile.undo)
+        }
         let writer = try SafetensorsWriter()
         try writer.texts(of: model)
         for (name, value) in settings + progress {
             try writer.text(CheckpointFile.key(name), value)
         }
-        let watched = try watch.map { try $0.report.numbers() }
-        if let watch { try writer.text(CheckpointFile.key("watch_end"), watch.end.description) }
+        if let watch {
+            try writer.text(CheckpointFile.key("watch_end"), watch.end.description)
+            try writer.texts(of: watch.report)
+        }
         if let undo = beforeTeleport {
             try writer.text(
                 CheckpointFile.key("undo_optimizer_steps"), undo.optimizer.state.steps.description)
@@ -91,14 +96,16 @@ extension Trainer {
                 of: undo.parameters.pointer, count: undo.parameters.count)
             try writer.tensors(of: undo.optimizer.state, named: CheckpointFile.undo)
         }
-        if let watched {
-            try writer.tensor(
-                CheckpointFile.watchedTeleport, [watched.count], of: watched.pointer,
-                count: watched.count)
-        }
-        try withExtendedLifetime(watched) {
-            try writer.save(to: path, keeping: keeping, as: "checkpoint")
-        }
+        try writer.save(to: path, keeping: keeping, as: "checkpoint")
+    }
+
+    /// What would be refused when it is loaded must not take a good file's place.
+    private func requireUsable(_ state: OptimizerState, named prefix: String) throws {
+        guard let bad = state.unusableMoment else { return }
+        throw TeleportError(
+            .notFinite,
+            "element \(bad.index) of the optimizer's averages, \(prefix + bad.name), is \(bad.value); they are not saved"
+        )
     }
 
     private var settings: [(String, String)] {
@@ -133,6 +140,21 @@ extension Trainer {
             ("next_scheduled_teleport", (lastScheduledTeleport + 1).description),
             ("optimizer_steps", optimizer.state.steps.description),
         ]
+    }
+}
+
+extension OptimizerState {
+    /// The first average that makes the next step unfit to be trusted: one that is not finite, or a negative square.
+    fileprivate var unusableMoment: (name: String, index: Int, value: Float)? {
+        for (name, moments, least) in [
+            (CheckpointFile.firstMoments, firstMoments, -Float.infinity),
+            (CheckpointFile.secondMoments, secondMoments, 0),
+        ] {
+            guard let moments else { continue }
+            let index = moments.elements.firstIndex { !($0.isFinite && $0 >= least) }
+            if let index { return (name, index, moments.pointer[index]) }
+        }
+        return nil
     }
 }
 
@@ -244,9 +266,14 @@ extension SafetensorsReader {
             guard let moments else { continue }
             try read(prefix + name, into: moments.pointer, count: moments.count)
         }
+        guard let bad = state.unusableMoment else { return }
+        let reason = bad.value.isFinite ? "; an average of squares is not negative" : ""
+        throw FileFailure(
+            bad.value.isFinite ? .format : .notFinite,
+            "element \(bad.index) of tensor '\(prefix + bad.name)' is \(bad.value)\(reason)")
     }
 
-    fileprivate func read<Number>(
+    func read<Number>(
         _ name: String, into target: UnsafeMutablePointer<Number>, count: Int
     ) throws(FileFailure) {
         let type: TensorType = Number.self == Float.self ? .f32 : .f64
@@ -260,63 +287,5 @@ extension SafetensorsReader {
             )
         }
         try read(tensor, into: target)
-    }
-}
-
-// The report of a teleport that may still be undone.
-extension TeleportReport {
-    private static var fields: [WritableKeyPath<TeleportReport, Double>] {
-        [
-            \.radius, \.lossBefore, \.lossAfter, \.heldOutBefore, \.heldOutAfter, \.objectiveBefore,
-            \.objectiveAfter, \.gradientNorm2Before, \.gradientNorm2After, \.outputChange,
-            \.condition, \.inputCondition, \.fitResidual, \.scoreBefore, \.scoreAfter, \.seconds,
-        ]
-    }
-
-    private static var counts: [WritableKeyPath<TeleportReport, Int>] {
-        [\.steps, \.backtracks, \.candidates, \.refused, \.rank]
-    }
-
-    private static var numberCount: Int { 5 + counts.count + fields.count }
-
-    fileprivate func numbers() throws -> Buffer<Double> {
-        var numbers = [
-            Double(outcome.rawValue), Double(group.rawValue), Double(search.rawValue),
-            Double(layer ?? -1), halvesShared ? 1 : 0,
-        ]
-        numbers += Self.counts.map { Double(self[keyPath: $0]) }
-        numbers += Self.fields.map { self[keyPath: $0] }
-        return try Buffer(copying: numbers, count: numbers.count)
-    }
-
-    fileprivate init(from file: SafetensorsReader) throws {
-        let numbers = try Buffer<Double>(count: Self.numberCount)
-        try file.read(CheckpointFile.watchedTeleport, into: numbers.pointer, count: numbers.count)
-        func integer(_ index: Int) throws(FileFailure) -> Int {
-            guard let value = Int32(exactly: numbers.pointer[index]) else {
-                throw FileFailure(
-                    .format,
-                    "element \(index) of tensor '\(CheckpointFile.watchedTeleport)' is \(numbers.pointer[index])"
-                )
-            }
-            return Int(value)
-        }
-        self.init()
-        guard let outcome = TeleportOutcome(rawValue: Int32(truncatingIfNeeded: try integer(0))),
-            let group = Group(rawValue: Int32(truncatingIfNeeded: try integer(1))),
-            let search = Search(rawValue: Int32(truncatingIfNeeded: try integer(2)))
-        else {
-            throw FileFailure(.format, "its last teleport is of an unknown kind")
-        }
-        (self.outcome, self.group, self.search) = (outcome, group, search)
-        let layer = try integer(3)
-        self.layer = layer >= 0 ? layer : nil
-        halvesShared = try integer(4) != 0
-        for (index, count) in Self.counts.enumerated() {
-            self[keyPath: count] = try integer(5 + index)
-        }
-        for (index, field) in Self.fields.enumerated() {
-            self[keyPath: field] = numbers.pointer[5 + Self.counts.count + index]
-        }
     }
 }

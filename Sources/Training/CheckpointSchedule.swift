@@ -24,8 +24,7 @@ public struct CheckpointOptions {
             throw TeleportError.invalid("checkpoint_steps is \(steps); it must not be negative")
         }
         guard seconds.isFinite, seconds >= 0 else {
-            throw TeleportError.invalid(
-                "checkpoint_seconds is \(seconds); it must be finite and not negative")
+            throw TeleportError.wrong("checkpoint_seconds", seconds, "finite and not negative")
         }
         guard (1...Self.mostKept).contains(kept) else {
             throw TeleportError.invalid(
@@ -41,7 +40,13 @@ final class CheckpointSchedule {
     private var lastStep: Int
     private var lastTime = Clock.seconds()
 
-    init(_ options: CheckpointOptions, _ trainer: Trainer) {
+    /// Refuses a place where nothing can be written, before there is something to lose.
+    init(_ options: CheckpointOptions, _ trainer: Trainer) throws {
+        do throws(FileFailure) {
+            try AtomicFile.check(options.path.pointer)
+        } catch {
+            throw error.error("checkpoint", at: options.path.pointer)
+        }
         self.options = options
         self.trainer = trainer
         lastStep = trainer.stepCount

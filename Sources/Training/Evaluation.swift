@@ -27,14 +27,14 @@ public final class Evaluation {
     }
 
     /// The metrics of a valid data set of the shape that this was made for.
-    public func metrics(_ dataset: Dataset, _ loss: Loss) -> Metrics {
+    public func metrics(_ dataset: Dataset, _ loss: Loss) throws -> Metrics {
         var metrics = Metrics()
         metrics.count = dataset.count
         metrics.loss = 0
         let width = model.graph.outputWidth
         let scale = loss.scale(
             totalWeight: Double(dataset.count), outputs: width)
-        Model.forEachPiece(of: dataset.count, workspace) { first, count in
+        try Model.forEachPiece(of: dataset.count, workspace) { first, count in
             let batch = samples.copy(dataset, first: first, count: count)
             metrics.loss += workspace.loss(
                 model.parameters.pointer, batch: batch, loss: loss, scale: scale)
@@ -49,9 +49,11 @@ public final class Evaluation {
     }
 
     /// counts[t * k + p] += 1 for each sample of class t that is predicted as p; k the output width.
-    public func confusion(_ dataset: Dataset, into counts: UnsafeMutablePointer<Int64>) {
+    public func confusion(
+        _ dataset: Dataset, into counts: UnsafeMutablePointer<Int64>
+    ) throws {
         let width = model.graph.outputWidth
-        Model.forEachPiece(of: dataset.count, workspace) { first, count in
+        try Model.forEachPiece(of: dataset.count, workspace) { first, count in
             let batch = samples.copy(dataset, first: first, count: count)
             workspace.forward(model.parameters.pointer, x: batch.x, count: count)
             guard let labels = batch.labels else { return }

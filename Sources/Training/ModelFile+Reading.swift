@@ -7,7 +7,7 @@ extension Model {
     /// The model in a file. `options` say what a file of another program does not.
     convenience init(from file: SafetensorsReader, options: ModelOptions) throws {
         var options = options
-        let layers: [FileLayer]
+        let layers: GrowingBuffer<FileLayer>
         if try file.isOwn() {
             try options.read(from: file)
             try options.validate()
@@ -15,7 +15,8 @@ extension Model {
         } else {
             layers = try file.foreignLayers()
         }
-        let widths = [layers[0].weight.dimensions.1] + layers.map { $0.weight.dimensions.0 }
+        let widths =
+            [layers[0].weight.dimensions.1] + layers.elements.map { $0.weight.dimensions.0 }
         options.hasBias = layers[0].bias != nil
         try self.init(
             try Graph(
@@ -23,7 +24,7 @@ extension Model {
                 activation: Activation(options.activation, negativeSlope: options.negativeSlope),
                 hasBias: options.hasBias),
             options: options)
-        for (index, layer) in layers.enumerated() {
+        for (index, layer) in layers.elements.enumerated() {
             let shape = graph.layers.pointer[index]
             try read(layer.weight, at: shape.weightOffset, file)
             if let bias = layer.bias { try read(bias, at: shape.biasOffset, file) }
@@ -65,7 +66,7 @@ extension ModelOptions {
 }
 
 /// The tensors of one layer.
-struct FileLayer {
+struct FileLayer: BitwiseCopyable {
     let weight: Tensor
     let bias: Tensor?
 }
@@ -117,52 +118,54 @@ extension SafetensorsReader {
 // Tensors.
 extension SafetensorsReader {
     /// layers.0, layers.1, ... until there is none; other tensors belong to other readers.
-    fileprivate func ownLayers() throws(FileFailure) -> [FileLayer] {
-        var layers: [FileLayer] = []
+    fileprivate func ownLayers() throws -> GrowingBuffer<FileLayer> {
+        let layers = try GrowingBuffer<FileLayer>()
         while let weight = tensor(named: ModelFile.weightName(layers.count)) {
-            layers.append(
+            try layers.append(
                 FileLayer(weight: weight, bias: tensor(named: ModelFile.biasName(layers.count))))
         }
-        guard !layers.isEmpty else {
+        guard layers.count > 0 else {
             throw FileFailure(.format, "it has no tensor '\(ModelFile.weightName(0))'")
         }
         try check(layers)
         return layers
     }
 
-    /// Every tensor, named as PyTorch names those of linear layers, in the natural order of their names: `0.weight`,
-    /// `2.weight`, `10.weight`; `net.0.weight`; `fc1.weight`, `fc2.weight`.
-    fileprivate func foreignLayers() throws(FileFailure) -> [FileLayer] {
-        var weights: [Tensor] = []
+    /// Every tensor, named as PyTorch names those of linear layers, in the order that numbers in their names or their
+    /// shapes give: `0.weight`, `2.weight`, `10.weight`; `net.0.weight`; `fc1.weight`, `fc2.weight`.
+    fileprivate func foreignLayers() throws -> GrowingBuffer<FileLayer> {
+        let weights = try GrowingBuffer<Tensor>()
         var biasCount = 0
         for position in 0..<tensorCount {
             let tensor = tensor(position)
-            if tensor.rank == 2, ends(name(of: tensor), with: "weight") {
-                weights.append(tensor)
-            } else if tensor.rank == 1, ends(name(of: tensor), with: "bias") {
+            let name = name(of: tensor)
+            if tensor.rank == 2, ends(name, with: "weight") {
+                try weights.append(tensor)
+            } else if tensor.rank == 1, ends(name, with: "bias") {
                 biasCount += 1
             } else {
                 throw FileFailure(
                     .unsupported,
-                    "tensor \(quoted(name(of: tensor))) of \(tensor.rank) dimensions has no place in a plain multi-layer perceptron"
+                    "tensor \(quoted(name)) of \(tensor.rank) dimensions has no place in a plain multi-layer perceptron"
                 )
             }
         }
-        guard !weights.isEmpty else {
+        guard weights.count > 0 else {
             throw FileFailure(.unsupported, "it has no tensor named *.weight")
         }
-        weights.sort { isNaturallyBefore(name(of: $0), name(of: $1)) }
-        var layers: [FileLayer] = []
-        for weight in weights {
+        let layers = try GrowingBuffer<FileLayer>(capacity: weights.count)
+        weights.elements.sortInPlace { NameParting(name(of: $0), name(of: $1)).isBefore }
+        for weight in weights.elements {
             let prefix = String(
                 decoding: name(of: weight).dropLast("weight".utf8.count), as: UTF8.self)
-            layers.append(FileLayer(weight: weight, bias: tensor(named: prefix + "bias")))
+            try layers.append(FileLayer(weight: weight, bias: tensor(named: prefix + "bias")))
         }
-        guard layers.count(where: { $0.bias != nil }) == biasCount else {
+        guard layers.elements.count(where: { $0.bias != nil }) == biasCount else {
             throw FileFailure(.unsupported, "it has a bias without a weight")
         }
-        try check(layers)
-        return layers
+        let ordered = try inOrder(layers)
+        try check(ordered)
+        return ordered
     }
 
     /// "weight" itself or "<anything>.weight".
@@ -172,8 +175,14 @@ extension SafetensorsReader {
         return rest.isEmpty || rest.last == UInt8(ascii: ".")
     }
 
-    private func check(_ layers: [FileLayer]) throws(FileFailure) {
-        for (index, layer) in layers.enumerated() {
+    private func check(_ layers: GrowingBuffer<FileLayer>) throws(FileFailure) {
+        guard layers.count < Graph.maximumWidthCount else {
+            throw FileFailure(
+                .unsupported,
+                "it has \(layers.count) layers; at most \(Graph.maximumWidthCount - 1) are read"
+            )
+        }
+        for (index, layer) in layers.elements.enumerated() {
             let weight = quoted(name(of: layer.weight))
             try requireFloat(layer.weight, rank: 2)
             guard layer.weight.dimensions.0 > 0, layer.weight.dimensions.1 > 0 else {
@@ -214,31 +223,3 @@ extension SafetensorsReader {
         }
     }
 }
-
-/// By bytes, but runs of digits by the number they make.
-func isNaturallyBefore(
-    _ a: UnsafeBufferPointer<UInt8>, _ b: UnsafeBufferPointer<UInt8>
-) -> Bool {
-    var (rest, other) = (a[...], b[...])
-    while let first = rest.first, let second = other.first {
-        if isDigit(first), isDigit(second) {
-            let number = rest.prefix(while: isDigit).drop { $0 == 0x30 }
-            let otherNumber = other.prefix(while: isDigit).drop { $0 == 0x30 }
-            if number.count != otherNumber.count { return number.count < otherNumber.count }
-            if !number.elementsEqual(otherNumber) {
-                return number.lexicographicallyPrecedes(otherNumber)
-            }
-            rest = rest.drop(while: isDigit)
-            other = other.drop(while: isDigit)
-        } else if first != second {
-            return first < second
-        } else {
-            rest = rest.dropFirst()
-            other = other.dropFirst()
-        }
-    }
-    if rest.isEmpty != other.isEmpty { return rest.isEmpty }
-    return a.lexicographicallyPrecedes(b)
-}
-
-private func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

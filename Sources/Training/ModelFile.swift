@@ -122,7 +122,7 @@ extension Model {
             return try Model(from: SafetensorsReader(MemorySource(bytes)), options: options)
         } catch let failure as FileFailure {
             throw TeleportError(failure.status, "the model in memory: \(failure.reason)")
-        } catch let error as TeleportError where error.status == .invalidArgument {
+        } catch let error as TeleportError where error.isWrongValue {
             throw TeleportError(.format, "the model in memory: \(error.message)")
         }
     }
@@ -143,10 +143,10 @@ func reading<Result>(
     _ path: UnsafePointer<CChar>, as what: String, _ body: (SafetensorsReader) throws -> Result
 ) throws -> Result {
     do {
-        return try body(SafetensorsReader(FileSource(path: path)))
+        return try withoutCancellation { try body(SafetensorsReader(FileSource(path: path))) }
     } catch let failure as FileFailure {
         throw failure.error(what, at: path)
-    } catch let error as TeleportError where error.status == .invalidArgument {
+    } catch let error as TeleportError where error.isWrongValue {
         // What no host could ask for, a file cannot either.
         throw FileFailure(.format, error.message).error(what, at: path)
     }

@@ -16,7 +16,6 @@ final class Run {
     private let train: Dataset
     private let validation: Dataset?
     private let options: RunOptions
-    private let shouldStop: () -> Bool
     private let notify: (TrainingEvent) -> Bool
 
     private let start = Clock.seconds()
@@ -31,16 +30,16 @@ final class Run {
     private var placeOfStart = (step: 0, loss: (sum: 0.0, samples: 0))
     private var checkpoints: CheckpointSchedule?
 
-    /// `shouldStop` is asked before every step; `notify` says whether to stop after an event.
+    /// `notify` says whether to stop after an event.
     init(
         _ trainer: Trainer, train: Dataset, validation: Dataset?, options: RunOptions,
-        shouldStop: @escaping () -> Bool, notify: @escaping (TrainingEvent) -> Bool
+        notify: @escaping (TrainingEvent) -> Bool
     ) throws {
         try options.validate()
         let graph = trainer.model.graph
         try train.validate(for: graph, loss: trainer.loss)
         try validation?.validate(for: graph, loss: trainer.loss)
-        try options.teleport?.validate(for: graph)
+        try options.validateTeleports(of: trainer, samples: train.count)
         try BLAS.reserve()
         batchSize = min(options.batchSize, train.count)
         stepsPerEpoch =
@@ -55,7 +54,6 @@ final class Run {
         self.train = train
         self.validation = validation
         self.options = options
-        self.shouldStop = shouldStop
         self.notify = notify
         order = try Buffer(count: train.count)
         samples = try SampleBuffer(for: train, capacity: batchSize)
@@ -68,11 +66,13 @@ final class Run {
         drawn = teleports ? try Buffer(count: train.count) : nil
         evaluation = try validation.map { try Evaluation(trainer.model, on: $0) }
         epochStart = try Snapshot(trainer.model, trainer.optimizer)
-        checkpoints = options.checkpoints.map { CheckpointSchedule($0, trainer) }
+        checkpoints = try options.checkpoints.map { try CheckpointSchedule($0, trainer) }
     }
 
     func run() throws -> End {
-        let end = try epochs()
+        var end = End.stopped
+        // Stopped within a teleport, which has put back what it moved, or between steps.
+        do { end = try epochs() } catch is Stopped {}
         try checkpoints?.writeLast()
         return end
     }
@@ -92,7 +92,7 @@ final class Run {
         epochStart.take(trainer.model, trainer.optimizer)
         placeOfStart = (trainer.stepInEpoch, trainer.epochLoss)
         while trainer.stepInEpoch < stepsPerEpoch {
-            if shouldStop() { return .stopped }
+            try Stop.ask()
             if try teleportIfScheduled() == .stopped { return .stopped }
             let first = trainer.stepInEpoch * batchSize
             let count = min(batchSize, train.count - first)
@@ -118,8 +118,14 @@ final class Run {
         var event = event(.epoch, loss: loss)
         event.epoch -= 1
         event.stepInEpoch = stepsPerEpoch
-        event.validation = validation.flatMap { evaluation?.metrics($0, trainer.loss) }
-        return notify(event) ? .stopped : .done
+        var end = End.done
+        do {
+            event.validation = try validation.flatMap { try evaluation?.metrics($0, trainer.loss) }
+        } catch is Stopped {
+            // The epoch is complete all the same, and its event is due.
+            end = .stopped
+        }
+        return notify(event) ? .stopped : end
     }
 
     /// The epoch's order is a function of seed and epoch alone: teleports and pauses do not change it.
@@ -210,18 +216,17 @@ extension Trainer {
     /// Trains over `train` (`tp_trainer_run`). Returns false when it was stopped early.
     public func run(
         _ train: Dataset, validation: Dataset?, options: RunOptions,
-        shouldStop: @escaping () -> Bool, notify: @escaping (TrainingEvent) -> Bool
+        notify: @escaping (TrainingEvent) -> Bool
     ) throws -> Bool {
         try requireIdle()
         let run = try Run(
-            self, train: train, validation: validation, options: options, shouldStop: shouldStop,
-            notify: notify)
+            self, train: train, validation: validation, options: options, notify: notify)
         isRunning = true
         model.isBeingTrained = true
         defer {
             isRunning = false
             model.isBeingTrained = false
         }
-        return try run.run() == .done
+        return try answeringRequests { try run.run() == .done }
     }
 }

@@ -10,7 +10,7 @@ public struct RunOptions {
     public var dropLast = false
     public var teleport: TeleportOptions?
     /// Epochs that begin with teleports; nil: epoch 0.
-    public var teleportEpochs: [Int]?
+    public var teleportEpochs: Buffer<Int32>?
     public var teleportsPerEpoch = 1
     public var teleportSamples = 2_048
     public var watchSteps = 200
@@ -22,6 +22,7 @@ public struct RunOptions {
     public init() {}
 
     public static let mostTeleportsPerEpoch = 65_536
+    public static let mostTeleportEpochs = 65_536
 
     public func validate() throws {
         try check("epochs", epochs, epochs >= 1, "at least 1")
@@ -32,11 +33,24 @@ public struct RunOptions {
         try check("teleport_samples", teleportSamples, teleportSamples >= 1, "at least 1")
         try check("watch_steps", watchSteps, watchSteps >= 0, "at least 0")
         try check("progress_interval", progressInterval, progressInterval >= -1, "at least -1")
-        for epoch in teleportEpochs ?? [] {
-            try check("a teleport epoch", epoch, epoch >= 0, "at least 0")
+        if let teleportEpochs {
+            for epoch in teleportEpochs.elements {
+                try check("a teleport epoch", Int(epoch), epoch >= 0, "at least 0")
+            }
         }
         try teleport?.validate()
         try checkpoints?.validate()
+    }
+
+    /// Checks what would end the run at its first teleport, which may be epochs after its first step.
+    func validateTeleports(of trainer: Trainer, samples count: Int) throws {
+        guard let teleport else { return }
+        try teleport.validate(for: trainer.model.graph, loss: trainer.loss)
+        guard min(teleportSamples, count) >= teleport.fewestSamples else {
+            throw TeleportError.invalid(
+                "teleport_samples is \(teleportSamples) and the data set has \(count) samples, too few to hold a quarter out; give held_out, or a negative held_out_tolerance to do without"
+            )
+        }
     }
 
     private func check(_ name: String, _ value: Int, _ isRight: Bool, _ rule: String) throws {
@@ -48,7 +62,8 @@ public struct RunOptions {
     /// Whether the schedule teleports before this step of this epoch.
     func teleports(inEpoch epoch: Int, beforeStep step: Int) -> Bool {
         guard teleport != nil, step < teleportsPerEpoch else { return false }
-        return teleportEpochs?.contains(epoch) ?? (epoch == 0)
+        guard let teleportEpochs else { return epoch == 0 }
+        return teleportEpochs.elements.contains { Int($0) == epoch }
     }
 }
 

@@ -1,3 +1,4 @@
+import CShims
 import Layers
 import LinearAlgebra
 import Networks
@@ -27,6 +28,8 @@ public final class Trainer {
     var epochLoss = (sum: 0.0, samples: 0)
     /// A run is under way: whoever calls now is inside its callback.
     var isRunning = false
+    /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
+    private let stopRequest: UnsafeMutablePointer<Int32>
     /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
     var lastScheduledTeleport = -1
 
@@ -59,13 +62,40 @@ public final class Trainer {
         step = try TrainingStep(
             model: model, loss: loss, optimizer: optimizer, clipNorm: options.clipNorm, batchSize: 1
         )
+        stopRequest = .allocate(capacity: 1)
+        stopRequest.initialize(to: 0)
     }
 
-    /// The rate of the next step; a schedule of the host is asked for it.
-    public var learningRate: Double { schedule.rate(step: stepCount, base: baseRate) }
+    deinit { stopRequest.deallocate() }
 
-    /// Sets the rate that the schedule starts from.
+    /// Asks the run or teleport under way, or else the next one, to stop. Safe on any thread and in a signal handler:
+    /// one atomic store.
+    public func requestStop() { shim_write_flag(stopRequest, 1) }
+
+    /// Carries out what a request stops, which with that is answered. `body` says whether it came to its end.
+    func answeringRequests(_ body: () throws -> Bool) throws -> Bool {
+        do {
+            let isDone = try Stop.watching(stopRequest, body)
+            if !isDone { shim_write_flag(stopRequest, 0) }
+            return isDone
+        } catch let stopped as Stopped {
+            shim_write_flag(stopRequest, 0)
+            throw stopped
+        }
+    }
+
+    /// The rate of the next step. A schedule of the host is asked for it, and must not ask in its turn: then it is NaN.
+    public var learningRate: Double {
+        guard schedule.kind == .callback else {
+            return schedule.rate(step: stepCount, base: baseRate)
+        }
+        guard !HostCallback.isAsking(self) else { return .nan }
+        return HostCallback.asking(self, model) { schedule.rate(step: stepCount, base: baseRate) }
+    }
+
+    /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the schedule may not.
     public func setLearningRate(_ value: Double) throws {
+        try requireNotAsking()
         try OptimizerOptions.validate(learningRate: value)
         baseRate = value
     }
@@ -89,7 +119,15 @@ public final class Trainer {
         optimizer.learningRate = rate
     }
 
+    private func requireNotAsking() throws {
+        guard !HostCallback.isAsking(self) else {
+            throw TeleportError(
+                .badState, "the trainer is asking its rate callback, which may only read it")
+        }
+    }
+
     func requireIdle() throws {
+        try requireNotAsking()
         guard !isRunning else {
             throw TeleportError(
                 .badState, "the trainer is inside tp_trainer_run; a callback may only read it")
@@ -102,16 +140,25 @@ public final class Trainer {
         epochLoss = (0, 0)
     }
 
+    /// Counts the epoch at hand, of a host's own loop or what a run has done of it, as completed.
+    public func endEpoch() throws {
+        try requireIdle()
+        beginEpoch()
+        epoch += 1
+        // The next epoch's teleports are others, though no step may lie between.
+        lastScheduledTeleport = -1
+    }
+
     /// Room for batches of `count` samples.
     func reserve(_ count: Int) throws {
         try step.workspace.reserve(count)
     }
 
-    /// One step on a valid batch for which there is room; nil, and no weight touched, where the loss or the output
-    /// error are not finite.
+    /// One step on a valid batch for which there is room; nil, and all as before, where the loss, an error or the weights
+    /// after it are not finite.
     func advance(_ batch: Batch) throws -> Double? {
         try updateRate()
-        guard let value = step.take(batch) else { return nil }
+        guard let value = try step.take(batch) else { return nil }
         stepCount += 1
         return value
     }
@@ -126,30 +173,32 @@ public final class Trainer {
                 "the batch has \(batch.count) samples; a step takes at most \(Int32.max)")
         }
         try batch.validate(for: model.graph, loss: loss)
-        try requireFinite(batch)
         try reserve(batch.count)
-        guard let value = try advance(batch) else {
-            throw TeleportError(
-                .notFinite,
-                "the loss or the output error of step \(stepCount) is not finite; the weights are those of the step before"
-            )
-        }
+        guard let value = try advance(batch) else { throw failure(of: batch) }
         return value
     }
 
-    /// A bounded activation and a weight of 0 hide an input that is not finite from the loss and the output error,
-    /// not from the gradient; elsewhere it reaches the outputs.
-    private func requireFinite(_ batch: Batch) throws {
-        let isUnbounded = model.graph.layers.elements.allSatisfy {
-            $0.activation.isPositivelyHomogeneous
+    /// Why a step failed: a number of the batch, or divergence.
+    private func failure(of batch: Batch) -> TeleportError {
+        for (name, values, width) in [
+            ("x", batch.x, batch.inputWidth), ("targets", batch.targets, batch.targetWidth),
+        ] {
+            guard let values else { continue }
+            for i in 0..<batch.count * width where !values[i].isFinite {
+                return TeleportError(
+                    .notFinite,
+                    "value \(i % width) of sample \(i / width) in \(name) is \(values[i]); the weights are those of the step before"
+                )
+            }
         }
-        guard batch.weights != nil || !isUnbounded else { return }
-        let count = batch.count * batch.inputWidth
-        guard !allFinite(batch.x, count: count) else { return }
-        for i in 0..<count where !batch.x[i].isFinite {
-            throw TeleportError(
-                .notFinite, "x[\(i)] is \(batch.x[i]); the weights are those of the step before")
-        }
+        return divergence("step \(stepCount)")
+    }
+
+    private func divergence(_ what: String) -> TeleportError {
+        TeleportError(
+            .notFinite,
+            "\(what) diverges at learning rate \(optimizer.learningRate): the loss, a gradient or the weights after it are not finite; the weights are those of the step before"
+        )
     }
 
     /// One step of the optimizer with a gradient from elsewhere.
@@ -158,22 +207,28 @@ public final class Trainer {
         guard count == model.parameters.count else {
             throw TeleportError(
                 .shapeMismatch,
-                "the gradient has \(count) elements but the model has \(model.parameters.count) parameters"
+                "the gradient has \(UInt(bitPattern: count)) elements but the model has \(model.parameters.count) parameters"
             )
         }
         for i in 0..<count where !gradient[i].isFinite {
             throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
         }
         try updateRate()
-        step.apply(
-            gradient: gradient, scratch: step.needsScratch ? try Buffer(count: count) : nil)
+        let scratch = step.needsScratch ? try Buffer<Float>(count: count) : nil
+        guard try step.apply(gradient: gradient, scratch: scratch) else {
+            throw divergence("the applied gradient")
+        }
         stepCount += 1
     }
 
     /// Teleports the model; where it is accepted, `undoTeleport` leads back.
     public func teleport(_ batch: Batch, _ options: TeleportOptions) throws -> TeleportReport {
         try requireIdle()
-        let report = try teleport(batch, options, keepingFirst: false)
+        var report = TeleportReport()
+        _ = try answeringRequests {
+            report = try teleport(batch, options, keepingFirst: false)
+            return true
+        }
         if report.accepted { watch = nil }
         return report
     }

@@ -22,6 +22,7 @@ final class BadImageTests: XCTestCase {
         "bad_row_filter": "bad adaptive filter value",
         "bad_zlib_header": "IDAT: unknown compression method",
         "bomb": "8000 x 8000 pixels cannot come out of a file of 102 bytes",
+        "chunk_before_header": "the first chunk is not IHDR",
         "chunk_length_huge": "PNG unsigned integer out of range",
         "chunk_length_past_end": "the file ends too early",
         "chunk_name_bad": "[01][02][03][04]: invalid chunk type",
@@ -29,11 +30,12 @@ final class BadImageTests: XCTestCase {
         "empty": "the file is empty",
         "end_missing": "the file ends too early",
         "end_truncated": "the file ends too early",
-        "header_missing": "IDAT: Missing IHDR before IDAT",
+        "header_missing": "the first chunk is not IHDR",
         "header_too_short": "IHDR: invalid",
         "header_twice": "IHDR: out of place",
         "huge_dimensions": "2147483647 x 2147483647 pixels, but at most " + tooLarge,
         "huge_width": "65536 x 1 pixels, but at most " + tooLarge,
+        "idat_after_last_row": "the image data go on after the last row",
         "idat_empty": "Not enough image data",
         "idat_missing": "IEND: out of place",
         "idat_short": "Not enough image data",
@@ -119,7 +121,8 @@ final class BadImageTests: XCTestCase {
             set.skippedFiles.map { $0.reason },
             [
                 "the file ends too early", "the file is empty", "Not a PNG file",
-                "13 x 9 pixels, but the data set has 5 x 3",
+                "its height is 9 and its width 13, but the first image has height 3 and width 5; "
+                    + "set height and width to bring all to one size",
             ])
         // The samples are those of the files named.
         for index in 0..<set.count {

@@ -67,9 +67,9 @@ final class DatasetArrayTests: XCTestCase {
             XCTAssertEqual(error.status, .invalidArgument)
             return error.message
         }
-        XCTAssertEqual(message([0, -1, 0], 0), "labels[1] is -1; labels count from 0")
+        XCTAssertEqual(message([0, -1, 0], 0), "the label of sample 1 is -1; labels count from 0")
         XCTAssertEqual(
-            message([0, 1, 2], 2), "labels[2] is 2, but there are 2 classes, 0 to 1")
+            message([0, 1, 2], 2), "the label of sample 2 is 2, but there are 2 classes, 0 to 1")
         XCTAssertEqual(message([0, 0, 0], -1), "class_count is -1; it must be 0 to 16777216")
         XCTAssertEqual(
             message([0, .max, 0], 0),

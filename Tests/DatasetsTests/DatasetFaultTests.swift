@@ -37,6 +37,7 @@ final class DatasetFaultTests: XCTestCase {
             try ThreadPool.shared.setThreadCount(threads)
             var options = ImageOptions()
             options.badImage = BadImagePolicy.skip.rawValue
+            options.nestedClasses = 1
             (options.height, options.width) = (6, 6)
             let messages = failEachAllocation {
                 let set = try Dataset.images(in: folder.path, options)

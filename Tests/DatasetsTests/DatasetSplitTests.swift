@@ -31,6 +31,13 @@ final class DatasetSplitTests: XCTestCase {
         }
     }
 
+    /// The first of 4, 9, 8, 7, 0, 5, ...: numbers of a program in C.
+    func testTheSplitOfASeedIsThePinnedOne() throws {
+        let source = try set([Int32](repeating: 0, count: 10))
+        let second = try source.split(fraction: 0.5, stratified: false, seed: 5).1.values
+        XCTAssertEqual(second, [0, 4, 7, 8, 9])
+    }
+
     func testTheSeedDecides() throws {
         let source = try set([Int32](repeating: 0, count: 1000))
         let one = try source.split(fraction: 0.5, stratified: false, seed: 1).1.values
@@ -128,7 +135,7 @@ final class DatasetSplitTests: XCTestCase {
             let error = failure {
                 try source.split(fraction: fraction, stratified: false, seed: 0)
             }
-            XCTAssertEqual(error.status, .invalidArgument)
+            XCTAssertEqual(error.status, fraction.isFinite ? .invalidArgument : .notFinite)
             XCTAssertEqual(
                 error.message, "fraction is \(fraction); it must be above 0 and below 1")
         }

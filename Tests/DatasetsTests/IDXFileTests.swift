@@ -72,7 +72,7 @@ final class IDXFileTests: XCTestCase {
             options.classCount = 2
             XCTAssertEqual(
                 failure { try read(images + pixels, labels, options) }.message,
-                "labels[0] is 7, but there are 2 classes, 0 to 1")
+                "the label of sample 0 is 7, but there are 2 classes, 0 to 1")
         }
     }
 

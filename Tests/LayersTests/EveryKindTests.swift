@@ -7,7 +7,7 @@ import XCTest
 @testable import Layers
 
 // To add a kind of layer: write `Sources/Layers/<Kind>.swift`, a struct that conforms to `Layer` (its first lines of
-// documentation give the line of the architecture text and the formula); name it in `LayerKinds.all`; and add its lines
+// documentation give the line of the graph text and the formula); name it in `LayerKinds.all`; and add its lines
 // to `cases` and `wrong` below. That is all: passes, plans, files and symmetries read the facts that the kind states,
 // and the tests here hold it to the law that `Layer` states.
 

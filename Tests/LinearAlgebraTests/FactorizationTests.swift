@@ -12,7 +12,7 @@ final class FactorizationTests: XCTestCase {
         let b = try Matrix.random(12, 3, seed: 2)
         let solution = try b.copy()
         let factored = try XCTUnwrap(try Cholesky(try gram.copy()))
-        factored.solve(solution)
+        try factored.solve(solution)
         XCTAssertLessThan(try gram.times(solution).distance(b), 1e-12)
         // The estimate is of the 1-norm: within a factor of the size of the condition in the 2-norm.
         let condition = try SVD.condition(gram)

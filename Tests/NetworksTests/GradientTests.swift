@@ -46,7 +46,7 @@ final class GradientTests: XCTestCase {
     ) throws -> [Float] {
         var result = [Float](repeating: .nan, count: v.count)
         let hessian = try HessianVectorProduct(model, count: samples.count)
-        let value = hessian.product(samples.batch, loss, v: v, into: &result)
+        let value = try hessian.product(samples.batch, loss, v: v, into: &result)
         XCTAssertEqual(value, try model.value(samples, loss), accuracy: 1e-6 * abs(value))
         return result
     }
@@ -87,7 +87,7 @@ final class GradientTests: XCTestCase {
             XCTAssertEqual(Workspace.measuringRows(model.graph), 1_024)
             let gradient = try Buffer<Float>(count: model.parameters.count)
             let whole = try Workspace(model.graph, capacity: count, backward: true)
-            let value = model.gradient(
+            let value = try model.gradient(
                 samples.batch, loss, into: gradient.pointer, workspace: whole)
             XCTAssertEqual(try model.value(samples, loss) / value, 1, accuracy: 1e-9)
             XCTAssertLessThan(
@@ -96,7 +96,7 @@ final class GradientTests: XCTestCase {
             let v = try Samples.random(1, width: gradient.count, outputs: 1, seed: 3).x.array
             let expected = try HessianVectorProduct(model, count: count)
             var pieces = [Float](repeating: 0, count: v.count)
-            expected.product(samples.batch, loss, v: v, into: &pieces)
+            try expected.product(samples.batch, loss, v: v, into: &pieces)
             var sum = [Double](repeating: 0, count: v.count)
             let total = samples.batch.totalWeight
             var first = 0

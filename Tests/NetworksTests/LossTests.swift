@@ -1,3 +1,4 @@
+import CShims
 import Foundation
 import Layers
 import Runtime
@@ -37,6 +38,75 @@ final class LossTests: XCTestCase {
             // Another batch size may take another kernel: equal to rounding.
             XCTAssertLessThan(
                 relativeError(try model.gradient(all, loss), try model.gradient(first, loss)), 1e-6)
+        }
+    }
+
+    /// One rule for all losses: no share in the loss, in the gradient and in Hessian-vector products, whatever the outputs.
+    func testAWeightOfZeroLeavesASampleOutWhoseOutputsAreNotFinite() throws {
+        for loss in all {
+            for bad in [Float.nan, .infinity, -.infinity] {
+                var outputs: [Float] = [bad, 1, bad, 0.5, -0.25, 1]
+                let samples = try Samples.random(2, width: 1, outputs: 3, loss: loss, seed: 5)
+                samples.weights = try Buffer([0, 2])
+                var delta = [Float](repeating: 7, count: 6)
+                let value = loss.evaluate(
+                    &outputs, width: 3, batch: samples.batch, scale: 0.5, delta: &delta)
+                let second = samples.batch.slice(1, 1)
+                var expected = [Float](repeating: 7, count: 3)
+                let alone = outputs.withUnsafeBufferPointer {
+                    loss.evaluate(
+                        $0.baseAddress! + 3, width: 3, batch: second, scale: 0.5,
+                        delta: &expected)
+                }
+                XCTAssertEqual(value, alone, "\(loss)")
+                XCTAssertEqual(delta, [0, 0, 0] + expected, "\(loss)")
+            }
+        }
+    }
+
+    /// The last layer overflows for the sample of weight 0 alone.
+    func testDerivativesLeaveOutASampleOfWeightZeroWhoseOutputsOverflow() throws {
+        for loss in all {
+            let model = try Model(widths: [1, 2])
+            model.parameters.pointer.update(from: [2, -3, 0.5, 0.25], count: 4)
+            let both = try Samples(
+                x: [3e38, 0.5], count: 2, labels: loss == .crossEntropy ? [0, 1] : nil,
+                targets: loss == .crossEntropy ? nil : [1, 2, 3, 4], weights: [0, 2])
+            let one = try Samples(
+                x: [0.5], count: 1, labels: loss == .crossEntropy ? [1] : nil,
+                targets: loss == .crossEntropy ? nil : [3, 4], weights: [2])
+            let v: [Float] = [1, -1, 0.5, 2]
+            var (product, expected) = (v, v)
+            let loss0 = try HessianVectorProduct(model, count: 2).product(
+                both.batch, loss, v: v, into: &product)
+            let loss1 = try HessianVectorProduct(model, count: 1).product(
+                one.batch, loss, v: v, into: &expected)
+            XCTAssertEqual(loss0, loss1, accuracy: 1e-6 * abs(loss1))
+            XCTAssertLessThan(relativeError(product, expected), 1e-6, "\(loss)")
+            XCTAssertLessThan(
+                relativeError(try model.gradient(both, loss), try model.gradient(one, loss)), 1e-6,
+                "\(loss)")
+        }
+    }
+
+    /// A NaN's lower bits are anything.
+    func testSoftmaxAndCrossEntropyOfNaNAreNaNWhateverItsPayload() throws {
+        for payload: UInt32 in [0, 1, 0x1234, 0x3f_ffff, 0x20_0000, 0x7f, 0x155555] {
+            for sign: UInt32 in [0, 0x8000_0000] {
+                let bad = Float(bitPattern: 0x7fc0_0000 | payload | sign)
+                for count in [1, 4] {
+                    for place in 0..<4 {
+                        var z = [Float](repeating: count == 4 ? bad : 0.5, count: 4)
+                        z[place] = bad
+                        let samples = try Samples(x: [0], count: 1, labels: [0])
+                        let value = Loss.crossEntropy.evaluate(
+                            z, width: 4, batch: samples.batch, scale: 1, delta: nil)
+                        XCTAssertTrue(value.isNaN, "\(payload)")
+                        shim_softmax(&z, 1, 4)
+                        XCTAssertTrue(z.allSatisfy { $0.isNaN }, "\(payload): \(z)")
+                    }
+                }
+            }
         }
     }
 
@@ -94,13 +164,15 @@ final class LossTests: XCTestCase {
             labelled.labels?.pointer[3] = label
             let refused = refusal(labelled.batch, .crossEntropy)
             XCTAssertEqual(refused?.0, .invalidArgument)
-            XCTAssertEqual(refused?.1, "label 3 is \(label); the model has classes 0 to 1")
+            XCTAssertEqual(refused?.1, "the label of sample 3 is \(label); the model has classes 0 to 1")
         }
         for weights in [[0, 0, 0, 0], [1, 1, -1, 1], [1, .nan, 1, 1], [1, .infinity, 1, 1]]
             as [[Float]]
         {
             targeted.weights = try Buffer(weights)
-            XCTAssertEqual(refusal(targeted.batch, .meanSquaredError)?.0, .invalidArgument)
+            XCTAssertEqual(
+                refusal(targeted.batch, .meanSquaredError)?.0,
+                weights[1].isFinite ? .invalidArgument : .notFinite)
         }
     }
 }

@@ -39,7 +39,7 @@ final class ModelTests: XCTestCase {
             options.negativeSlope = slope
             XCTAssertEqual(
                 failure { _ = try Model(widths: [2, 2], options: options) }?.status,
-                .invalidArgument)
+                slope.isFinite ? .invalidArgument : .notFinite)
         }
     }
 
@@ -59,6 +59,25 @@ final class ModelTests: XCTestCase {
                     failure { _ = try model.shape(ofLayer: layer) }?.status, .invalidArgument)
             }
         }
+    }
+
+    /// Numbers of a program in C.
+    func testWeightsOfASeedAreThePinnedOnes() throws {
+        var options = ModelOptions()
+        options.seed = 9
+        let model = try Model(widths: [3, 2], options: options)
+        let expected: [Float] = [
+            -0.42473951, -0.0363632962, -0.457448244, -0.218762636, -0.158353984, 0.605778039,
+        ]
+        XCTAssertEqual(Array(model.parameters.elements.prefix(6)), expected)
+    }
+
+    /// A draw within 2^-25 of 1, which rounds to 1 as a float: the eleventh of this seed.
+    func testUniformWeightsStayBelowOne() throws {
+        var options = ModelOptions()
+        (options.initialization, options.seed) = (.uniform01, 6_574_214)
+        let model = try Model(widths: [4, 4], options: options)
+        XCTAssertEqual(model.parameters.pointer[10], Float(1).nextDown)
     }
 
     /// 10,000 draws fill an interval but for its last thousandth.
@@ -137,11 +156,11 @@ final class ModelTests: XCTestCase {
         XCTAssertLessThan(relativeError(outputs, ReferenceNetwork(model).outputs(samples)), 1e-6)
         let workspace = try model.measuringWorkspace(count: samples.count)
         var probabilities = [Float](repeating: 0, count: outputs.count)
-        model.outputs(
+        try model.outputs(
             samples.x.pointer, count: 1_100, asProbabilities: true, into: &probabilities,
             workspace: workspace)
         var labels = [Int32](repeating: -1, count: 1_100)
-        model.labels(samples.x.pointer, count: 1_100, into: &labels, workspace: workspace)
+        try model.labels(samples.x.pointer, count: 1_100, into: &labels, workspace: workspace)
         for row in 0..<1_100 {
             let own = outputs[row * 5..<row * 5 + 5].map { exp(Double($0)) }
             let sum = own.reduce(0, +)

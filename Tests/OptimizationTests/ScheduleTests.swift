@@ -44,11 +44,13 @@ final class ScheduleTests: XCTestCase {
     }
 
     func testSettingsOutOfRangeAreRefused() {
-        func isRefused(_ change: (inout LearningRateSchedule) -> Void) -> Bool {
+        func isRefused(
+            _ status: Status = .invalidArgument, _ change: (inout LearningRateSchedule) -> Void
+        ) -> Bool {
             var schedule = LearningRateSchedule()
             change(&schedule)
             do { try schedule.validate() } catch {
-                return (error as? TeleportError)?.status == .invalidArgument
+                return (error as? TeleportError)?.status == status
             }
             return false
         }
@@ -56,7 +58,11 @@ final class ScheduleTests: XCTestCase {
         XCTAssertTrue(isRefused { $0.warmupSteps = -1 })
         XCTAssertTrue(isRefused { $0.interval = 0 })
         XCTAssertTrue(isRefused { $0.kind = .callback })
-        for bad in [0, -1, Double.nan, .infinity] { XCTAssertTrue(isRefused { $0.factor = bad }) }
-        for bad in [-0.1, 1.1, Double.nan] { XCTAssertTrue(isRefused { $0.floor = bad }) }
+        for bad in [0.0, -1] { XCTAssertTrue(isRefused { $0.factor = bad }) }
+        for bad in [-0.1, 1.1] { XCTAssertTrue(isRefused { $0.floor = bad }) }
+        for bad in [Double.nan, .infinity] {
+            XCTAssertTrue(isRefused(.notFinite) { $0.factor = bad })
+            XCTAssertTrue(isRefused(.notFinite) { $0.floor = bad })
+        }
     }
 }

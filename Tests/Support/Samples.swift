@@ -101,13 +101,13 @@ extension Model {
     }
 
     public func value(_ samples: Samples, _ loss: Loss) throws -> Double {
-        self.loss(
+        try self.loss(
             samples.batch, loss, workspace: try measuringWorkspace(count: samples.count))
     }
 
     public func gradient(_ samples: Samples, _ loss: Loss) throws -> [Float] {
         let result = try Buffer<Float>(count: parameters.count)
-        _ = gradient(
+        _ = try gradient(
             samples.batch, loss, into: result.pointer,
             workspace: try measuringWorkspace(count: samples.count, backward: true))
         return result.array
@@ -115,7 +115,7 @@ extension Model {
 
     public func outputs(_ samples: Samples) throws -> [Float] {
         let result = try Buffer<Float>(count: samples.count * graph.outputWidth)
-        outputs(
+        try outputs(
             samples.x.pointer, count: samples.count, into: result.pointer,
             workspace: try measuringWorkspace(count: samples.count))
         return result.array

@@ -268,7 +268,7 @@ final class LinearGroupTests: XCTestCase {
                 let before = try model.value(others, .crossEntropy)
                 var fit = LinearAction.Fit()
                 XCTAssertTrue(try group.move(model, along: t, by: 1, fit: &fit))
-                check.measureAfter()
+                try check.measureAfter()
                 changes.append(abs(check.lossAfter / check.lossBefore - 1))
                 unseen.append(abs(try model.value(others, .crossEntropy) / before - 1))
             }

@@ -15,7 +15,9 @@ final class ObjectiveTests: XCTestCase {
     private func sharpness(_ model: Model, _ samples: Samples, norms: [Double] = [0.2, 0.6]) throws
         -> Sharpness
     {
-        try Sharpness(model, samples.batch, .crossEntropy, norms: norms, count: 3, seed: 9)
+        try Sharpness(
+            model, samples.batch, .crossEntropy,
+            norms: Buffer(copying: norms, count: norms.count), count: 3, seed: 9)
     }
 
     /// The perturbations drawn once more, the losses in double: 1e-6.

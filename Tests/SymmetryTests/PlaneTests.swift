@@ -10,14 +10,17 @@ final class PlaneTests: XCTestCase {
         name == "booth" ? .booth : .rosenbrock
     }
 
-    private func options(_ run: Golden) -> PlaneOptions {
+    private func options(_ run: Golden) throws -> PlaneOptions {
         var options = PlaneOptions()
         options.steps = Int(run["epochs"].number)
         options.learningRate = run["learning_rate"].number
         options.thetaLearningRate = run["theta_learning_rate"].number
         options.thetaSteps = Int(run["theta_steps"].number)
-        options.teleportSteps = run["teleports"].list.map { Int($0["epoch"].number) }
-        options.thetaStarts = run["teleports"].list.map { $0["theta_start"].number }
+        let teleports = run["teleports"].list
+        options.teleportSteps = try Buffer(
+            copying: teleports.map { Int32($0["epoch"].number) }, count: teleports.count)
+        options.thetaStarts = try Buffer(
+            copying: teleports.map { $0["theta_start"].number }, count: teleports.count)
         return options
     }
 
@@ -30,7 +33,8 @@ final class PlaneTests: XCTestCase {
             var values: [Double] = []
             var moves: [PlaneMove] = []
             let start = run["start"].numbers
-            function(run["function"].text).descend(from: .init(start[0], start[1]), options(run)) {
+            let plane = function(run["function"].text)
+            try plane.descend(from: .init(start[0], start[1]), options(run)) {
                 points.append($1)
                 values.append($2)
             } moved: {
@@ -62,11 +66,12 @@ final class PlaneTests: XCTestCase {
             })
         let thetas = run["thetas_of_first_teleport"].numbers
         for (evaluations, accuracy) in [(1, 1e-12), (2, 1e-9), (3, 1e-6)] {
-            var options = options(run)
-            options.teleportSteps = [99]
+            var options = try options(run)
+            options.teleportSteps = try Buffer(copying: [99], count: 1)
             options.thetaSteps = evaluations
             options.steps = 100
-            PlaneFunction.rosenbrock.descend(from: .init(-1, -1), options, visit: { _, _, _ in }) {
+            let plane = PlaneFunction.rosenbrock
+            try plane.descend(from: .init(-1, -1), options, visit: { _, _, _ in }) {
                 XCTAssertEqual($1.theta / thetas[evaluations - 1], 1, accuracy: accuracy)
             }
         }
@@ -76,17 +81,18 @@ final class PlaneTests: XCTestCase {
     /// between 1e-9 and 1e-6, and each teleport keeps the value to 1e-12 relative, as far as a point in double can:
     /// x and y near (1, 1) have a last digit of 2e-16, u = 10 (x^2 - y) one of 1e-14, and u^2 + v^2 = f then one of
     /// 4e-14 sqrt(f), which passes 1e-12 f where f is under 1e-3.
-    func testRosenbrockWithTeleportsOverAHundredSeeds() {
+    func testRosenbrockWithTeleportsOverAHundredSeeds() throws {
         var last: [Double] = []
         var worst = 0.0
         var (above, worstAbove) = (0, 0.0)
         var refused = 0
         for seed in 0..<100 as Range<UInt64> {
             var options = PlaneOptions()
-            options.teleportSteps = (1...10).map { $0 * 100 - 1 }
+            options.teleportSteps = try Buffer(
+                copying: (1...10).map { $0 * 100 - 1 }, count: 10)
             options.seed = seed
             var value = Double.nan
-            PlaneFunction.rosenbrock.descend(from: .init(-1, -1), options) { _, _, current in
+            try PlaneFunction.rosenbrock.descend(from: .init(-1, -1), options) { _, _, current in
                 value = current
             } moved: { _, move in
                 guard move.accepted else {
@@ -150,14 +156,14 @@ final class PlaneTests: XCTestCase {
         }
     }
 
-    func testCentralDifferencesServeWhereNoHessianIs() {
+    func testCentralDifferencesServeWhereNoHessianIs() throws {
         var bare = PlaneFunction.booth
         (bare.hessian, bare.fromUVJacobian) = (nil, nil)
         var options = PlaneOptions()
         options.thetaLearningRate = 1e-3
         var (first, second) = (PlaneFunction.Pair(3, -2), PlaneFunction.Pair(3, -2))
-        let exact = PlaneFunction.booth.teleport(&first, from: 1, options)
-        let approximate = bare.teleport(&second, from: 1, options)
+        let exact = try PlaneFunction.booth.teleport(&first, from: 1, options)
+        let approximate = try bare.teleport(&second, from: 1, options)
         XCTAssertTrue(exact.accepted && approximate.accepted)
         XCTAssertEqual(exact.theta, approximate.theta, accuracy: 1e-5)
     }
@@ -166,10 +172,10 @@ final class PlaneTests: XCTestCase {
         var broken = PlaneFunction.booth
         broken.fromUV = { PlaneFunction.booth.fromUV($0 * 1.01) }
         var point = PlaneFunction.Pair(3, -2)
-        XCTAssertEqual(broken.teleport(&point, from: 1, PlaneOptions()).outcome, .lossChanged)
+        XCTAssertEqual(try broken.teleport(&point, from: 1, PlaneOptions()).outcome, .lossChanged)
         XCTAssertEqual(point, PlaneFunction.Pair(3, -2))
         broken.fromUV = { _ in PlaneFunction.Pair(.nan, 1) }
-        XCTAssertEqual(broken.teleport(&point, from: 1, PlaneOptions()).outcome, .notFinite)
+        XCTAssertEqual(try broken.teleport(&point, from: 1, PlaneOptions()).outcome, .notFinite)
         XCTAssertEqual(point, PlaneFunction.Pair(3, -2))
     }
 }

@@ -28,7 +28,7 @@ final class RowSpaceTests: XCTestCase {
                 let losses = (try XCTUnwrap(inSpace.loss), try XCTUnwrap(whole.loss))
                 XCTAssertEqual(losses.0 / losses.1, 1, accuracy: 1e-5)
                 var outputs = [Float](repeating: .nan, count: 36)
-                space.model.outputs(
+                try space.model.outputs(
                     space.batch.x, count: 12, into: &outputs,
                     workspace: try space.model.measuringWorkspace(count: 12))
                 XCTAssertLessThan(outputChange(try model.outputs(samples), outputs), 1e-5)
@@ -205,7 +205,7 @@ final class RowSpaceTests: XCTestCase {
         let seasoned = try GradientNorm(model, samples.batch, .crossEntropy)
         let covector = try Buffer<Float>(count: model.parameters.count)
         for (measured, asked) in [(model, model), (other, model), (model, other), (other, other)] {
-            _ = seasoned.value(measured)
+            _ = try seasoned.value(measured)
             for _ in 0..<2 {
                 let value = try seasoned.derivative(asked, into: covector.pointer)
                 let expected = try fresh(asked)

@@ -52,7 +52,7 @@ final class RunTests: XCTestCase {
         let data = try Dataset.learnable(70, width: 6, classes: 3, seed: 1)
         for kind in [OptimizerKind.sgd, .adam] {
             var options = runOptions(epochs: 3, teleports: true)
-            options.teleportEpochs = [0, 1]
+            options.teleportEpochs = try Buffer(copying: [0, 1], count: 2)
             options.teleportsPerEpoch = 2
             options.progressInterval = 1
             let whole = try makeTrainer(kind)
@@ -65,7 +65,7 @@ final class RunTests: XCTestCase {
                 var teleports = 0
                 var epochs: [Double] = []
                 let isDone = try trainer.run(
-                    data, validation: nil, options: options, shouldStop: { false },
+                    data, validation: nil, options: options,
                     notify: {
                         teleports += $0.kind == .teleport ? 1 : 0
                         if $0.kind == .epoch { epochs.append($0.loss) }
@@ -91,11 +91,45 @@ final class RunTests: XCTestCase {
         let data = try Dataset.learnable(70, width: 6, classes: 3, seed: 1)
         let trainer = try makeTrainer()
         let before = trainer.stateBits
-        XCTAssertFalse(
-            try trainer.run(
-                data, validation: nil, options: runOptions(epochs: 3), shouldStop: { true },
-                notify: { _ in false }))
+        trainer.requestStop()
+        func run() throws -> Bool {
+            try Stop.scope {
+                try trainer.run(
+                    data, validation: nil, options: runOptions(epochs: 3), notify: { _ in false })
+            }
+        }
+        XCTAssertFalse(try run())
         XCTAssertEqual(trainer.stateBits, before)
+        // The request is answered.
+        XCTAssertTrue(try run())
+    }
+
+    /// Stopped at any of the questions that a teleport asks, model and optimizer are as before, and the run that goes on
+    /// teleports then, to the same weights.
+    func testRunStoppedWithinATeleportTeleportsWhenItGoesOn() throws {
+        let data = try Dataset.learnable(256, width: 6, classes: 3, seed: 1)
+        var options = runOptions(epochs: 2)
+        var teleport = TeleportOptions()
+        teleport.group = .scaling
+        teleport.search = .lookahead
+        options.teleport = teleport
+        options.teleportSamples = 128
+        let whole = try makeTrainer()
+        try whole.runAll(data, options)
+
+        for questions in [2, 3, 7, 20, 60] {
+            let trainer = try makeTrainer()
+            let before = trainer.stateBits
+            try Stop.atQuestion(questions) {
+                XCTAssertFalse(
+                    try trainer.run(
+                        data, validation: nil, options: options, notify: { _ in false }))
+            }
+            XCTAssertEqual(trainer.stepCount, 0, "\(questions) questions")
+            XCTAssertEqual(trainer.stateBits, before)
+            try trainer.runAll(data, options)
+            XCTAssertEqual(trainer.stateBits, whole.stateBits)
+        }
     }
 
     /// With a rate of 0 the first losses of the steps show the order of the samples.
@@ -109,7 +143,7 @@ final class RunTests: XCTestCase {
         }
         let plain = try losses(runOptions(epochs: 3))
         var options = runOptions(epochs: 3, teleports: true)
-        options.teleportEpochs = [0, 2]
+        options.teleportEpochs = try Buffer(copying: [0, 2], count: 2)
         options.teleportsPerEpoch = 3
         let teleported = try losses(options)
         XCTAssertEqual(plain.count, 18)
@@ -125,7 +159,7 @@ final class RunTests: XCTestCase {
             for pausing in [false, true] {
                 let trainer = try makeTrainer(kind)
                 var options = runOptions(epochs: 2, teleports: true)
-                options.teleportEpochs = [1]
+                options.teleportEpochs = try Buffer(copying: [1], count: 1)
                 options.teleportsPerEpoch = pausing ? 1 : 2
                 options.progressInterval = 1
                 var before: [UInt32] = []
@@ -143,7 +177,7 @@ final class RunTests: XCTestCase {
                     // Stopped by the teleport's event: the run that goes on still watches.
                     XCTAssertFalse(
                         try trainer.run(
-                            data, validation: nil, options: options, shouldStop: { false }
+                            data, validation: nil, options: options
                         ) {
                             watch($0)
                             return $0.kind == .teleport
@@ -194,7 +228,7 @@ final class RunTests: XCTestCase {
             { try trainer.setSchedule(LearningRateSchedule()) },
             {
                 _ = try trainer.run(
-                    data, validation: nil, options: RunOptions(), shouldStop: { false },
+                    data, validation: nil, options: RunOptions(),
                     notify: { _ in false })
             },
         ]
@@ -227,7 +261,8 @@ final class RunTests: XCTestCase {
         XCTAssertEqual(status(data) { ($0.batchSize, $0.dropLast) = (41, true) }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.teleportSamples = 0 }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.teleportsPerEpoch = 65_537 }, .invalidArgument)
-        XCTAssertEqual(status(data) { $0.teleportEpochs = [-1] }, .invalidArgument)
+        let epochs = try Buffer<Int32>(copying: [-1], count: 1)
+        XCTAssertEqual(status(data) { $0.teleportEpochs = epochs }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.watchSteps = -1 }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.progressInterval = -2 }, .invalidArgument)
         XCTAssertEqual(status(data) { $0.teleport?.layers = .one(9) }, .invalidArgument)

@@ -46,7 +46,7 @@ extension Trainer {
         var events: [TrainingEvent] = []
         let isDone = try withoutActuallyEscaping(each) { each in
             try run(
-                train, validation: validation, options: options, shouldStop: { false },
+                train, validation: validation, options: options,
                 notify: {
                     events.append($0)
                     each($0)

@@ -15,6 +15,12 @@
 #include "shims.h"
 #else
 static int shim_blas_reserve(void) { return 0; }
+
+/* The names of malloc and free in our copy of the archive. */
+void *shim_blas_malloc(size_t size);
+void *shim_blas_malloc(size_t size) { return malloc(size); }
+void shim_blas_free(void *block);
+void shim_blas_free(void *block) { free(block); }
 #endif
 
 enum { row_major = 101, no_trans = 111, trans = 112 };

@@ -31,6 +31,8 @@ int main(void) {
     for (int i = 0; i < 4; i++) CHECK(image.mean[i] == 0 && image.std[i] == 1);
     CHECK(image.class_names == NULL);
     CHECK_EQUAL(image.class_count, 0);
+    CHECK_EQUAL(image.nested_classes, 0);
+    CHECK_EQUAL(image.reserved, 0);
     CHECK_EQUAL(image.max_width, 65535);
     CHECK_EQUAL(image.max_height, 65535);
     CHECK_EQUAL(image.max_pixels, 1 << 26);

@@ -236,7 +236,9 @@ static void check_rotation(void) {
         arm(at, ENOSPC);
         tp_status status = tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL);
         armed = 0;
-        CHECK_EQUAL(tp_trainer_epoch(trainer), epoch + 1);
+        /* The place of the checkpoint is looked at before the first step, by the first few calls. */
+        const int64_t done = tp_trainer_epoch(trainer) - epoch;
+        CHECK(done == 1 || (done == 0 && status != TP_OK && at < 4));
         CHECK_EQUAL(tp_trainer_load(&read, path), TP_OK);
         CHECK(tp_trainer_epoch(read) == epoch + (status == TP_OK) || !strcmp(failed_call, "fsync"));
         tp_trainer_free(read);

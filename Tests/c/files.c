@@ -39,7 +39,7 @@ static void check_models(void) {
             MUST(tp_model_config_init(&config, sizeof config));
             config.activation = activations[i];
             /* The others have no use for it, and keep it all the same. */
-            config.negative_slope = activations[i] == TP_ACTIVATION_LEAKY_RELU ? 0.1f : i % 2 ? INFINITY : -2.5f;
+            config.negative_slope = activations[i] == TP_ACTIVATION_LEAKY_RELU ? 0.1f : i % 2 ? 3e38f : -2.5f;
             config.bias = bias;
             config.initialization = TP_INITIALIZATION_TORCH_LINEAR;
             config.seed = UINT64_MAX - (uint64_t)i;
@@ -195,11 +195,11 @@ static void check_automatic_checkpoints(void) {
     run.checkpoint_keep = 2;
     CHECK_EQUAL(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL), TP_OK);
     CHECK_EQUAL(steps_in(PATH("time.1")), 53);
-    /* What cannot be written ends the run, and another one goes on from there. */
+    /* A place where nothing can be written is noticed before the first step. */
     run.checkpoint_path = path_of("no/where", 1);
     CHECK_EQUAL(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL), TP_ERROR_NOT_FOUND);
     CHECK_NAMES(tp_error_message(), "no/where");
-    CHECK_EQUAL(tp_trainer_step_count(trainer), 55);
+    CHECK_EQUAL(tp_trainer_step_count(trainer), 54);
     run.checkpoint_path = NULL;
     CHECK_EQUAL(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL), TP_ERROR_INVALID_ARGUMENT);
     run.checkpoint_seconds = 0;
@@ -211,6 +211,30 @@ static void check_automatic_checkpoints(void) {
     tp_dataset_free(dataset);
 }
 
+/* A number in a file that is none makes it a bad file, in memory as on the disk, and no argument of the host's. */
+static void check_no_number(void) {
+    static char data[16384];
+    tp_model_config config;
+    tp_model *model = NULL, *read = NULL;
+    static const int32_t widths[] = {3, 1, 4};
+    size_t size = 0, i = 0;
+    MUST(tp_model_config_init(&config, sizeof config));
+    config.negative_slope = 0.1f;
+    MUST(tp_model_create_mlp(&model, widths, 3, &config));
+    MUST(tp_model_save_buffer(model, data, sizeof data, &size));
+    static const char text[] = "negative_slope\":\"0.1\"";
+    while (i + sizeof text < size && memcmp(data + i, text, sizeof text - 1)) i++;
+    memcpy(data + i + sizeof text - 5, "nan", 3);
+    CHECK_EQUAL(tp_model_load_buffer(&read, data, size, NULL), TP_ERROR_FORMAT);
+    CHECK_NAMES(tp_error_message(), "negative_slope is nan");
+    FILE *file = fopen(PATH("nan"), "wb");
+    if (!CHECK(file && fwrite(data, size, 1, file) == 1 && fclose(file) == 0)) return;
+    CHECK_EQUAL(tp_model_load(&read, PATH("nan"), NULL), TP_ERROR_FORMAT);
+    CHECK_NAMES(tp_error_message(), "negative_slope is nan");
+    CHECK(!read);
+    tp_model_free(model);
+}
+
 int main(void) {
     fixture_fill();
     if (!mkdtemp(folder)) return 2;
@@ -218,6 +242,7 @@ int main(void) {
     check_buffers();
     check_refusals();
     check_places();
+    check_no_number();
     check_automatic_checkpoints();
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);

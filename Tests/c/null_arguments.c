@@ -285,6 +285,8 @@ static void check_training(void) {
     REFUSED(tp_trainer_teleport(trainer, NULL, NULL, NULL));
     TAKEN(tp_trainer_teleport(trainer, &batch, NULL, NULL));
     REFUSED(tp_trainer_undo_teleport(NULL));
+    REFUSED(tp_trainer_end_epoch(NULL));
+    tp_trainer_request_stop(NULL);
     CHECK_EQUAL(tp_trainer_epoch(NULL), 0);
     CHECK_EQUAL(tp_trainer_step_count(NULL), 0);
     CHECK(isnan(tp_trainer_learning_rate(NULL)));

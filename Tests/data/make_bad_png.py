@@ -47,6 +47,7 @@ BAD = {
     "bad_palette_crc": SIGNATURE + header(8, 8, 8, PALETTE)
     + chunk(b"PLTE", bytes(9), crc=1) + chunk(b"IDAT", zlib.compress(bytes(72))) + END,
     "header_missing": SIGNATURE + chunk(b"IDAT", DATA) + END,
+    "chunk_before_header": SIGNATURE + chunk(b"tEXt", b"Title\0x") + GOOD[8:],
     "header_too_short": SIGNATURE + chunk(b"IHDR", struct.pack(">II", 8, 8)) + chunk(b"IDAT", DATA) + END,
     "header_twice": file_with(before=header(8, 8)),
     "zero_width": file_with(header(0, 8)),
@@ -70,6 +71,7 @@ BAD = {
     "idat_empty": file_with(data=b""),
     "idat_short": file_with(data=zlib.compress(ROWS[:30])),
     "idat_truncated": file_with(data=DATA[:len(DATA) // 2]),
+    "idat_after_last_row": file_with(data=zlib.compress(ROWS + bytes(20 << 20), 9)),
     "chunk_length_huge": SIGNATURE + header(8, 8) + struct.pack(">I", 0xFFFFFFF0) + b"IDAT" + DATA,
     "chunk_length_past_end": SIGNATURE + header(8, 8) + struct.pack(">I", 100000) + b"IDAT" + DATA,
     "chunk_name_bad": file_with(before=chunk(b"\x01\x02\x03\x04")),

@@ -55,6 +55,7 @@ def test_image_folder_reaches_its_accuracy(digits):
     assert sorted(rows(process.stdout)) == list(range(16))
     assert "teleport in epoch 1:" in process.stdout
     assert "1438 images to train on, 359 to test on, 10 classes, 1 x 8 x 8" in process.stdout
+    assert "\nclasses: 0 1 2 3 4 5 6 7 8 9\n" in process.stdout
 
 
 def test_image_folder_fails_below_the_required_accuracy(digits):
@@ -69,6 +70,14 @@ def test_image_folder_splits_a_folder_of_classes(digits):
     assert train + test == 1438
     assert test == pytest.approx(0.2 * 1438, abs=10)
     assert "teleport in epoch" not in text
+
+
+def test_image_folder_refuses_train_without_test_as_a_class(digits, tmp_path):
+    (tmp_path / "train").symlink_to(digits / "train")
+    process = run(IMAGE_FOLDER, tmp_path, check=False)
+    assert process.returncode == 1 and f"the classes may lie in '{tmp_path}/train'" in process.stderr
+    text = run(IMAGE_FOLDER, "--nested-classes", "--epochs", "1", tmp_path).stdout
+    assert "\nclasses: train\n" in text
 
 
 def test_same_seed_gives_the_same_table(digits):

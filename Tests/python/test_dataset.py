@@ -106,6 +106,7 @@ def test_every_option_reaches_its_field():
         "max_height": 12,
         "max_pixels": 2**40,
         "max_chunk_bytes": 2**41,
+        "nested_classes": True,
     }
     names = {"size": (7, 8), "background": (1, 2, 3), "mean": [0.5, 0.25], "std": 2.0}
     struct = image_config(**options, **names, class_names=["a", "b"])
@@ -173,7 +174,6 @@ def test_wrong_options_are_refused(image_folder):
         {"size": (0, 4)},
         {"std": 0.0},
         {"std": (1.0, -1.0)},
-        {"mean": np.nan},
         {"mean": [0.0] * 5},
         {"background": (0, 0, 256)},
         {"resampling": "lanczos"},

@@ -58,6 +58,7 @@ def test_image_folder_trains_on_the_digits(digits, tmp_path):
     done = run(digits, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1438 training images, 359 test images" in done.stdout
+    assert "\nclasses: 0 1 2 3 4 5 6 7 8 9\n" in done.stdout
     rows = re.findall(r"^ +(\d+) +([\d.]+) +([\d.]+)% +([\d.]+) +([\d.]+)%$", done.stdout, re.M)
     assert [int(row[0]) for row in rows] == list(range(7))
     assert rows[0][1] == rows[0][3], "both runs begin with the same weights"
@@ -77,6 +78,15 @@ def test_image_folder_splits_a_folder_of_classes(digits, tmp_path):
     plain, moved = re.findall(r"^ +1 +([\d.]+) .*%  +([\d.]+) .*%$", done.stdout, re.M)[0]
     assert plain == moved, "no teleport, no difference"
     assert not list(tmp_path.iterdir())
+
+
+def test_image_folder_refuses_train_without_test_as_a_class(digits, tmp_path):
+    (tmp_path / "train").symlink_to(digits / "train")
+    done = run(tmp_path, cwd=tmp_path)
+    assert done.returncode == 1 and f"the classes may lie in '{tmp_path}/train'" in done.stderr
+    options = ["--nested-classes", "--epochs", "1", "--picture", "", "--teleport-epochs", ""]
+    done = run(tmp_path, *options, cwd=tmp_path)
+    assert done.returncode == 0 and "\nclasses: train\n" in done.stdout, done.stderr
 
 
 def test_image_folder_names_a_bad_file_and_can_leave_it_out(tmp_path, rng):

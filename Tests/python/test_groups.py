@@ -202,12 +202,13 @@ def test_null_space_moves_need_room(rng):
     model, (x, labels) = small(), data(rng, 400)
     start = model.get_parameters()
     report = model.teleport(x, labels, TeleportConfig(group="null_space", search="ascent", **ALONE))
-    assert report.outcome == "stayed" and np.array_equal(model.get_parameters(), start)
-    # Dead inputs are room, however many samples there are.
+    assert report.outcome == "no_room" and np.array_equal(model.get_parameters(), start)
+    # The samples span every hidden layer, the narrowest too.
+    assert report.rank == min(model.widths[:-1])
+    # Dead inputs are no room: phi does not see their weights either, so it has nothing to gain there.
     x[:, 10:] = 0
     report = model.teleport(x, labels, TeleportConfig(group="null_space", search="ascent", **ALONE))
-    # phi does not see weights of dead inputs either: nothing to gain there.
-    assert report.outcome == "stayed"
+    assert report.outcome == "no_room"
 
 
 # ---- level set
@@ -282,9 +283,8 @@ def test_refused_combinations_say_why(rng, model, config, sentence):
 
 
 def test_rollouts_of_too_many_candidates_are_refused():
-    config = TeleportConfig(search="random", objective="lookahead", candidates=257)
     with pytest.raises(teleport.InvalidArgumentError, match="the most is 256"):
-        small().check_teleport(config)
+        TeleportConfig(search="random", objective="lookahead", candidates=257)
 
 
 def test_a_batch_without_samples_to_hold_out_says_what_to_do(rng):

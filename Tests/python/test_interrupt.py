@@ -259,3 +259,125 @@ def test_an_exception_in_progress_is_raised_in_the_caller(many_images):
 def test_true_from_progress_is_a_stopped_error(many_images):
     with pytest.raises(teleport.StoppedError):
         teleport.Dataset.from_image_folder(many_images, progress=lambda done, total: True)
+
+
+@pytest.fixture
+def long_search():
+    """A random search of minutes, on a model or within a trainer's run."""
+    rng = np.random.default_rng(0)
+    x = rng.random((1024, 784), np.float32)
+    labels = (np.arange(1024) % 10).astype(np.int32)
+    model = teleport.Model([784, 512, 512, 10], activation="tanh")
+    trainer = teleport.Trainer(model)
+    config = teleport.TeleportConfig(group="linear", search="random", candidates=10_000)
+    dataset = teleport.Dataset.from_labels(x, labels, class_count=10)
+
+    def search(call, **options):
+        if call == "model":
+            return model.teleport(x, labels, config, **options)
+        if call == "trainer":
+            return trainer.teleport(x, labels, config)
+        return trainer.run(dataset, teleport=config, progress_interval=-1, **options)
+
+    search.model = model
+    search.trainer = trainer
+    return search
+
+
+CALLS = ["model", "trainer", "run"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_ctrl_c_stops_a_teleport_and_puts_the_model_back(long_search, ctrl_c, call):
+    before = long_search.model.get_parameters()
+    ctrl_c(after=1.0)
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        long_search(call)
+    assert time.monotonic() - begun < 5
+    np.testing.assert_array_equal(long_search.model.get_parameters(), before)
+
+
+def test_the_flag_of_a_run_stops_it_within_a_teleport(long_search):
+    before = long_search.model.get_parameters()
+    flag = teleport.StopFlag()
+    timer = threading.Timer(1.0, flag.set)
+    timer.start()
+    begun = time.monotonic()
+    result = long_search("run", stop=flag)
+    assert time.monotonic() - begun < 5
+    timer.join()
+    assert result.stopped and result.teleports == ()
+    np.testing.assert_array_equal(long_search.model.get_parameters(), before)
+
+
+@pytest.mark.parametrize("call", ["trainer", "run"])
+def test_a_request_stops_a_trainer_and_is_answered_once(long_search, call):
+    before = long_search.model.get_parameters()
+    timer = threading.Timer(0.5, long_search.trainer.request_stop)
+    timer.start()
+    begun = time.monotonic()
+    if call == "run":
+        assert long_search("run").stopped
+    else:
+        with pytest.raises(teleport.StoppedError):
+            long_search("trainer")
+    timer.join()
+    assert time.monotonic() - begun < 5
+    np.testing.assert_array_equal(long_search.model.get_parameters(), before)
+    quick = teleport.TeleportConfig(search="ascent", group="level_set", steps=1)
+    x, labels = np.zeros((8, 784), np.float32), np.zeros(8, np.int32)
+    long_search.trainer.teleport(x, labels, quick)
+
+
+def test_another_signals_handler_that_raises_stops_a_teleport(long_search, ctrl_c):
+    def handler(number, frame):
+        raise Boom("the alarm")
+
+    old = signal.signal(signal.SIGUSR1, handler)
+    try:
+        ctrl_c(number=signal.SIGUSR1)
+        begun = time.monotonic()
+        with pytest.raises(Boom, match="the alarm"):
+            long_search("model")
+        assert time.monotonic() - begun < 5
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+
+
+def test_a_flag_stops_a_teleport_on_another_thread(long_search):
+    flag = teleport.StopFlag()
+    raised = []
+
+    def work():
+        try:
+            long_search("model", stop=flag)
+        except teleport.StoppedError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.3)
+    flag.set()
+    thread.join(5)
+    assert len(raised) == 1
+
+
+def test_ctrl_c_stops_a_descent_and_an_evaluation(ctrl_c):
+    rng = np.random.default_rng(0)
+    dataset = teleport.Dataset.from_labels(
+        rng.random((20_000, 784), np.float32), np.zeros(20_000, np.int32), class_count=10
+    )
+    model = teleport.Model([784, 4096, 4096, 10])
+    ctrl_c()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        while True:
+            model.evaluate(dataset)
+    assert time.monotonic() - begun < 5
+    ctrl_c()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        config = teleport.plane.PlaneConfig(steps=20_000_000, learning_rate=1e-9)
+        teleport.plane.descend(teleport.plane.rosenbrock(), [-1.0, -1.0], config)
+    assert time.monotonic() - begun < 5

@@ -198,7 +198,6 @@ def test_a_rotation_that_changes_the_value_is_not_made():
         {"steps": 0},
         {"theta_steps": 0},
         {"learning_rate": -1.0},
-        {"theta_learning_rate": np.nan},
         {"loss_tolerance": -1e-9},
         {"seed": -1},
     ],

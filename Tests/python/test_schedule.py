@@ -115,11 +115,18 @@ def test_an_exception_in_the_callback_stops_a_run_after_its_last_step(blob_set):
     assert trained.step_count == 6
 
 
-@pytest.mark.parametrize("rate", [-1.0, math.nan, math.inf])
-def test_a_rate_that_is_none_fails_the_step(blobs, rate):
+@pytest.mark.parametrize(
+    "rate, error",
+    [
+        (-1.0, teleport.InvalidArgumentError),
+        (math.nan, teleport.NotFiniteError),
+        (math.inf, teleport.NotFiniteError),
+    ],
+)
+def test_a_rate_that_is_none_fails_the_step(blobs, rate, error):
     trained = teleport.Trainer(teleport.Model([12, 8, 4]))
     trained.set_schedule(Schedule("callback", rate=lambda step, base: rate))
-    with pytest.raises(teleport.InvalidArgumentError, match="learning_rate"):
+    with pytest.raises(error, match="learning_rate"):
         trained.step(*blobs)
     assert trained.step_count == 0
 

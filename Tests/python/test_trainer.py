@@ -1,6 +1,5 @@
 """Training: steps, runs, schedules, what a failed step leaves behind."""
 
-import dataclasses
 
 import numpy as np
 import pytest
@@ -200,7 +199,8 @@ def test_the_learning_rate_can_be_set(model, blobs, blob_set):
     trainer.step(*blobs)
     assert np.array_equal(model.get_parameters(), before)
     for rate in (-1.0, np.nan, np.inf):
-        with pytest.raises(teleport.InvalidArgumentError):
+        error = teleport.NotFiniteError if rate != -1.0 else teleport.InvalidArgumentError
+        with pytest.raises(error):
             trainer.learning_rate = rate
     assert trainer.learning_rate == 0.0
 
@@ -273,7 +273,7 @@ def test_sets_that_do_not_fit_are_refused(model, blobs):
         {"teleport_samples": 0, "teleport": ASCENT},
         {"watch_steps": -1},
         {"progress_interval": -2},
-        {"teleport": dataclasses.replace(ASCENT, radius=-1.0)},
+        {"teleport": "scaling"},
     ],
     ids=str,
 )

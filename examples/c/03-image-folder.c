@@ -40,6 +40,7 @@ static const char *const help =
     "  --size 28x28               resample images to height x width; otherwise all must have one size\n"
     "  --channels 1               1 grey, 3 RGB, 4 RGBA; otherwise as the first image has\n"
     "  --skip-bad                 leave out files that cannot be read\n"
+    "  --nested-classes           a class may hold folders alone\n"
     "  --threads 0                0: all processors\n"
     "  --require-accuracy 0.9     exit 1 when the test accuracy ends lower\n";
 
@@ -47,7 +48,7 @@ typedef struct options {
     const char *folder;
     int32_t hidden[max_widths], hidden_count;
     int32_t activation, initialization, epochs, batch, threads, channels, height, width;
-    int32_t skip_bad, exact, no_teleport, compare, search, teleport_samples;
+    int32_t skip_bad, nested_classes, exact, no_teleport, compare, search, teleport_samples;
     int32_t teleport_epochs[max_list];
     size_t teleport_epoch_count;
     double rate, rates[max_list], radius, require_accuracy;
@@ -151,7 +152,7 @@ static options parse(int argc, char **argv) {
     static const char *const searches[] = {"lookahead", "ascent", "random", NULL};
     enum { o_widths = 1, o_activation, o_initialization, o_rate, o_rates, o_epochs, o_batch, o_seed,
            o_teleport_epochs, o_teleport_samples, o_search, o_radius, o_exact, o_no_teleport, o_compare, o_size,
-           o_channels, o_skip_bad, o_threads, o_require_accuracy, o_help };
+           o_channels, o_skip_bad, o_nested_classes, o_threads, o_require_accuracy, o_help };
     static const struct option known[] = {
         {"widths", 1, NULL, o_widths}, {"activation", 1, NULL, o_activation},
         {"initialization", 1, NULL, o_initialization}, {"rate", 1, NULL, o_rate}, {"rates", 1, NULL, o_rates},
@@ -159,7 +160,8 @@ static options parse(int argc, char **argv) {
         {"teleport-epochs", 1, NULL, o_teleport_epochs}, {"teleport-samples", 1, NULL, o_teleport_samples},
         {"search", 1, NULL, o_search}, {"radius", 1, NULL, o_radius}, {"exact", 0, NULL, o_exact},
         {"no-teleport", 0, NULL, o_no_teleport}, {"compare", 0, NULL, o_compare}, {"size", 1, NULL, o_size},
-        {"channels", 1, NULL, o_channels}, {"skip-bad", 0, NULL, o_skip_bad}, {"threads", 1, NULL, o_threads},
+        {"channels", 1, NULL, o_channels}, {"skip-bad", 0, NULL, o_skip_bad},
+        {"nested-classes", 0, NULL, o_nested_classes}, {"threads", 1, NULL, o_threads},
         {"require-accuracy", 1, NULL, o_require_accuracy}, {"help", 0, NULL, o_help}, {NULL, 0, NULL, 0}};
     options o = {.hidden = {64, 64}, .hidden_count = 2, .activation = TP_ACTIVATION_LEAKY_RELU, .epochs = 10,
                  .batch = 32, .rate = 0.01, .radius = 1, .teleport_samples = 2048, .teleport_epoch_count = 1};
@@ -197,6 +199,7 @@ static options parse(int argc, char **argv) {
             break;
         case o_channels: o.channels = whole(name, optarg, 0, 4); break;
         case o_skip_bad: o.skip_bad = 1; break;
+        case o_nested_classes: o.nested_classes = 1; break;
         case o_threads: o.threads = whole(name, optarg, 0, 256); break;
         case o_require_accuracy: o.require_accuracy = number(name, optarg, 0, 1); break;
         case o_help: fputs(help, stdout); exit(EXIT_SUCCESS);
@@ -248,6 +251,7 @@ static void read_data(const options *o) {
     config.height = o->height;
     config.width = o->width;
     config.bad_image = o->skip_bad ? TP_BAD_IMAGE_SKIP : TP_BAD_IMAGE_FAIL;
+    config.nested_classes = o->nested_classes;
 
     if (stat(train_path, &status) || stat(test_path, &status)) {
         tp_dataset *all = read_folder(o->folder, &config, "reading");
@@ -459,6 +463,9 @@ int main(int argc, char **argv) {
     printf("%lld images to train on, %lld to test on, %d classes, %d x %d x %d\n",
            (long long)tp_dataset_count(train_set), (long long)tp_dataset_count(test_set),
            tp_dataset_class_count(train_set), channels, height, width);
+    printf("classes:");
+    for (int32_t i = 0; i < tp_dataset_class_count(train_set); i++) printf(" %s", tp_dataset_class_name(train_set, i));
+    printf("\n");
 
     if (o.rate_count) o.rate = best_rate(&o);
     if (o.compare || o.no_teleport) runs[count++] = start_run("without teleports", &o, o.rate, 0);

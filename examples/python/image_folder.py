@@ -37,6 +37,9 @@ def parse_arguments():
     parser.add_argument(
         "--skip-bad", action="store_true", help="leave out files that cannot be read"
     )
+    parser.add_argument(
+        "--nested-classes", action="store_true", help="a class may hold folders alone"
+    )
     parser.add_argument("--teleport-epochs", type=numbers, default="0", help="they begin with one")
     parser.add_argument("--search", default="lookahead", help="lookahead, ascent or random")
     parser.add_argument(
@@ -49,7 +52,7 @@ def parse_arguments():
 
 def read(arguments):
     """The training and the test set."""
-    options = {"channels": arguments.channels}
+    options = {"channels": arguments.channels, "nested_classes": arguments.nested_classes}
     if arguments.size:
         options["size"] = tuple(arguments.size)
     if arguments.skip_bad:
@@ -146,6 +149,7 @@ def main():
     widths = [train_set.width, *arguments.widths, train_set.class_count]
     start = teleport.Model(widths, seed=arguments.seed)
     print(f"{len(train_set)} training images, {len(test_set)} test images, {start}")
+    print("classes:", *train_set.class_names)
 
     config = teleport.TeleportConfig(
         search=arguments.search,

@@ -59,7 +59,16 @@ def int_array(values: npt.ArrayLike, name: str) -> IntArray:
         return values
     array = np.asarray(values)
     if array.dtype.kind not in "iub" and array.size:
-        raise InvalidArgumentError(f"{name} has dtype {array.dtype}, but needs an integer type")
+        first = array.flat[0]
+        if isinstance(first, str):
+            raise InvalidArgumentError(
+                f"{name} are text such as {str(first)!r}, but must be integers from 0: "
+                f"write names, {name} = numpy.unique({name}, return_inverse=True)"
+            )
+        raise InvalidArgumentError(
+            f"{name} has dtype {array.dtype}, but needs an integer type: "
+            f"write {name}.astype(numpy.int32)"
+        )
     converted = np.require(array, _int32, ["C", "A"])
     if array.dtype.itemsize >= 4 and not np.array_equal(converted, array):
         raise InvalidArgumentError(f"{name} holds numbers that do not fit in 32 bits")

@@ -7,6 +7,8 @@ signal handler would raise. Hence, while such a call runs on the main thread:
 - Every Python signal handler is replaced by one that calls it and keeps what it raises.
 - Python's C-level handler writes a signal's number to a pipe at once (signal.set_wakeup_fd). A helper
   thread reads it and, for Ctrl-C, raises the stop flag that the native code polls: no callback is needed.
+- The native code calls back now and then (tp_set_stop), so that handlers of other signals run too, and stops
+  when one has raised.
 - Afterwards both are as before, and what was kept is raised.
 
 On other threads nothing is replaced: Python runs signal handlers on the main thread alone.
@@ -19,16 +21,20 @@ import os
 import signal
 import threading
 from types import FrameType, TracebackType
-from typing import Any, Callable, Dict, Optional, Type
+from typing import Any, Callable, Dict, List, Optional, Type
+
+from ._library import check, lib
+from ._structs import tp_stop_callback
+from .errors import Status, StoppedError
 
 _Handler = Callable[[int, Optional[FrameType]], Any]
 
 
 class StopFlag:
-    """Stops `Trainer.run` from another thread: `flag.set()`.
+    """Stops the call that it was given to from another thread: `flag.set()`.
 
-    The run ends after the step that it is in and returns with `stopped` true. The flag stays set until
-    `clear()`.
+    A run ends after the step that it is in, or within a teleport, and returns with `stopped` true; other calls
+    raise StoppedError. The flag stays set until `clear()`.
     """
 
     __slots__ = ("_value",)
@@ -64,6 +70,7 @@ class Interruptible:
         self._called: Dict[int, _Handler] = {}
         self._restored: Dict[int, _Handler] = {}
         self._watch: Optional[_WakeupWatch] = None
+        self._asked: Any = tp_stop_callback()  # NULL: on other threads no signal handler runs
 
     def keep(self, error: BaseException) -> None:
         """Keeps the first exception; from then on the call is to stop."""
@@ -75,14 +82,20 @@ class Interruptible:
         return self._error is not None or self._flag.is_set()
 
     def __enter__(self) -> Interruptible:
-        if threading.current_thread() is not threading.main_thread():
-            return self
-        try:
-            self._replace_handlers()
-        except BaseException:
-            self._restore_handlers()
-            raise
+        if threading.current_thread() is threading.main_thread():
+            try:
+                self._replace_handlers()
+            except BaseException:
+                self._restore_handlers()
+                raise
+            self._asked = tp_stop_callback(lambda user_data: int(self.stopping))
+        _guards().append(self)
+        self._ask()
         return self
+
+    def _ask(self) -> None:
+        """Lets the native calls of this thread be stopped by this guard."""
+        check(lib.tp_set_stop(self._flag.address, self._asked, None))
 
     def __exit__(
         self,
@@ -90,6 +103,12 @@ class Interruptible:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
+        outer = _guards()
+        outer.pop()
+        if outer:  # this was a call in a callback of another
+            outer[-1]._ask()
+        else:
+            check(lib.tp_set_stop(None, tp_stop_callback(), None))
         if self._watch is not None:
             self._watch.close()
         self._restore_handlers()
@@ -122,6 +141,26 @@ class Interruptible:
             except BaseException as error:  # of another signal, which waited until now
                 self.keep(error)
                 signal.signal(number, handler)
+
+
+_local = threading.local()
+
+
+def _guards() -> List[Interruptible]:
+    """Those of this thread, the innermost last."""
+    if not hasattr(_local, "guards"):
+        _local.guards = []
+    guards: List[Interruptible] = _local.guards
+    return guards
+
+
+def interruptible(stop: Optional[StopFlag], call: Callable[..., int], *arguments: Any) -> None:
+    """A native call that has no partial result: Ctrl-C is raised, and the flag raises StoppedError."""
+    with Interruptible(StopFlag() if stop is None else stop):
+        status = call(*arguments)
+    check(status)
+    if status == Status.STOPPED:
+        raise StoppedError("the call was stopped")
 
 
 class _KeepingHandler:

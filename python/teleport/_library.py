@@ -27,6 +27,7 @@ PROTOTYPES = {
     # 2 Process settings
     "tp_set_thread_count": (_status, [c_int32]),
     "tp_thread_count": (c_int32, []),
+    "tp_set_stop": (_status, [c_void_p, s.tp_stop_callback, c_void_p]),
     # 4 Models
     "tp_model_config_init": (_status, [POINTER(s.tp_model_config), c_size_t]),
     "tp_model_create_mlp": (
@@ -200,6 +201,7 @@ PROTOTYPES = {
         ],
     ),
     "tp_trainer_undo_teleport": (_status, [c_void_p]),
+    "tp_trainer_end_epoch": (_status, [c_void_p]),
     "tp_trainer_epoch": (c_int64, [c_void_p]),
     "tp_trainer_step_count": (c_int64, [c_void_p]),
     "tp_trainer_learning_rate": (c_double, [c_void_p]),
@@ -221,6 +223,7 @@ PROTOTYPES = {
             c_void_p,
         ],
     ),
+    "tp_trainer_request_stop": (None, [c_void_p]),
     # 9 Test functions
     "tp_plane_function_init": (_status, [POINTER(s.tp_plane_function), c_size_t]),
     "tp_plane_rosenbrock": (_status, [POINTER(s.tp_plane_function)]),

@@ -51,6 +51,8 @@ class tp_image_config(ctypes.Structure):
         ("max_height", c_int32),
         ("max_pixels", c_int64),
         ("max_chunk_bytes", c_int64),
+        ("nested_classes", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -205,6 +207,7 @@ class tp_run_config(ctypes.Structure):
 
 
 tp_event_callback = ctypes.CFUNCTYPE(c_int32, ctypes.POINTER(tp_event), c_void_p)
+tp_stop_callback = ctypes.CFUNCTYPE(c_int32, c_void_p)
 tp_progress_callback = ctypes.CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)
 
 # The function pointers of tp_plane_function, which have no name in the header.

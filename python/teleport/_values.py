@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from typing import SupportsIndex, Union
+from typing import Any, SupportsFloat, SupportsIndex, Type, Union
 
 from .errors import InvalidArgumentError
 
@@ -28,6 +28,28 @@ def int64(value: SupportsIndex, name: str) -> int:
 
 def uint64(value: SupportsIndex, name: str) -> int:
     return _checked(value, name, 0, 2**64 - 1)
+
+
+def real(value: SupportsFloat, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InvalidArgumentError(f"{name} is {shown(value)}, but must be a number") from None
+
+
+def shown(value: Any) -> str:
+    """A value in a message: itself where it is short, and otherwise what it is."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return repr(value)
+    return f"a {type(value).__name__}"
+
+
+def expect(value: Any, kind: Type[Any], name: str, written: str) -> None:
+    """Refuses what is not of a class, with what to write instead."""
+    if not isinstance(value, kind):
+        raise InvalidArgumentError(
+            f"{name} is {shown(value)}, but must be a {kind.__name__}: write {written}"
+        )
 
 
 def path_bytes(path: Path) -> bytes:

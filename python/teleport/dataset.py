@@ -26,8 +26,8 @@ from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag
 from ._library import check, initialized, lib
 from ._structs import tp_image_config, tp_progress_callback
-from ._values import Path, int32, int64, path_bytes, uint64
-from .enums import BadImage, Resampling
+from ._values import Path, expect, int32, int64, path_bytes, uint64
+from .enums import BadImage, BadImageName, Resampling, ResamplingName
 from .errors import InvalidArgumentError, ShapeMismatchError, Status, StoppedError
 
 if TYPE_CHECKING:
@@ -50,12 +50,14 @@ class ImageOptions(TypedDict, total=False):
     class_names          fixes the classes and their order, as `train.class_names` for `test/`
     max_width, max_height, max_pixels, max_chunk_bytes
                          what is larger is a bad image, before memory is taken
+    nested_classes       a class may hold folders alone; default False: the folder is then likely one of
+                         train/ and test/, and refused
     """
 
     channels: int
     size: Tuple[int, int]
-    resampling: Union[str, Resampling]
-    bad_image: Union[str, BadImage]
+    resampling: Union[ResamplingName, Resampling]
+    bad_image: Union[BadImageName, BadImage]
     allow_empty_classes: bool
     flat: bool
     background: Tuple[int, int, int]
@@ -66,6 +68,7 @@ class ImageOptions(TypedDict, total=False):
     max_height: int
     max_pixels: int
     max_chunk_bytes: int
+    nested_classes: bool
 
 
 class SkippedFile(NamedTuple):
@@ -408,12 +411,27 @@ def _per_channel(values: Union[float, Sequence[float]], name: str, rest: float) 
     return numbers + [rest] * (4 - len(numbers))
 
 
+def _height_and_width(size: Any) -> Tuple[int, int]:
+    if isinstance(size, (int, np.integer)):
+        raise InvalidArgumentError(
+            f"size is {size}, but must be (height, width): write size=({size}, {size})"
+        )
+    if isinstance(size, (str, bytes)) or len(size) != 2:
+        raise InvalidArgumentError(f"size is {size!r}, but must be (height, width)")
+    return size[0], size[1]
+
+
+def data_set(value: Any, name: str) -> None:
+    """Refuses arrays where a Dataset is needed."""
+    expect(value, Dataset, name, "Dataset.from_arrays(x, y)")
+
+
 def image_config(
     *,
     channels: Optional[int] = None,
     size: Optional[Tuple[int, int]] = None,
-    resampling: Union[str, Resampling] = Resampling.BILINEAR,
-    bad_image: Union[str, BadImage] = BadImage.FAIL,
+    resampling: Union[ResamplingName, Resampling] = Resampling.BILINEAR,
+    bad_image: Union[BadImageName, BadImage] = BadImage.FAIL,
     allow_empty_classes: bool = False,
     flat: bool = False,
     background: Optional[Tuple[int, int, int]] = None,
@@ -424,6 +442,7 @@ def image_config(
     max_height: Optional[int] = None,
     max_pixels: Optional[int] = None,
     max_chunk_bytes: Optional[int] = None,
+    nested_classes: bool = False,
 ) -> tp_image_config:
     """The struct for ImageOptions; what is None keeps the library's default."""
     struct: tp_image_config = initialized(tp_image_config())
@@ -431,10 +450,11 @@ def image_config(
     struct.bad_image = BadImage.of(bad_image).code
     struct.allow_empty_classes = int(allow_empty_classes)
     struct.flat = int(flat)
+    struct.nested_classes = int(nested_classes)
     if channels is not None:
         struct.channels = int32(channels, "channels")
     if size is not None:
-        height, width = size
+        height, width = _height_and_width(size)
         struct.height = int32(height, "height")
         struct.width = int32(width, "width")
     if background is not None:

@@ -1,12 +1,14 @@
 """The enums of teleport.h. A member is a str with the header's name in lower case, and knows its code.
 
-Wherever one is expected, its name serves as well: `Model([4, 8, 3], activation="tanh")`.
+Wherever one is expected, its name serves as well: `Model([4, 8, 3], activation="tanh")`. The names of each
+enum are a Literal type at the end of this file, so that a type checker finds a misspelt one.
 """
 
 from __future__ import annotations
 
+import difflib
 import enum
-from typing import Type, TypeVar, Union
+from typing import Literal, Type, TypeVar, Union
 
 from .errors import InvalidArgumentError, TeleportError
 
@@ -31,11 +33,22 @@ class HeaderEnum(str, enum.Enum):
         """The member, from itself or its name."""
         if isinstance(value, cls):
             return value
-        for member in cls:
-            if member.value == value:
-                return member
-        names = ", ".join(repr(member.value) for member in cls)
-        raise InvalidArgumentError(f"{value!r} is not a {cls.__name__}: it is one of {names}")
+        names = [member.value for member in cls]
+        if isinstance(value, str):
+            for member in cls:
+                if member.value == value:
+                    return member
+            likely = value.lower().replace("-", "_").replace(" ", "_")
+            begun = [name for name in names if likely and name.startswith(likely)]
+            close = begun or difflib.get_close_matches(likely, names, 1)
+        else:
+            close = []
+        article = "an" if cls.__name__[0] in "AEIOU" else "a"
+        advice = f"write {close[0]!r}; " if close else ""
+        raise InvalidArgumentError(
+            f"{value!r} is not {article} {cls.__name__}: {advice}it is one of "
+            + ", ".join(map(repr, names))
+        )
 
     @classmethod
     def of_code(cls: Type[_E], code: int) -> _E:
@@ -148,6 +161,7 @@ class TeleportOutcome(HeaderEnum):
     NOT_FINITE = "not_finite", 5
     UNDONE = "undone", 6
     INEXACT = "inexact", 7
+    NO_ROOM = "no_room", 8
 
 
 class OptimizerKind(HeaderEnum):
@@ -177,3 +191,26 @@ class EventKind(HeaderEnum):
     STEP = "step", 0
     EPOCH = "epoch", 1
     TELEPORT = "teleport", 2
+
+
+ActivationName = Literal["identity", "leaky_relu", "relu", "sigmoid", "tanh"]
+InitializationName = Literal["glorot_uniform", "he_uniform", "torch_linear", "uniform_01"]
+OutputName = Literal["raw", "probabilities"]
+LossName = Literal["cross_entropy", "mean_squared_error", "half_squared_error"]
+BadImageName = Literal["fail", "skip"]
+ResamplingName = Literal["bilinear", "area"]
+GroupName = Literal["scaling", "linear", "null_space", "level_set"]
+SearchName = Literal["lookahead", "ascent", "random"]
+SamplerName = Literal["exponential", "diagonally_dominant"]
+ObjectiveName = Literal[
+    "gradient_norm_maximize",
+    "gradient_norm_minimize",
+    "sharpness_maximize",
+    "sharpness_minimize",
+    "curvature_maximize",
+    "curvature_minimize",
+    "lookahead",
+]
+StatePolicyName = Literal["keep", "reset", "transform"]
+OptimizerName = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+ScheduleName = Literal["constant", "step", "cosine", "callback"]

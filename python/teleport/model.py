@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-from typing import Any, ClassVar, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, ClassVar, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,22 @@ from ._arrays import (
     samples,
 )
 from ._handle import Handle
+from ._interrupt import StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._structs import tp_metrics, tp_model_config
 from ._values import Path, int32, path_bytes, text_bytes, uint64
-from .dataset import Dataset
-from .enums import Activation, Initialization, Loss, Output
-from .errors import NotFoundError, ShapeMismatchError, UnsupportedError
+from .dataset import Dataset, data_set
+from .enums import (
+    Activation,
+    ActivationName,
+    Initialization,
+    InitializationName,
+    Loss,
+    LossName,
+    Output,
+    OutputName,
+)
+from .errors import InvalidArgumentError, NotFoundError, ShapeMismatchError, UnsupportedError
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
 
 
@@ -104,14 +114,15 @@ class Model(Handle):
     def __init__(
         self,
         widths: Sequence[int],
-        *,
-        activation: Union[str, Activation] = Activation.LEAKY_RELU,
+        *others: NoReturn,
+        activation: Union[ActivationName, Activation] = Activation.LEAKY_RELU,
         negative_slope: float = 0.01,
         bias: bool = True,
-        initialization: Union[str, Initialization] = Initialization.GLOROT_UNIFORM,
+        initialization: Union[InitializationName, Initialization] = Initialization.GLOROT_UNIFORM,
         seed: int = 0,
     ) -> None:
         self._pointer_or_none = None
+        _check_widths(widths, others)
         config = initialized(tp_model_config())
         config.activation = Activation.of(activation).code
         config.negative_slope = negative_slope
@@ -134,12 +145,13 @@ class Model(Handle):
         cls,
         path: Path,
         *,
-        activation: Union[str, Activation] = Activation.LEAKY_RELU,
+        activation: Union[ActivationName, Activation] = Activation.LEAKY_RELU,
         negative_slope: float = 0.01,
     ) -> Model:
         """The model in a safetensors file: one of `save`, a checkpoint, or a plain perceptron of PyTorch.
 
-        Only PyTorch's files, which do not tell, take activation and negative_slope from here.
+        Only PyTorch's files, which do not tell, take activation and negative_slope from here. Their layers stand in
+        the order of the numbers in their names, or in the only one that the shapes allow.
         """
         config = _foreign_config(activation, negative_slope)
         out = ctypes.c_void_p()
@@ -151,7 +163,7 @@ class Model(Handle):
         cls,
         data: bytes,
         *,
-        activation: Union[str, Activation] = Activation.LEAKY_RELU,
+        activation: Union[ActivationName, Activation] = Activation.LEAKY_RELU,
         negative_slope: float = 0.01,
     ) -> Model:
         """The model in the bytes of a file, as `load`."""
@@ -290,7 +302,7 @@ class Model(Handle):
     def predict(
         self,
         x: npt.ArrayLike,
-        kind: Union[str, Output] = Output.RAW,
+        kind: Union[OutputName, Output] = Output.RAW,
         *,
         out: Optional[FloatArray] = None,
     ) -> FloatArray:
@@ -332,7 +344,7 @@ class Model(Handle):
         x: npt.ArrayLike,
         y: npt.ArrayLike,
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
     ) -> float:
         """The loss on x (count x first width).
@@ -352,7 +364,7 @@ class Model(Handle):
         x: npt.ArrayLike,
         y: npt.ArrayLike,
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
         out: Optional[FloatArray] = None,
     ) -> Tuple[FloatArray, float]:
@@ -374,11 +386,11 @@ class Model(Handle):
         y: npt.ArrayLike,
         v: npt.ArrayLike,
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
         out: Optional[FloatArray] = None,
     ) -> FloatArray:
-        """The Hessian of the loss times v, in the order of `get_parameters`; `out` may not be `v`."""
+        """The Hessian of the loss times v, in the order of `get_parameters`; `out` may not overlap `v`."""
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
         vector = float_array(v, "v")
@@ -396,28 +408,45 @@ class Model(Handle):
         )
         return product
 
-    def evaluate(self, dataset: Dataset, *, loss: Union[str, Loss] = Loss.CROSS_ENTROPY) -> Metrics:
-        """Loss and accuracy over a data set."""
+    def evaluate(
+        self,
+        dataset: Dataset,
+        *,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
+        stop: Optional[StopFlag] = None,
+    ) -> Metrics:
+        """Loss and accuracy over a data set. Another thread may end it by `stop`: StoppedError."""
+        data_set(dataset, "dataset")
         metrics = initialized(tp_metrics())
-        check(lib.tp_model_evaluate(self._pointer, dataset._pointer, Loss.of(loss).code, metrics))
+        interruptible(
+            stop,
+            lib.tp_model_evaluate,
+            self._pointer,
+            dataset._pointer,
+            Loss.of(loss).code,
+            metrics,
+        )
         return Metrics(metrics.loss, metrics.accuracy, metrics.correct, metrics.count)
 
     def confusion_matrix(self, dataset: Dataset) -> npt.NDArray[np.int64]:
         """counts[t, p]: samples of class t that are predicted as p; last width x last width."""
+        data_set(dataset, "dataset")
         classes = self.widths[-1]
         counts: npt.NDArray[np.int64] = np.empty((classes, classes), np.int64)
-        check(
-            lib.tp_model_confusion_matrix(
-                self._pointer, dataset._pointer, address(counts), counts.size
-            )
+        interruptible(
+            None,
+            lib.tp_model_confusion_matrix,
+            self._pointer,
+            dataset._pointer,
+            address(counts),
+            counts.size,
         )
         return counts
 
     def check_teleport(self, config: TeleportConfig = TeleportConfig()) -> None:
         """Raises UnsupportedError, with the reason, when this config cannot teleport this model."""
         # Held-out samples play no part here, and without a loss nobody knows what their y is.
-        bare = dataclasses.replace(config, held_out=None)
-        native = NativeConfig(bare, Loss.CROSS_ENTROPY)
+        native = NativeConfig(config, None)
         check(lib.tp_model_can_teleport(self._pointer, native.struct))
 
     def can_teleport(self, config: TeleportConfig = TeleportConfig()) -> bool:
@@ -434,19 +463,23 @@ class Model(Handle):
         y: npt.ArrayLike,
         config: TeleportConfig = TeleportConfig(),
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
+        stop: Optional[StopFlag] = None,
     ) -> TeleportReport:
         """Moves the weights to a point with the same loss on these samples and another gradient.
 
         A move that fails its check is put back: then `accepted` is false and `outcome` says why. The
-        lookahead search needs config.learning_rate.
+        lookahead search needs config.learning_rate. Another thread may end it by `stop`: StoppedError, with
+        the weights as before to the bit, as after Ctrl-C.
         """
         kind = Loss.of(loss)
         batch = samples(kind, x, y, weights)
         native = NativeConfig(config, kind)
         report = new_report()
-        check(lib.tp_model_teleport(self._pointer, batch, kind.code, native.struct, report))
+        interruptible(
+            stop, lib.tp_model_teleport, self._pointer, batch, kind.code, native.struct, report
+        )
         return report_of(report)
 
     def apply_scaling(self, layer: int, scale: npt.ArrayLike) -> None:
@@ -479,7 +512,7 @@ class Model(Handle):
         x: npt.ArrayLike,
         y: npt.ArrayLike,
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
     ) -> Tuple[float, List[DoubleArray]]:
         """phi, the squared gradient norm, and d phi / d T of every hidden layer at T = 0.
@@ -506,7 +539,7 @@ class Model(Handle):
         y: npt.ArrayLike,
         log_scale: npt.ArrayLike,
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
         weights: Optional[npt.ArrayLike] = None,
     ) -> Tuple[float, DoubleArray]:
         """phi(s), the squared gradient norm after scaling by exp(s), and d phi / d s.
@@ -533,7 +566,18 @@ class Model(Handle):
         return phi.value, gradient
 
 
-def _foreign_config(activation: Union[str, Activation], negative_slope: float) -> Any:
+def _check_widths(widths: Any, others: Tuple[Any, ...]) -> None:
+    """Tells who writes Model(4, 8, 3) or Model([4, 8, 3], "tanh") what to write."""
+    if isinstance(widths, (int, np.integer)):
+        rest = ", ".join(map(repr, others)) or "..."
+        raise InvalidArgumentError(f"the widths are one sequence: write Model([{widths}, {rest}])")
+    if others:
+        raise InvalidArgumentError(
+            f"Model takes its widths alone by position: write activation={others[0]!r}"
+        )
+
+
+def _foreign_config(activation: Union[ActivationName, Activation], negative_slope: float) -> Any:
     config = initialized(tp_model_config())
     config.activation = Activation.of(activation).code
     config.negative_slope = negative_slope

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._arrays import DoubleArray, address, doubles
+from ._interrupt import interruptible
 from ._library import check, initialized, lib
 from ._structs import (
     plane_map,
@@ -203,17 +204,20 @@ def descend(
     native, kept = _native(config)
     count = max(config.steps, 0) + 1
     points, values = np.empty((count, 2)), np.empty(count)
-    status = lib.tp_plane_descend(
-        function._struct,
-        address(point),
-        native,
-        address(points),
-        points.size,
-        address(values),
-        values.size,
-    )
-    function._raise_kept()
-    check(status)
+    try:
+        interruptible(
+            None,
+            lib.tp_plane_descend,
+            function._struct,
+            address(point),
+            native,
+            address(points),
+            points.size,
+            address(values),
+            values.size,
+        )
+    finally:
+        function._raise_kept()
     del kept
     return Descent(points, values)
 

@@ -8,8 +8,8 @@ from typing import Any, Callable, Optional, Union
 
 from ._library import initialized
 from ._structs import tp_rate_callback, tp_schedule_config
-from ._values import int64
-from .enums import ScheduleKind
+from ._values import expect, int64
+from .enums import ScheduleKind, ScheduleName
 from .errors import InvalidArgumentError
 
 Rate = Callable[[int, float], float]
@@ -21,10 +21,11 @@ class Schedule:
 
     `rate(step, base_rate)` gives the rate of step `step`, from 0, and goes with "callback". It runs
     on the thread that trains, and when the rate is asked for. An exception in it fails the step and
-    is raised from the call that asked.
+    is raised from the call that asked. Inside it the trainer and its model may be read, but not
+    changed: BadStateError.
     """
 
-    schedule: Union[str, ScheduleKind] = ScheduleKind.CONSTANT
+    schedule: Union[ScheduleName, ScheduleKind] = ScheduleKind.CONSTANT
     warmup_steps: int = 0
     interval: int = 1000
     factor: float = 0.1
@@ -36,6 +37,7 @@ class NativeSchedule:
     """A tp_schedule_config, and what its callback needs as long as a trainer uses it."""
 
     def __init__(self, schedule: Schedule) -> None:
+        expect(schedule, Schedule, "schedule", f"Schedule({schedule!r})")
         kind = ScheduleKind.of(schedule.schedule)
         if (schedule.rate is not None) != (kind is ScheduleKind.CALLBACK):
             missing = "needs a rate" if schedule.rate is None else "takes no rate"

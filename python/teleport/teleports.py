@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import functools
 from typing import Any, Optional, Sequence, Tuple, Union
 
 import numpy.typing as npt
 
 from ._arrays import Samples, address, doubles, samples
-from ._library import initialized, lib
+from ._library import check, initialized, lib
 from ._structs import tp_batch, tp_teleport_config, tp_teleport_report
-from ._values import int32, uint64
-from .enums import Group, Loss, Objective, Sampler, Search, StatePolicy, TeleportOutcome
-from .errors import InvalidArgumentError
+from ._values import expect, int32, real, uint64
+from .enums import (
+    Group,
+    GroupName,
+    Loss,
+    Objective,
+    ObjectiveName,
+    Sampler,
+    SamplerName,
+    Search,
+    SearchName,
+    StatePolicy,
+    StatePolicyName,
+    TeleportOutcome,
+)
+from .errors import InvalidArgumentError, Status
 
 HeldOut = Union[
     Tuple[npt.ArrayLike, npt.ArrayLike], Tuple[npt.ArrayLike, npt.ArrayLike, npt.ArrayLike]
@@ -34,10 +48,10 @@ class TeleportConfig:
     of `Trainer.step`. `radius` 0, `steps` 0 and no `perturbation_norms` mean the library's own.
     """
 
-    group: Union[str, Group] = Group.SCALING
-    search: Union[str, Search] = Search.LOOKAHEAD
-    objective: Union[str, Objective] = Objective.GRADIENT_NORM_MAXIMIZE
-    state: Union[str, StatePolicy] = StatePolicy.KEEP
+    group: Union[GroupName, Group] = Group.SCALING
+    search: Union[SearchName, Search] = Search.LOOKAHEAD
+    objective: Union[ObjectiveName, Objective] = Objective.GRADIENT_NORM_MAXIMIZE
+    state: Union[StatePolicyName, StatePolicy] = StatePolicy.KEEP
     radius: float = 0.0
     steps: int = 0
     candidates: int = 1000
@@ -50,11 +64,29 @@ class TeleportConfig:
     held_out_tolerance: float = 0.05
     held_out: Optional[HeldOut] = None
     seed: int = 0
-    sampler: Union[str, Sampler] = Sampler.EXPONENTIAL
+    sampler: Union[SamplerName, Sampler] = Sampler.EXPONENTIAL
     perturbations: int = 4
     perturbation_norms: Sequence[float] = ()
     curves: int = 8
     null_tolerance: float = 1e-6
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that no model takes; what fits a model, `Model.check_teleport` tells."""
+        native = NativeConfig(self, None)
+        if native.struct.layer >= 0:
+            native.struct.layer = LAYER_ALL
+        status = lib.tp_model_can_teleport(_smallest_model(), native.struct)
+        if status in (Status.INVALID_ARGUMENT, Status.NOT_FINITE):
+            check(status)
+
+
+@functools.lru_cache(maxsize=None)
+def _smallest_model() -> Any:
+    """A model that every group acts on. It is kept: the library checks configs with a model alone."""
+    widths = (ctypes.c_int32 * 3)(1, 1, 1)
+    out = ctypes.c_void_p()
+    check(lib.tp_model_create_mlp(out, ctypes.addressof(widths), len(widths), None))
+    return out
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,37 +136,40 @@ _MEASURED = [
 class NativeConfig:
     """A tp_teleport_config and the arrays that it points to."""
 
-    def __init__(self, config: TeleportConfig, loss: Loss) -> None:
+    def __init__(self, config: TeleportConfig, loss: Optional[Loss]) -> None:
+        """Without a loss, which tells what `y` is, held-out samples are left out."""
+        expect(config, TeleportConfig, "the teleport config", "TeleportConfig()")
         struct = initialized(tp_teleport_config())
         struct.group = Group.of(config.group).code
         struct.search = Search.of(config.search).code
         struct.objective = Objective.of(config.objective).code
         struct.state = StatePolicy.of(config.state).code
-        struct.radius = config.radius
+        struct.radius = real(config.radius, "radius")
         struct.steps = int32(config.steps, "steps")
         struct.candidates = int32(config.candidates, "candidates")
         struct.layer = int32(config.layer, "layer")
         struct.rollout_steps = int32(config.rollout_steps, "rollout_steps")
         struct.rollout_batch = int32(config.rollout_batch, "rollout_batch")
         struct.exact = int(config.exact)
-        struct.learning_rate = config.learning_rate
-        struct.loss_tolerance = config.loss_tolerance
-        struct.held_out_tolerance = config.held_out_tolerance
+        struct.learning_rate = real(config.learning_rate, "learning_rate")
+        struct.loss_tolerance = real(config.loss_tolerance, "loss_tolerance")
+        struct.held_out_tolerance = real(config.held_out_tolerance, "held_out_tolerance")
         struct.seed = uint64(config.seed, "seed")
         struct.sampler = Sampler.of(config.sampler).code
         struct.perturbations = int32(config.perturbations, "perturbations")
         struct.curves = int32(config.curves, "curves")
-        struct.null_tolerance = config.null_tolerance
+        struct.null_tolerance = real(config.null_tolerance, "null_tolerance")
         self._norms = doubles(config.perturbation_norms, "perturbation_norms").ravel()
         if self._norms.size > 0:
             struct.perturbation_norms = address(self._norms)
             struct.perturbation_norm_count = self._norms.size
         self._held_out: Optional[Samples] = None
         if config.held_out is not None:
-            if len(config.held_out) not in (2, 3):
+            if not isinstance(config.held_out, (tuple, list)) or len(config.held_out) not in (2, 3):
                 raise InvalidArgumentError("held_out must be (x, y) or (x, y, weights)")
-            self._held_out = samples(loss, *config.held_out)
-            struct.held_out = ctypes.POINTER(tp_batch)(self._held_out)
+            if loss is not None:
+                self._held_out = samples(loss, *config.held_out)
+                struct.held_out = ctypes.POINTER(tp_batch)(self._held_out)
         self.struct = struct
 
 

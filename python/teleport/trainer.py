@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from ._arrays import Samples, address, float_array, samples
 from ._handle import Handle
-from ._interrupt import Interruptible, StopFlag
+from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._structs import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
-from ._values import Path, int32, int64, path_bytes, uint64
-from .dataset import Dataset
-from .enums import EventKind, Loss, OptimizerKind
+from ._values import Path, expect, int32, int64, path_bytes, uint64
+from .dataset import Dataset, data_set
+from .enums import EventKind, Loss, LossName, OptimizerKind, OptimizerName
 from .errors import Status
 from .model import Model
 from .schedule import NativeSchedule, Schedule
@@ -71,8 +71,8 @@ class Trainer(Handle):
         self,
         model: Model,
         *,
-        loss: Union[str, Loss] = Loss.CROSS_ENTROPY,
-        optimizer: Union[str, OptimizerKind] = OptimizerKind.SGD,
+        loss: Union[LossName, Loss] = Loss.CROSS_ENTROPY,
+        optimizer: Union[OptimizerName, OptimizerKind] = OptimizerKind.SGD,
         learning_rate: float = 0.01,
         momentum: float = 0.9,
         beta1: float = 0.9,
@@ -83,6 +83,7 @@ class Trainer(Handle):
         clip_norm: float = 0.0,
     ) -> None:
         self._pointer_or_none = None
+        expect(model, Model, "model", f"Model({model!r})")
         self._prepare(Loss.of(loss))
         config = initialized(tp_optimizer_config())
         config.optimizer = OptimizerKind.of(optimizer).code
@@ -100,7 +101,7 @@ class Trainer(Handle):
 
     def _prepare(self, loss: Loss) -> None:
         self._loss = loss
-        self._samples = Samples()
+        self._samples: Optional[Samples] = Samples()
         self._value = ctypes.c_double()
         self._model: Optional[Model] = None
         self._schedule: Optional[NativeSchedule] = None
@@ -125,7 +126,7 @@ class Trainer(Handle):
 
     @property
     def epoch(self) -> int:
-        """Epochs completed."""
+        """Epochs completed, by runs and by `end_epoch`."""
         return int(lib.tp_trainer_epoch(self._pointer))
 
     @property
@@ -186,12 +187,14 @@ class Trainer(Handle):
         y holds labels (count, integers) for the cross-entropy and targets (count x last width) for the
         squared errors; weights (count) weigh the samples. C-contiguous float32 and int32 are not copied.
         """
-        filled = self._samples
-        filled.fill(self._loss, x, y, weights)
+        # Inside the rate callback of a step this struct is that step's, and the library refuses this one.
+        filled, self._samples = self._samples or Samples(), None
         try:
+            filled.fill(self._loss, x, y, weights)
             status = lib.tp_trainer_step(self._pointer, filled, self._value)
         finally:
             filled.clear()
+            self._samples = filled
         if status < 0:
             self._check(status)
         return self._value.value
@@ -208,17 +211,37 @@ class Trainer(Handle):
         config: TeleportConfig = TeleportConfig(),
         *,
         weights: Optional[npt.ArrayLike] = None,
+        stop: Optional[StopFlag] = None,
     ) -> TeleportReport:
         """Teleports the model as `Model.teleport`, with this trainer's optimizer, rate and loss."""
         batch = samples(self._loss, x, y, weights)
         native = NativeConfig(config, self._loss)
         report = new_report()
-        self._check(lib.tp_trainer_teleport(self._pointer, batch, native.struct, report))
+        try:
+            interruptible(
+                stop, lib.tp_trainer_teleport, self._pointer, batch, native.struct, report
+            )
+        finally:
+            self._raise_kept()
         return report_of(report)
+
+    def request_stop(self) -> None:
+        """Ends the run or teleport of this trainer that another thread has under way, or else the next one.
+
+        A run returns with `stopped` true, a teleport raises StoppedError; with that the request is answered.
+        """
+        lib.tp_trainer_request_stop(self._pointer)
 
     def undo_teleport(self) -> None:
         """Puts weights and optimizer state back to before the last accepted teleport, to the bit."""
         check(lib.tp_trainer_undo_teleport(self._pointer))
+
+    def end_epoch(self) -> None:
+        """Ends an epoch of a loop of `step`: `epoch` counts it, `save` keeps it, the next run begins after it.
+
+        Where a run was stopped within an epoch, the rest of that epoch is not trained.
+        """
+        check(lib.tp_trainer_end_epoch(self._pointer))
 
     def run(
         self,
@@ -262,6 +285,9 @@ class Trainer(Handle):
         its last step, and another run goes on there. NotFiniteError: the loss stopped being finite with no
         teleport to undo.
         """
+        data_set(train, "train")
+        if valid is not None:
+            data_set(valid, "valid")
         flag = StopFlag() if stop is None else stop
         config = initialized(tp_run_config())
         config.epochs = int32(epochs, "epochs")

@@ -33,6 +33,9 @@ void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_
 void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
                    float corner, float *sums);
 
+/* The largest |x|; NaN where there is one. count 0: 0. */
+float shim_largest_magnitude(const float *x, ptrdiff_t count);
+
 /* Sum over rows of factor * weights[row] * -ln softmax(z[row])[labels[row]], and its derivative by z into delta.
  * weights NULL: 1 each. delta may be NULL. exp is accurate to 2 units in the last place. */
 double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,

@@ -11,6 +11,9 @@
 /* Swift has no thread-local variables. 1,024 bytes a thread, zero at first; never fails. */
 char *shim_error_text(void);
 
+/* Where a thread keeps its innermost call of a host's callback, NULL at first; never fails. */
+void **shim_innermost_callback(void);
+
 /* Swift has no pause instruction. */
 static inline void shim_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -25,18 +28,54 @@ static inline void shim_prefetch(const void *address, size_t bytes) {
     for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch((const char *)address + i);
 }
 
-/* Reads a flag that another thread of the host may write at any time; Swift has no volatile. */
+/* Flags that other threads and signal handlers may write at any time; Swift's own atomics are objects, not places. */
 static inline int32_t shim_read_flag(const volatile int32_t *flag) {
-    return __atomic_load_n(flag, __ATOMIC_RELAXED);
+    return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
 }
+static inline void shim_write_flag(volatile int32_t *flag, int32_t value) {
+    __atomic_store_n(flag, value, __ATOMIC_RELEASE);
+}
+
+/* A flag that ends the call under way on a thread, and those beside it. */
+typedef struct shim_stop_source {
+    const volatile int32_t *flag;          /* or NULL */
+    const struct shim_stop_source *next;
+} shim_stop_source;
+
+/* What may end the calls of a thread. Zero at first. */
+typedef struct shim_stop {
+    const volatile int32_t *flag;          /* of every call of this thread, or NULL, as the callback */
+    int32_t (*callback)(void *user_data);
+    void *user_data;
+    const shim_stop_source *sources;       /* of the call under way; NULL where none is that could stop */
+    int64_t next_call;                     /* nanoseconds; the callback waits until then */
+    int32_t is_asking;                     /* inside the callback */
+} shim_stop;
+
+/* The calling thread's; Swift has no thread-local variables. */
+shim_stop *shim_thread_stop(void);
+
+/* Whether the call under way on this thread is to end; LAPACK asks from C. */
+int shim_stop_is_requested(void);
 
 /* Processors this process may run on, at least 1; sched_getaffinity is a GNU extension that Glibc's module hides. */
 int32_t shim_processor_count(void);
 
 /* OpenBLAS's serial build keeps one table of work buffers without a lock, and its pthread build breaks past 128
- * threads; both loop for ever without memory. The linker's --wrap sends its allocations here: one mapping a
- * thread, released when the thread ends. Call this before the first product on a thread; 0 done, -1 no memory. */
+ * threads; both loop for ever without memory; and some kernels write to what malloc gives without looking. The linker's
+ * --wrap, and names changed in our copy of the archive, send its allocations here: one mapping a thread, released when
+ * the thread ends. Call this before the first product on a thread; 0 done, -1 no memory. */
 int shim_blas_reserve(void);
+
+/* A singular value decomposition takes up to seconds and asks nobody. Its products come by for the work buffer, each
+ * within milliseconds, and from there it is left by longjmp when `is_stopped` says so. LAPACK keeps all it has in its
+ * caller's arrays, so nothing is lost; and a jump may not cross Swift frames, so C calls it. The arguments are those of
+ * `dgesdd_`. 0 done; 1 stopped: its results are then anything. */
+typedef void shim_dgesdd(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s, double *u,
+                         const int *ldu, double *vt, const int *ldvt, double *work, const int *lwork, int *iwork,
+                         int *info, size_t);
+int shim_decompose(shim_dgesdd *dgesdd, int (*is_stopped)(void), const char *jobz, int m, int n, double *a, double *s,
+                   double *u, double *vt, int rank, double *work, int lwork, int *iwork, int *info);
 
 /* LAPACK's only call into the Fortran runtime; with it defined here, libgfortran need not be linked. */
 void _gfortran_concat_string(size_t length, char *target, size_t length_a, const char *a, size_t length_b,
@@ -73,6 +112,8 @@ typedef struct shim_png {
     uint8_t palette[256 * 4];  /* R G B A */
 
     size_t input_next;
+    uint64_t rows_left;        /* after the row that is being read */
+    size_t data_left;          /* bytes that IDAT may still have once no row is left */
     void *png;
     void *info;
     int system_error;          /* errno of a read that failed, or 0 */

@@ -34,7 +34,7 @@ struct FrameMatrices {
     ) throws -> FrameMatrices? {
         guard let cholesky = try Cholesky(try damped(c, damping)) else { return nil }
         let inverse = try Matrix(identity: c.rows)
-        cholesky.solve(inverse)
+        try cholesky.solve(inverse)
         var (trace, product) = (0.0, 0.0)
         for i in 0..<c.rows { trace += c[i, i] }
         for i in 0..<c.count { product += inverse.pointer[i] * c.pointer[i] }

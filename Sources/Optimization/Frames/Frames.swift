@@ -18,6 +18,9 @@ public final class Frames {
     /// Halved when training went wrong.
     public var scale = 1.0
 
+    /// No number of a gradient or a step grows by more on its way through the frames.
+    private(set) var growth = 1.0
+
     private let layers: [LayerFrame]
     private let spare: Buffer<Float>
     private let scratch: Buffer<Float>
@@ -83,6 +86,15 @@ public final class Frames {
         numbers.pointer.update(from: other.numbers.pointer, count: numbers.count)
         age = other.age
         scale = other.scale
+        measureGrowth()
+    }
+
+    /// After `numbers` have been written.
+    public func measureGrowth() {
+        let widest = layers.reduce(1) { max($0, $1.map.inputs + 1) }
+        let largest = Double(shim_largest_magnitude(numbers.pointer, numbers.count))
+        let once = 1 + largest * Double(widest)
+        growth = once * once
     }
 }
 
@@ -122,6 +134,7 @@ extension Frames {
             (numbers.pointer + layer.offset).update(
                 from: spare.pointer + layer.offset, count: layer.count)
         }
+        measureGrowth()
         return result
     }
 

@@ -77,14 +77,17 @@ def main():
             best = common.best_rate(final)
             rows.append(row(optimizer, label, f"{published:g}", tried[published]))
             shown = f"{best:g}{common.at_edge(best, grid)}"
-            best_rows.append(row(optimizer, label, shown, tried[best]))
+            if common.tells_best(grid):
+                best_rows.append(row(optimizer, label, shown, tried[best]))
             common.draw_curves(axes[index], tried[published], label, common.COLOURS[arm])
         common.label_curves(axes[index], f"{optimizer} {published:g}")
     header = ["optimizer", "run", "rate", "training loss after 1", f"after {options.epochs}"]
     header += ["test accuracy", "accepted", "seconds"]
-    common.print_table("At the paper's rates", header, rows)
-    common.print_table("Each at its own best rate of the grid", header, best_rows)
-    print("* at an end of the grid.\n")
+    options.page.table("At the paper's rates", header, rows)
+    if best_rows:
+        options.page.table("Each at its own best rate of the grid", header, best_rows)
+        options.page.text(common.EDGE)
+    options.page.publish()
     common.save(chart, options, f"classification_{options.data.name}.png")
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "python"))
-
-import teleport  # noqa: E402
+import published  # finds the package as well
+import teleport
 
 COLOURS = ["tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown"]
 COLOURS += ["tab:pink", "tab:gray"]
@@ -22,7 +21,9 @@ def parse(document, data=False, seeds=3, epochs=None, **choices):
     parser = argparse.ArgumentParser(
         description=document.split("\n")[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
     )
+    published.add_option(parser)
     parser.add_argument("--quick", action="store_true", help="a small run that shows it works")
     parser.add_argument("--out", type=Path, default=Path("experiments-out"), help="for figures")
     parser.add_argument("--seeds", type=int, default=seeds, help="repetitions")
@@ -38,18 +39,9 @@ def parse(document, data=False, seeds=3, epochs=None, **choices):
             options.epochs = min(options.epochs, choices.get("quick_epochs", 3))
     options.out.mkdir(parents=True, exist_ok=True)
     teleport.set_thread_count(options.threads)
-    print(f"{document.splitlines()[0]}\n{machine()}, {options.seeds} seeds\n")
+    print(document.splitlines()[0])
+    options.page = published.Page(options.write, options.seeds)
     return options
-
-
-def machine():
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    name = f"{len(names)} x {names[0]}" if names else "unknown processor"
-    return f"{name}, {teleport.build_info()}, {teleport.thread_count()} thread(s)"
 
 
 def load(folder):
@@ -159,21 +151,17 @@ def best_rate(results):
     return min(finite or means, key=lambda rate: means[rate])
 
 
+def tells_best(rates):
+    """Whether there is a best rate to speak of: one alone is not chosen."""
+    return len(rates) > 1
+
+
+EDGE = "* at an end of the grid."
+
+
 def at_edge(rate, rates):
     """A mark for a best rate at an end of its grid, beyond which there may be a better one."""
     return "*" if rate in (min(rates), max(rates)) else ""
-
-
-def print_table(title, header, rows):
-    """A Markdown table."""
-    rows = [[str(cell) for cell in row] for row in [header, *rows]]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    print(f"{title}\n")
-    for index, row in enumerate(rows):
-        print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |")
-        if index == 0:
-            print("| " + " | ".join("-" * width for width in widths) + " |")
-    print(flush=True)
 
 
 def figure(columns, rows=1):

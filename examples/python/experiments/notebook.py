@@ -57,7 +57,7 @@ def run(sets, options, config, samples, rate):
     ]
 
 
-def print_moves(label, curves):
+def print_moves(page, label, curves):
     rows = []
     for seed, curve in enumerate(curves):
         for report, after in zip(curve.moves, curve.measured):
@@ -76,7 +76,16 @@ def print_moves(label, curves):
             )
     header = ["seed", "outcome", "loss on its batch", "its change", "loss on all, before", "after"]
     header += ["squared gradient norm, times", "s"]
-    common.print_table(f"Teleports before epoch {EPOCH}: {label}", header, rows)
+    page.table(f"Teleports before epoch {EPOCH}: {label}", header, rows)
+
+
+def costs(plain_seconds, moves):
+    """What a teleport of each arm costs, beside a whole run without one."""
+    spent = [
+        f"{label} {common.spread([report.seconds for c in curves for report in c.moves])} s"
+        for label, curves in moves
+    ]
+    return f"A teleport takes: {'; '.join(spent)}. The plain run takes {common.spread(plain_seconds)} s."
 
 
 def main():
@@ -111,21 +120,23 @@ def main():
         )
         if config is None:
             plain = np.array([curve.accuracy[EPOCH + 1] for curve in curves])
+            plain_seconds = [curve.seconds[-1] for curve in curves]
         gain = 100 * (np.array([curve.accuracy[EPOCH + 1] for curve in curves]) - plain)
         rows[-1].insert(3, f"{gain.mean():+.1f}")
         if config is not None:
             moves.append((label, curves))
         common.draw_curves(axes[0], curves, label, common.COLOURS[index])
     common.label_curves(axes[0], f"SGD {RATE:g}, teleport at epoch {EPOCH}")
-    common.print_table(
+    options.page.table(
         f"SGD at {RATE:g}: test accuracy",
         ["run", f"after {EPOCH} epochs", f"after {EPOCH + 1}", "gain"]
         + [f"after {options.epochs}", "training loss then", "seconds"],
         rows,
     )
     for label, curves in moves:
-        print_moves(label, curves)
-    common.print_table(
+        print_moves(options.page, label, curves)
+    options.page.text(costs(plain_seconds, moves))
+    options.page.table(
         f"Each at its own best rate of {', '.join(f'{rate:g}' for rate in rates)}",
         [
             "run",
@@ -137,7 +148,8 @@ def main():
         ],
         best_rows,
     )
-    print("* at an end of the grid.\n")
+    options.page.text(common.EDGE)
+    options.page.publish()
     common.save(chart, options, "notebook.png")
 
 

@@ -86,12 +86,13 @@ def main():
         geometric = [f"{np.exp(np.mean(ratios[policy])):.3f}" for policy in POLICIES]
         rows.append(["geometric mean, to keep", "", "", *geometric, "", ""])
         header = ["optimizer", "rate", "plain", *POLICIES, "least", "one epoch after the teleport"]
-        common.print_table(
-            f"{search}: training loss after {options.epochs} epochs, teleport at epoch {half}",
+        options.page.table(
+            f"{search[0].upper()}{search[1:]}: training loss after {options.epochs} epochs, teleport at epoch {half}",
             header,
             rows,
         )
     axes[0, 0].legend()
+    options.page.publish()
     common.save(chart, options, f"optimizer_state_{options.data.name}.png")
 
 

@@ -86,7 +86,7 @@ def table(name, case, options):
             label = "with teleports" if moved else "plain"
             row = [label, kind, f"{rate:g}{edge}", *summary(values), f"{np.median(times):.2f}"]
             rows.append(row)
-    common.print_table(
+    options.page.table(
         f"{name}: value after {case['config'].steps} steps",
         ["run", "rate", "", "median", "quartiles", "log10: mean ± deviation", "ms"],
         rows,
@@ -124,7 +124,10 @@ def main():
     for name, case in FUNCTIONS.items():
         table(name, case, options)
         draw(name, case, options)
-    print("Own best: least mean logarithm among the rates of the grid at which no seed diverges.")
+    options.page.text(
+        "Own best: least mean logarithm among the rates of the grid at which no seed diverges."
+    )
+    options.page.publish()
 
 
 if __name__ == "__main__":

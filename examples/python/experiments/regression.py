@@ -79,7 +79,10 @@ def main():
             }
             final = {rate: [losses[-1] for losses, _, _ in runs] for rate, runs in tried.items()}
             best = common.best_rate(final)
-            for kind, rate in (("published", published), ("own best", best)):
+            kinds = {"published": published}
+            if common.tells_best(rates):
+                kinds["own best"] = best
+            for kind, rate in kinds.items():
                 if config is None:
                     plain[kind] = np.mean(final[rate])
                 reports = [report for _, _, report in tried[rate] if report is not None]
@@ -112,15 +115,14 @@ def main():
         axes[row, 0].set(title=optimizer, xlabel="epoch", ylabel="loss", yscale="log")
         axes[row, 1].set(xlabel="seconds, teleport included", ylabel="loss", yscale="log")
         axes[row, 0].legend()
-    common.print_table(
+    options.page.table(
         f"Loss after {EPOCHS} epochs, mean ± deviation over the starts; the held-out guard is off",
         ["optimizer", "run", "rate", "", "final loss", "to plain", "accepted", "ms"],
         rows,
     )
-    print(
-        "To plain: the mean over that of the plain run of the same kind. * at an end of the grid.\n"
-    )
-    common.print_table(
+    edge = f" {common.EDGE}" if common.tells_best(rates) else ""
+    options.page.text(f"To plain: the mean over that of the plain run of the same kind.{edge}")
+    options.page.table(
         "The teleports at the published rates",
         [
             "optimizer",
@@ -134,6 +136,7 @@ def main():
         ],
         moves,
     )
+    options.page.publish()
     common.save(chart, options, "regression.png")
 
 

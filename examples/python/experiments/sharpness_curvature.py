@@ -133,18 +133,20 @@ def main():
     axes[0, 0].legend()
     after = f"after {options.epochs}"
     losses = [f"training loss {after}", f"validation loss {after}", "least", "accuracy"]
-    common.print_table(
+    options.page.table(
         f"SGD at {RATE:g}, teleport at epoch {half}; its objective, the gradient norm and the "
         "sharpness right after it, as shares of those before",
         ["teleport", "accepted", "its objective", "gradient norm", "sharpness", *losses],
         rows,
     )
-    common.print_table(
-        "Each at its own best rate of the grid, by validation loss",
-        ["teleport", "rate", *losses],
-        best_rows,
-    )
-    print("* at an end of the grid.\n")
+    if common.tells_best(rates):
+        options.page.table(
+            "Each at its own best rate of the grid, by validation loss",
+            ["teleport", "rate", *losses],
+            best_rows,
+        )
+        options.page.text(common.EDGE)
+    options.page.publish()
     common.save(chart, options, f"sharpness_curvature_{options.data.name}.png")
 
 
