@@ -6,6 +6,12 @@ import Runtime
 extension TeleportOptions {
     /// Checks that this teleport has a meaning for the model; the error says why not.
     public func validate(for graph: Graph) throws {
+        guard group != .frame else {
+            throw TeleportError(
+                .unsupported,
+                "a frame belongs to a trainer, not to its model: use tp_trainer_teleport or tp_trainer_set_frames"
+            )
+        }
         guard graph.hiddenLayerCount > 0 else {
             throw TeleportError(
                 .unsupported, "the model has no hidden layer, and every group acts on hidden layers"
@@ -14,7 +20,7 @@ extension TeleportOptions {
         switch group {
         case .scaling: try Scaling.requireHomogeneous(graph)
         case .linear: try LinearAction.requireBijective(graph)
-        case .nullSpace, .levelSet:
+        case .nullSpace, .levelSet, .frame:
             guard layers == .all else {
                 throw TeleportError(
                     .unsupported, "a \(group.name) has no layer of its own; layer must be -1")

@@ -250,6 +250,7 @@ extension Teleport {
                 LevelSetMoves(
                     try LevelSet(model, batch, loss, tolerance: options.lossTolerance)),
                 objective, &report)
+        case .frame: return nil  // refused before: it is a trainer's
         }
     }
 

@@ -7,6 +7,8 @@ public enum Group: Int32, Sendable {
     case linear = 1
     case nullSpace = 2
     case levelSet = 3
+    /// Of a trainer's coordinates, not of its model.
+    case frame = 4
 
     /// The move keeps the loss on the samples it was made from, and elsewhere only as far as they speak for others.
     public var dependsOnData: Bool { self != .scaling }
@@ -17,6 +19,7 @@ public enum Group: Int32, Sendable {
         case .linear: return "general linear group"
         case .nullSpace: return "null-space move"
         case .levelSet: return "level-set move"
+        case .frame: return "frame"
         }
     }
 }
@@ -121,7 +124,7 @@ public struct TeleportOptions {
         switch group {
         case .scaling: return 1
         case .linear: return 0.3
-        case .nullSpace, .levelSet: return 0.05
+        case .nullSpace, .levelSet, .frame: return 0.05
         }
     }
 

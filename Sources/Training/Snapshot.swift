@@ -2,24 +2,52 @@ import Networks
 import Optimization
 import Runtime
 
-/// Weights and optimizer state at one moment, in memory that is taken once.
+/// Weights, optimizer state and frames of a trainer at one moment, in memory that is taken once.
 final class Snapshot {
     let parameters: Buffer<Float>
     let optimizer: any Optimizer
+    /// The frames that were in force, and what was in them.
+    private(set) var frames: Frames?
+    private(set) var frameNumbers: Buffer<Float>?
+    private(set) var frameAge = 0
+    private(set) var frameScale = 1.0
 
-    init(_ model: Model, _ optimizer: any Optimizer) throws {
-        parameters = try Buffer(copying: model.parameters)
-        self.optimizer = try optimizer.copy()
+    init(_ trainer: Trainer) throws {
+        parameters = try Buffer(copying: trainer.model.parameters)
+        optimizer = try trainer.optimizer.copy()
+        try takeFrames(trainer.frames)
     }
 
-    func take(_ model: Model, _ optimizer: any Optimizer) {
-        parameters.pointer.update(from: model.parameters.pointer, count: parameters.count)
-        self.optimizer.restore(from: optimizer)
+    /// Takes memory only when the trainer has come to other frames.
+    func take(_ trainer: Trainer) throws {
+        try takeFrames(trainer.frames)
+        parameters.pointer.update(
+            from: trainer.model.parameters.pointer, count: parameters.count)
+        optimizer.restore(from: trainer.optimizer)
     }
 
-    /// Puts both back to the bit.
-    func restore(_ model: Model, _ optimizer: any Optimizer) {
-        model.parameters.pointer.update(from: parameters.pointer, count: parameters.count)
-        optimizer.restore(from: self.optimizer)
+    func takeFrames(_ frames: Frames?) throws {
+        if let frames {
+            let numbers =
+                frameNumbers?.count == frames.numbers.count
+                ? frameNumbers : try Buffer(count: frames.numbers.count)
+            numbers?.pointer.update(from: frames.numbers.pointer, count: frames.numbers.count)
+            (frameNumbers, frameAge, frameScale) = (numbers, frames.age, frames.scale)
+        }
+        self.frames = frames
+    }
+
+    /// Is of these frames, which are of the same options, at another time.
+    func share(_ frames: Frames) { self.frames = frames }
+
+    /// Puts all of it back to the bit. On an error nothing has changed.
+    func restore(_ trainer: Trainer) throws {
+        if trainer.frames !== frames { try trainer.use(frames) }
+        if let frames, let frameNumbers {
+            frames.restore(frameNumbers, age: frameAge, scale: frameScale)
+        }
+        trainer.model.parameters.pointer.update(
+            from: parameters.pointer, count: parameters.count)
+        trainer.optimizer.restore(from: optimizer)
     }
 }

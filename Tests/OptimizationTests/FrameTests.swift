@@ -79,7 +79,7 @@ final class FrameTests: XCTestCase {
                             moments: optimizer.state.firstMoments?.pointer)
                         XCTAssertEqual(refresh.renewed, model.graph.layerCount)
                     }
-                    let value = step.take(samples.batch.slice(t % 2 * 20, 20))
+                    let value = try step.take(samples.batch.slice(t % 2 * 20, 20))
                     XCTAssertEqual(try XCTUnwrap(value) / loss, 1, accuracy: 1e-5, name)
                 }
                 XCTAssertLessThan(

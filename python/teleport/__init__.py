@@ -25,8 +25,12 @@ from ._values import int32 as _int32
 from .dataset import Dataset, ImageOptions, SkippedFile, load_image
 from .enums import (
     Activation,
+    Average,
     BadImage,
     EventKind,
+    Finish,
+    FrameInput,
+    FrameKind,
     Group,
     Initialization,
     Loss,
@@ -57,6 +61,7 @@ from .errors import (
     UnsupportedError,
     VersionError,
 )
+from .frames import FrameConfig
 from .model import Layer, Metadata, Metrics, Model
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
@@ -87,6 +92,7 @@ def thread_count() -> int:
 
 __all__ = [
     "Activation",
+    "Average",
     "BadImage",
     "BadStateError",
     "BufferTooSmallError",

@@ -142,6 +142,23 @@ class tp_optimizer_config(ctypes.Structure):
         ("epsilon", c_double),
         ("weight_decay", c_double),
         ("clip_norm", c_double),
+        ("initial_radius", c_double),
+        ("dog_layerwise", c_int32),
+        ("average", c_int32),
+    ]
+
+
+class tp_frame_config(ctypes.Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_int32),
+        ("input", c_int32),
+        ("every", c_int64),
+        ("early_every", c_int64),
+        ("early_steps", c_int64),
+        ("samples", c_int64),
+        ("damping", c_double),
+        ("warmup_steps", c_int64),
     ]
 
 
@@ -202,7 +219,8 @@ class tp_run_config(ctypes.Structure):
         ("checkpoint_steps", c_int64),
         ("checkpoint_seconds", c_double),
         ("checkpoint_keep", c_int32),
-        ("reserved", c_int32),
+        ("finish", c_int32),
+        ("frames", ctypes.POINTER(tp_frame_config)),
     ]
 
 

@@ -113,6 +113,7 @@ class Group(HeaderEnum):
     LINEAR = "linear", 1
     NULL_SPACE = "null_space", 2
     LEVEL_SET = "level_set", 3
+    FRAME = "frame", 4
 
 
 class Search(HeaderEnum):
@@ -174,6 +175,40 @@ class OptimizerKind(HeaderEnum):
     RMSPROP = "rmsprop", 4
     ADAM = "adam", 5
     ADAMW = "adamw", 6
+    DOG = "dog", 7
+
+
+class Average(HeaderEnum):
+    """An average of the weights, which `Trainer.averaged_model` gives."""
+
+    DEFAULT = "default", 0
+    NONE = "none", 1
+    POLYNOMIAL = "polynomial", 2
+    SCHEDULE_FREE = "schedule_free", 3
+
+
+class FrameKind(HeaderEnum):
+    """What a layer's frame is made of."""
+
+    WHITEN = "whiten", 0
+    ROTATE = "rotate", 1
+    CENTRE = "centre", 2
+
+
+class FrameInput(HeaderEnum):
+    """The frame of layers that read the samples."""
+
+    CENTRE = "centre", 0
+    NONE = "none", 1
+
+
+class Finish(HeaderEnum):
+    """The weights that a run ends with."""
+
+    DEFAULT = "default", 0
+    LAST = "last", 1
+    AVERAGE = "average", 2
+    BEST = "best", 3
 
 
 class ScheduleKind(HeaderEnum):
@@ -199,7 +234,7 @@ OutputName = Literal["raw", "probabilities"]
 LossName = Literal["cross_entropy", "mean_squared_error", "half_squared_error"]
 BadImageName = Literal["fail", "skip"]
 ResamplingName = Literal["bilinear", "area"]
-GroupName = Literal["scaling", "linear", "null_space", "level_set"]
+GroupName = Literal["scaling", "linear", "null_space", "level_set", "frame"]
 SearchName = Literal["lookahead", "ascent", "random"]
 SamplerName = Literal["exponential", "diagonally_dominant"]
 ObjectiveName = Literal[
@@ -212,5 +247,11 @@ ObjectiveName = Literal[
     "lookahead",
 ]
 StatePolicyName = Literal["keep", "reset", "transform"]
-OptimizerName = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+OptimizerName = Literal[
+    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "dog"
+]
+AverageName = Literal["default", "none", "polynomial", "schedule_free"]
+FrameKindName = Literal["whiten", "rotate", "centre"]
+FrameInputName = Literal["centre", "none"]
+FinishName = Literal["default", "last", "average", "best"]
 ScheduleName = Literal["constant", "step", "cosine", "callback"]

@@ -20,7 +20,7 @@ public enum FrameInput: Int32, Sendable {
 public struct FrameOptions: Sendable, Equatable {
     public var kind = FrameKind.whiten
     public var input = FrameInput.centre
-    /// Steps between refreshes, and those of the first `earlySteps` steps.
+    /// Steps between refreshes, -1 for none but those by teleports, and those of the first `earlySteps` steps.
     public var every = 100
     public var earlyEvery = 25
     public var earlySteps = 200
@@ -37,7 +37,7 @@ public struct FrameOptions: Sendable, Equatable {
     public static let widest = 256
 
     public func validate() throws {
-        try check("every", every, every >= 1, "at least 1")
+        try check("every", every, every >= 1 || every == -1, "at least 1, or -1 for never")
         try check("early_every", earlyEvery, earlyEvery >= 1, "at least 1")
         try check("early_steps", earlySteps, earlySteps >= 0, "at least 0")
         try check("samples", samples, (1...65_536).contains(samples), "1 to 65,536")

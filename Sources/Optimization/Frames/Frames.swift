@@ -15,6 +15,8 @@ public final class Frames {
     public let numbers: Buffer<Float>
     /// Steps since they were set.
     public var age = 0
+    /// The age of the last refresh, so that a run taken up again does not repeat it.
+    public var refreshedAge = -1
     /// Halved when training went wrong.
     public var scale = 1.0
 
@@ -79,13 +81,15 @@ public final class Frames {
 
     /// A refresh comes before the next step.
     public var isDue: Bool {
-        age % (age < options.earlySteps ? options.earlyEvery : options.every) == 0
+        guard options.every > 0, refreshedAge != age else { return false }
+        return age % (age < options.earlySteps ? options.earlyEvery : options.every) == 0
     }
 
-    public func restore(from other: Frames) {
-        numbers.pointer.update(from: other.numbers.pointer, count: numbers.count)
-        age = other.age
-        scale = other.scale
+    /// Takes over the numbers of frames of the same kind. Allocates nothing and cannot fail.
+    public func restore(_ numbers: Buffer<Float>, age: Int, scale: Double) {
+        self.numbers.pointer.update(
+            from: numbers.pointer, count: min(numbers.count, self.numbers.count))
+        (self.age, self.scale, refreshedAge) = (age, scale, -1)
         measureGrowth()
     }
 
@@ -105,6 +109,7 @@ public struct FrameRefresh: Sendable {
     public var kept = 0
     /// The largest of what was inverted.
     public var condition = 1.0
+    public init() {}
 }
 
 extension Frames {
@@ -134,12 +139,13 @@ extension Frames {
             (numbers.pointer + layer.offset).update(
                 from: spare.pointer + layer.offset, count: layer.count)
         }
+        refreshedAge = age
         measureGrowth()
         return result
     }
 
     /// gradient <- the same in the frame's coordinates, or times P where it is folded.
-    func enter(_ gradient: UnsafeMutablePointer<Float>) {
+    public func enter(_ gradient: UnsafeMutablePointer<Float>) {
         scratch.pointer.update(from: gradient, count: scratch.count)
         for layer in layers {
             layer.apply(layer.forward(numbers.pointer), scratch.pointer, into: gradient)
@@ -177,7 +183,7 @@ extension Frames {
     }
 
     /// The averages of gradients, out of the frames.
-    func release(_ moments: UnsafeMutablePointer<Float>) {
+    public func release(_ moments: UnsafeMutablePointer<Float>) {
         scratch.pointer.update(from: moments, count: scratch.count)
         for layer in layers {
             layer.apply(layer.inverse(numbers.pointer), scratch.pointer, into: moments)
