@@ -856,7 +856,8 @@ typedef struct tp_frame_config {
     int32_t input;                /* tp_frame_input; default CENTRE */
     int64_t every;                /* steps from one refresh to the next; -1: none but by TP_GROUP_FRAME; default 100 */
     int64_t early_every;          /* the same in the first early_steps steps; default 25 */
-    int64_t early_steps;          /* steps since frames were set; default 200 */
+    int64_t early_steps;          /* steps since frames were set; DOG, whose first steps are small, has none;
+                                     default 200 */
     int64_t samples;              /* that C is the mean over, 1 to 65,536; default 512 */
     double damping;               /* above 0; under 1 training is near the edge of divergence; default 1 */
     int64_t warmup_steps;         /* the rate grows over these from 1 / warmup_steps of it; DOG has none; default 100 */

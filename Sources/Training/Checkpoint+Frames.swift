@@ -165,8 +165,7 @@ extension SafetensorsReader {
         options.samples = try number(key("samples"))
         options.damping = try number(key("damping"))
         options.warmupSteps = try number(key("warmup_steps"))
-        let frames = try Frames(
-            trainer.model.graph, options, trainer.options.frameCoordinates)
+        let frames = try trainer.makeFrames(options)
         try read(
             tensors + CheckpointFile.frames, into: frames.numbers.pointer,
             count: frames.numbers.count)

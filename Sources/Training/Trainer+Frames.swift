@@ -65,12 +65,16 @@ extension Trainer {
     func changeFrames(_ options: FrameOptions?) throws {
         guard options != frames?.options else { return }
         let old = frames
-        try use(
-            try options.map { try Frames(model.graph, $0, self.options.frameCoordinates) })
+        try use(try options.map { try makeFrames($0) })
         if let old, old.coordinates != .folded, let moments = optimizer.state.firstMoments {
             old.release(moments.pointer)
         }
         frameWatch = nil
+    }
+
+    func makeFrames(_ frames: FrameOptions) throws -> Frames {
+        try Frames(
+            model.graph, frames, options.frameCoordinates, refreshesEarly: options.kind != .dog)
     }
 
     /// Steps are taken in these frames, with averages of gradients that are in them already.

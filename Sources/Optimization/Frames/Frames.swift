@@ -23,13 +23,19 @@ public final class Frames {
     /// No number of a gradient or a step grows by more on its way through the frames.
     private(set) var growth = 1.0
 
+    /// The first refreshes come sooner.
+    private let refreshesEarly: Bool
     private let layers: [LayerFrame]
     private let spare: Buffer<Float>
     private let scratch: Buffer<Float>
 
     /// The identity, until the first refresh.
+    ///
+    /// DoG does without early refreshes: its first steps are small, and a radius is the largest distance by any of the
+    /// frames, which each change of them makes larger.
     public init(
-        _ graph: Graph, _ options: FrameOptions, _ coordinates: FrameCoordinates
+        _ graph: Graph, _ options: FrameOptions, _ coordinates: FrameCoordinates,
+        refreshesEarly: Bool = true
     ) throws {
         try options.validate()
         if options.kind == .rotate, coordinates != .root {
@@ -56,6 +62,7 @@ public final class Frames {
         self.graph = graph
         self.options = options
         self.coordinates = coordinates
+        self.refreshesEarly = refreshesEarly
         self.layers = layers
         numbers = try Buffer(count: count)
         spare = try Buffer(count: count)
@@ -82,7 +89,8 @@ public final class Frames {
     /// A refresh comes before the next step.
     public var isDue: Bool {
         guard options.every > 0, refreshedAge != age else { return false }
-        return age % (age < options.earlySteps ? options.earlyEvery : options.every) == 0
+        let isEarly = refreshesEarly && age < options.earlySteps
+        return age % (isEarly ? options.earlyEvery : options.every) == 0
     }
 
     /// Takes over the numbers of frames of the same kind. Allocates nothing and cannot fail.

@@ -1,35 +1,29 @@
 """Frames: what a teleport of the coordinates gains, each method at its own best learning rate.
 
 Trains the suite of docs/frames.md from paired first weights and mini-batches. Rates go by factors of 2 until the best is
-inside; the gain is the steps at which tuned plain SGD first reaches its own final training loss over those of the method.
+inside, on a seed of their own; the gain is the steps at which tuned plain SGD first reaches its own final training loss
+over those of the method, a geometric mean over seeds. A folder fashion_png beside the data adds f14.
 
-  frames.py --data mnist_png [--fashion fashion_png] --seeds 5
+  frames.py --data mnist_png --seeds 5
 """
 
 import dataclasses
 import math
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-from common import parse, spread
+from common import draw, figure, parse, points, save, spread
 import teleport
 
-WIDTHS = {
-    "m14": [196, 64, 64, 10],
-    "f14": [196, 64, 64, 10],
-    "deep14": [196] + 10 * [32] + [10],
-    "ae": [196, 128, 64, 16, 64, 128, 196],
-}
 STEPS = {"m14": 2000, "f14": 1120, "deep14": 2000, "ae": 2000}
+HIDDEN = {"m14": [64, 64], "f14": [64, 64], "deep14": 10 * [32], "ae": [128, 64, 16, 64, 128]}
 POINTS = 20  # evaluations of a run
 METHODS = {
-    "SGD": dict(optimizer="sgd", rate=0.1),
+    "SGD": dict(optimizer="sgd", rate=0.2),
     "Adam": dict(optimizer="adam", rate=2e-3),
-    "Schedule-Free SGD": dict(optimizer="sgd", average="schedule_free", rate=0.4),
-    "Schedule-Free AdamW": dict(optimizer="adamw", average="schedule_free", rate=4e-3),
+    "Schedule-Free SGD": dict(optimizer="sgd", average="schedule_free", rate=0.8),
+    "Schedule-Free AdamW": dict(optimizer="adamw", average="schedule_free", rate=8e-3),
     "L-DoG": dict(optimizer="dog"),
 }
 FRAMES = {
@@ -46,39 +40,43 @@ class Task:
     name: str
     train: teleport.Dataset
     test: teleport.Dataset
+    widths: list
     loss: str
     batch: int
     steps: int
 
 
 def small_images(folder, limit):
-    """Images averaged 2 x 2, from 0 to 1, a row each, and their labels."""
-    part = teleport.Dataset.from_image_folder(folder)
+    """Grey images from 0 to 1, a row each, averaged 2 x 2 where they are large, and their labels."""
+    part = teleport.Dataset.from_image_folder(folder, channels=1)
     order = np.random.default_rng(0).permutation(len(part))[:limit]
-    x = part.get()[0] if isinstance(part.get(), tuple) else part.get()
-    x = np.asarray(x, np.float32).reshape(-1, 14, 2, 14, 2)[order].mean((2, 4))
-    return x.reshape(len(order), 196), part.labels()[order]
+    _, height, width = part.sample_shape
+    x = np.asarray(part.get(), np.float32).reshape(-1, height, width)[order]
+    if min(height, width) >= 28:
+        x = x.reshape(len(order), height // 2, 2, width // 2, 2).mean((2, 4))
+    return x.reshape(len(order), -1), part.labels()[order]
 
 
 def task(name, folder, quick):
-    sets = [
-        small_images(folder / "train", 1000 if quick else 10000),
+    train, test = (
+        small_images(folder / "train", 500 if quick else 10000),
         small_images(folder / "test", 500 if quick else 10000),
-    ]
+    )
+    inputs, steps = train[0].shape[1], 60 if quick else STEPS[name]
     if name == "ae":
-        train, test = (teleport.Dataset.from_targets(x, x) for x, _ in sets)
-        return Task(name, train, test, "mean_squared_error", 64, 60 if quick else STEPS[name])
-    train, test = (teleport.Dataset.from_labels(x, y) for x, y in sets)
-    return Task(name, train, test, "cross_entropy", 32, 60 if quick else STEPS[name])
+        sets = [teleport.Dataset.from_targets(x, x) for x, _ in (train, test)]
+        return Task(name, *sets, [inputs, *HIDDEN[name], inputs], "mean_squared_error", 64, steps)
+    sets = [teleport.Dataset.from_labels(x, y) for x, y in (train, test)]
+    widths = [inputs, *HIDDEN[name], sets[0].class_count]
+    return Task(name, *sets, widths, "cross_entropy", 32, steps)
 
 
 @dataclasses.dataclass
 class Result:
     steps: list
     loss: list
-    accuracy: float
-    seconds: float
-    undone: int
+    accuracy: float = math.nan
+    undone: int = 0
 
     @property
     def final(self):
@@ -88,23 +86,21 @@ class Result:
 def train(task, method, frames, rate, seed):
     """One run; its training loss every 5 % of it."""
     options = {key: value for key, value in method.items() if key != "rate"}
-    model = teleport.Model(WIDTHS[task.name], activation="leaky_relu", seed=seed)
+    model = teleport.Model(task.widths, activation="leaky_relu", seed=seed)
     trainer = teleport.Trainer(
         model, loss=task.loss, learning_rate=0.01 if rate is None else rate, **options
     )
     averages = "average" in options or options["optimizer"] == "dog"
     each = task.steps // POINTS
-    result = Result([], [], math.nan, 0.0, 0)
-    paused = 0.0
+    result = Result([], [])
     best = model
 
     def on_event(event):
-        nonlocal paused, best
+        nonlocal best
         if event.teleport is not None:
             result.undone += event.teleport.outcome is teleport.TeleportOutcome.UNDONE
         if event.kind is not teleport.EventKind.STEP or event.step % each:
             return False
-        began = time.perf_counter()
         measured = [trainer.averaged_model()] if averages else [trainer.model]
         if options["optimizer"] == "dog":
             measured.append(trainer.model)
@@ -112,10 +108,8 @@ def train(task, method, frames, rate, seed):
         best = measured[int(np.argmin(losses))]
         result.steps.append(event.step)
         result.loss.append(min(losses) if np.isfinite(losses).all() else math.inf)
-        paused += time.perf_counter() - began
         return event.step >= task.steps
 
-    began = time.perf_counter()
     try:
         trainer.run(
             task.train, epochs=1000, batch_size=task.batch, drop_last=True, seed=seed,
@@ -125,7 +119,6 @@ def train(task, method, frames, rate, seed):
         result.steps.append(task.steps)
         result.loss.append(math.inf)
         return result
-    result.seconds = time.perf_counter() - began - paused
     if task.loss == "cross_entropy":
         result.accuracy = best.evaluate(task.test).accuracy
     return result
@@ -175,46 +168,116 @@ def gain(plain, results):
     return math.exp(np.mean(np.log(gains)))
 
 
-def show(task, seeds, chosen, write):
-    plain = None
-    for name in METHODS:
+def step_time(task, method, frames, rate):
+    """Microseconds of a step, everything included: the best of three runs without evaluations."""
+    options = {key: value for key, value in method.items() if key != "rate"}
+    times = []
+    for _ in range(3):
+        model = teleport.Model(task.widths, seed=0)
+        trainer = teleport.Trainer(
+            model, loss=task.loss, learning_rate=0.01 if rate is None else rate, **options
+        )
+        began = time.perf_counter()
+        trainer.run(
+            task.train, epochs=2, batch_size=task.batch, frames=frames, progress_interval=-1,
+            finish="last",
+        )
+        times.append((time.perf_counter() - began) / trainer.step_count)
+    return 1e6 * min(times)
+
+
+def cells():
+    for name, method in METHODS.items():
         for frame, config in FRAMES.items():
-            method = METHODS[name]
-            if chosen and (name, frame) not in chosen and (name, frame) != ("SGD", "raw"):
-                continue
-            if frame == "rotated" and method["optimizer"] in ("sgd", "dog"):
-                continue  # changes no step
-            rate = tune(task, method, config, method.get("rate"))
-            results = [train(task, method, config, rate, seed) for seed in range(1, seeds + 1)]
-            plain = plain or results
-            finals = [one.final for one in results]
-            ratio = math.exp(np.mean([math.log(a.final / b.final) for a, b in zip(results, plain)]))
-            row = [
-                task.name, name, frame, "none" if rate is None else f"{rate:g}",
-                f"{gain(plain, results):.2f}", f"{np.mean(finals):.4g}", f"{ratio:.2f}",
-                f"{100 * np.mean([one.accuracy for one in results]):.2f}",
-                f"{1e6 * np.mean([one.seconds for one in results]) / task.steps:.0f}",
-                f"{sum(one.undone for one in results)}",
+            # Without second moments a rotation changes no step.
+            if frame != "rotated" or method["optimizer"] not in ("sgd", "dog"):
+                yield name, method, frame, config
+
+
+HEADER = ["method", "frames", "rate", "gain", "loss", "loss to SGD's", "accuracy", "µs a step", "undone"]
+
+
+def compare(task, options):
+    """Every method in every frame; their results and rates."""
+    rows, results, rates = [], {}, {}
+    for name, method, frame, config in cells():
+        rate = tune(task, method, config, method.get("rate"))
+        found = [train(task, method, config, rate, seed) for seed in range(options.seeds)]
+        results[name, frame], rates[name, frame] = found, rate
+        plain = results["SGD", "raw"]
+        ratio = math.exp(np.mean([math.log(a.final / b.final) for a, b in zip(found, plain)]))
+        accuracies = [one.accuracy for one in found]
+        rows.append(
+            [
+                name, frame, "none" if rate is None else f"{rate:g}",
+                f"{gain(plain, found):.2f}", spread([one.final for one in found]), f"{ratio:.2f}",
+                points(accuracies) if np.isfinite(accuracies).all() else "-",
+                f"{step_time(task, method, config, rate):.0f}",
+                sum(one.undone for one in found),
             ]
-            print("  ".join(f"{cell:>8}" for cell in row), flush=True)
-            write.append(row)
+        )
+        print(task.name, *rows[-1], flush=True)
+    print()
+    title = f"{task.name}: {task.steps} steps of {task.batch}, {len(task.train)} samples"
+    options.page.table(title, HEADER, rows)
+    return results, rates
 
 
-HEADER = ["task", "method", "frames", "rate", "gain", "loss", "to plain", "accuracy %", "us a step", "undone"]
+def drop_in(task, results, rates, options):
+    """Whitened frames switched on at the rate that is best without them."""
+    rows = []
+    for name in ("SGD", "Adam"):
+        found = [
+            train(task, METHODS[name], FRAMES["whitened"], rates[name, "raw"], seed)
+            for seed in range(options.seeds)
+        ]
+        ratios = [one.final / raw.final for one, raw in zip(found, results[name, "raw"])]
+        rows.append(
+            [
+                task.name, name, f"{rates[name, 'raw']:g}", spread(ratios),
+                f"{sum(not ratio <= 1 for ratio in ratios)} of {len(ratios)}",
+                sum(one.undone for one in found),
+            ]
+        )
+    return rows
 
 
 def main():
     options = parse(__doc__, data=True, seeds=5)
-    rows = []
     tasks = [("m14", options.data), ("deep14", options.data), ("ae", options.data)]
     fashion = options.data.parent / "fashion_png"
     if fashion.is_dir():
         tasks.insert(1, ("f14", fashion))
-    print("  ".join(f"{cell:>8}" for cell in HEADER))
-    for name, folder in tasks[:1] if options.quick else tasks:
-        show(task(name, folder, options.quick), options.seeds, None, rows)
-    options.page.table("Gain over tuned plain SGD", HEADER, rows)
+    if options.quick:
+        tasks = tasks[:1]
+    chart, axes = figure(len(tasks))
+    rows = []
+    for axis, (name, folder) in zip(np.ravel(axes), tasks):
+        made = task(name, folder, options.quick)
+        results, rates = compare(made, options)
+        rows += drop_in(made, results, rates, options)
+        for index, (label, cell) in enumerate(DRAWN.items()):
+            found = results[cell]
+            draw(axis, [one.steps for one in found], [one.loss for one in found], label, f"C{index}")
+        axis.set_yscale("log")
+        axis.set_title(name)
+        axis.set_xlabel("steps")
+        axis.set_ylabel("training loss")
+        axis.legend(fontsize="small")
+    title = "Drop-in: whitened frames at the best rate without"
+    header = ["task", "method", "rate", "loss to the same without", "worse", "undone"]
+    options.page.table(title, header, rows)
+    save(chart, options, f"frames_{options.data.name}.png")
     options.page.publish()
+
+
+DRAWN = {
+    "SGD": ("SGD", "raw"),
+    "SGD, centred": ("SGD", "centred"),
+    "SGD, whitened": ("SGD", "whitened"),
+    "L-DoG, whitened": ("L-DoG", "whitened"),
+    "Schedule-Free AdamW, rotated": ("Schedule-Free AdamW", "rotated"),
+}
 
 
 if __name__ == "__main__":
