@@ -184,8 +184,47 @@ void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_
 }
 
 FOR_EACH_PROCESSOR
+void shim_add_sheared_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width,
+                           const float *column_shift, float *target, float *last_target) {
+    for (ptrdiff_t row = 0; row < rows; row++, x += width, target += width) {
+        vector total = {0}, v, w;
+        for (ptrdiff_t i = 0; i < width; i += LANES) {
+            const ptrdiff_t count = width - i;
+            load_row(&v, x + i, count);
+            load_row(&w, column_shift + i, count);
+            total += v * w;
+            load_row(&w, target + i, count);
+            w += v;
+            if (count >= LANES) store(target + i, &w);
+            else store_some(target + i, &w, count);
+        }
+        last_target[row] += last[row] + sum_of_lanes(&total);
+    }
+}
+
+FOR_EACH_PROCESSOR
+double shim_squared_distance(const float *x, const float *y, ptrdiff_t count) {
+    double total = 0;
+    /* Floats over a stretch that is short enough for them, doubles over the stretches. */
+    for (ptrdiff_t first = 0; first < count; first += 64 * LANES) {
+        const ptrdiff_t end = count - first < 64 * LANES ? count : first + 64 * LANES;
+        vector sum = {0}, v, w = {0};
+        for (ptrdiff_t i = first; i < end; i += LANES) {
+            load_row(&v, x + i, end - i);
+            if (y) load_row(&w, y + i, end - i);
+            v -= w;
+            sum += v * v;
+        }
+        float values[LANES];
+        store(values, &sum);
+        for (int i = 0; i < LANES; i++) total += values[i];
+    }
+    return total;
+}
+
+FOR_EACH_PROCESSOR
 void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
-                   float corner, float *sums) {
+                   float corner, float beta, float *sums) {
     for (ptrdiff_t row = 0; row < rows; row++, x += width) {
         vector total = {0}, v, w;
         for (ptrdiff_t i = 0; i < width; i += LANES) {
@@ -193,7 +232,8 @@ void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t 
             load_row(&w, column + i, width - i);
             total += v * w;
         }
-        sums[row] = (last ? last[row] : 1.0f) * corner + sum_of_lanes(&total);
+        const float sum = (last ? last[row] : 1.0f) * corner + sum_of_lanes(&total);
+        sums[row] = beta == 0 ? sum : beta * sums[row] + sum;
     }
 }
 

@@ -79,7 +79,27 @@ public struct RowMap: BitwiseCopyable {
                 shim_add_bias(out, rows, width, row)
             }
             guard let lastOut else { return }
-            shim_row_dots(x, last, rows, width, column, corner.pointee, lastOut)
+            shim_row_dots(x, last, rows, width, column, corner.pointee, 0, lastOut)
+        }
+    }
+
+    /// target <- target + (x, last) T, the target's rows likewise; a shear is by its column alone.
+    public func add(
+        _ x: UnsafePointer<Float>, last: UnsafePointer<Float>?, rows: Int,
+        to target: UnsafeMutablePointer<Float>, lastTarget: UnsafeMutablePointer<Float>?
+    ) {
+        switch kind {
+        case .shear:
+            guard let last, let column, let lastTarget else { return }
+            shim_add_sheared_rows(x, last, rows, width, column, target, lastTarget)
+        case .dense:
+            guard let matrix else { return }
+            BLAS.multiply(
+                x, stride: width, matrix, .yes, stride: width, into: target, stride: width, m: rows,
+                n: width, k: width, beta: 1)
+            guard let row, let column, let corner, let last, let lastTarget else { return }
+            shim_shear_rows(target, last, rows, width, row, nil, target, nil)
+            shim_row_dots(x, last, rows, width, column, corner.pointee, 1, lastTarget)
         }
     }
 }

@@ -1,3 +1,4 @@
+import CShims
 import Runtime
 
 /// Distance over gradients (Ivgi, Hinder and Carmon, arXiv 2302.12022): r <- max(r, |W - W_0|), S <- S + |G|^2,
@@ -21,6 +22,10 @@ public final class DoG: Optimizer {
         difference = try Buffer(count: parameterCount)
     }
 
+    /// Distances are taken before each of the first steps, and before every so many after these.
+    private static let measuredSteps = 100
+    private static let interval = 8
+
     /// Brings the radii up to the distance of weights from the first ones, in the frames' metric P^-1 if there are any.
     /// Comes before each step.
     func measure(
@@ -35,20 +40,26 @@ public final class DoG: Optimizer {
             }
             return
         }
+        // The distance grows by little in a step; taking it costs as much as the rest of the step.
+        guard state.steps < Self.measuredSteps || state.steps % Self.interval == 0 else { return }
+        guard let frames, let scratch else {
+            for (index, layer) in layers.enumerated() {
+                let first = layer.lowerBound
+                let norm2 = shim_squared_distance(weights + first, start + first, layer.count)
+                radii[index] = max(radii[index], norm2.squareRoot())
+            }
+            return
+        }
         let own = difference.pointer
-        var measured = UnsafePointer(own)
         forEachVector(parameterCount) { i in
             store(load(weights + i) - load(start + i), own + i)
         } tail: { i in
             own[i] = weights[i] - start[i]
         }
-        if let frames, let scratch {
-            frames.measure(own, into: scratch)
-            measured = UnsafePointer(scratch)
-        }
+        frames.measure(own, into: scratch)
         for (index, layer) in layers.enumerated() {
-            let norm = squaredNorm(measured + layer.lowerBound, count: layer.count).squareRoot()
-            radii[index] = max(radii[index], norm)
+            let norm2 = shim_squared_distance(scratch + layer.lowerBound, nil, layer.count)
+            radii[index] = max(radii[index], norm2.squareRoot())
         }
     }
 
@@ -57,7 +68,8 @@ public final class DoG: Optimizer {
         state.steps += 1
         for (index, layer) in layers.enumerated() {
             let first = layer.lowerBound
-            radii[layers.count + index] += squaredNorm(gradient + first, count: layer.count)
+            radii[layers.count + index] += shim_squared_distance(
+                gradient + first, nil, layer.count)
             let sum = radii[layers.count + index]
             guard sum > 0 else { continue }
             addScaled(

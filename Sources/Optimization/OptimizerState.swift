@@ -95,11 +95,10 @@ extension OptimizerState {
         }
     }
 
-    /// A Schedule-Free step `move` from weights y:  z <- z + move - rate decay y,  x <- x + c (z - x) with c the share of
+    /// A Schedule-Free step from weights y, once z has moved:  z <- z - rate decay y,  x <- x + c (z - x) with c the share of
     /// rate^2 in their sum,  y <- (1 - beta) z + beta x.
     func stepScheduleFree(
-        _ weights: UnsafeMutablePointer<Float>, by move: UnsafePointer<Float>, rate: Double,
-        decay: Double, beta: Double
+        _ weights: UnsafeMutablePointer<Float>, rate: Double, decay: Double, beta: Double
     ) {
         guard let average, let fast else { return }
         rateSum += rate * rate
@@ -108,14 +107,14 @@ extension OptimizerState {
         let (lost, beta) = (Float(rate * decay), Float(beta))
         let (x, z) = (average.pointer, fast.pointer)
         forEachVector(average.count) { i in
-            let new = load(z + i) + load(move + i) - lost * load(weights + i)
+            let new = load(z + i) - lost * load(weights + i)
             let old = load(x + i)
             let mean = old + share * (new - old)
             store(new, z + i)
             store(mean, x + i)
             store(new + beta * (mean - new), weights + i)
         } tail: { i in
-            z[i] += move[i] - lost * weights[i]
+            z[i] -= lost * weights[i]
             x[i] += share * (z[i] - x[i])
             weights[i] = z[i] + beta * (x[i] - z[i])
         }

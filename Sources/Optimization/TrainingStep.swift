@@ -20,8 +20,9 @@ public final class TrainingStep {
     private let averages: Bool
     /// Only where the step is not one product a layer.
     private let gradient: Buffer<Float>?
-    /// Only where a step is not the optimizer's own on the weights: its step, and the same out of the frames.
+    /// Only where a step is not the optimizer's own on the weights: its step.
     private var move: Buffer<Float>?
+    /// Only where distances are measured in frames.
     private var moved: Buffer<Float>?
     private lazy var trust = StepTrust(model, optimizer)
 
@@ -48,7 +49,7 @@ public final class TrainingStep {
         let count = model.graph.parameterCount
         let moves = frames.map { $0.coordinates != .folded } ?? false
         let move = moves || isScheduleFree ? try self.move ?? Buffer(count: count) : nil
-        let moved = moves ? try Buffer<Float>(count: count) : nil
+        let moved = moves && dog != nil ? try Buffer<Float>(count: count) : nil
         try workspace.setFrames(frames?.maps ?? [])
         (self.frames, self.move, self.moved) = (frames, move, moved)
     }
@@ -126,21 +127,27 @@ public final class TrainingStep {
         // From zero an optimizer's step is the step itself, and no decay has anything to act on.
         move.pointer.update(repeating: 0, count: move.count)
         optimizer.step(move.pointer, gradient: gradient.pointer)
-        if let frames, let moved { frames.leave(move.pointer, into: moved.pointer) }
-        let step = (moved ?? move).pointer
-        if isScheduleFree {
+        if isScheduleFree, let fast = optimizer.state.fast {
+            add(move, to: fast.pointer)
             optimizer.state.stepScheduleFree(
-                weights, by: step, rate: optimizer.learningRate, decay: decay,
-                beta: options.interpolation)
+                weights, rate: optimizer.learningRate, decay: decay, beta: options.interpolation)
             return
         }
-        let kept = options.hasCoupledDecay ? 1 : Float(1 - optimizer.learningRate * decay)
-        forEachVector(move.count) { i in
-            store(kept * load(weights + i) + load(step + i), weights + i)
-        } tail: { i in
-            weights[i] = kept * weights[i] + step[i]
+        if !options.hasCoupledDecay, decay > 0 {
+            let kept = Float(1 - optimizer.learningRate * decay)
+            for i in 0..<move.count { weights[i] *= kept }
         }
+        add(move, to: weights)
         if averages { optimizer.state.addToAverage(weights) }
+    }
+
+    /// weights <- weights + move, out of the frames.
+    private func add(_ move: Buffer<Float>, to weights: UnsafeMutablePointer<Float>) {
+        if let frames, frames.coordinates != .folded {
+            frames.add(step: move.pointer, to: weights)
+        } else {
+            addScaled(move.pointer, by: 1, to: weights, count: move.count)
+        }
     }
 
     /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_` does.

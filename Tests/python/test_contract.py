@@ -171,11 +171,16 @@ MIRRORED_ENUMS = {
     "tp_event_kind": enums.EventKind,
     "tp_sampler": enums.Sampler,
     "tp_schedule": enums.ScheduleKind,
+    "tp_average": enums.Average,
+    "tp_frame_kind": enums.FrameKind,
+    "tp_frame_input": enums.FrameInput,
+    "tp_finish": enums.Finish,
 }
 PREFIXES = {
     "tp_state_policy": "TP_STATE_",
     "tp_teleport_outcome": "TP_TELEPORT_",
     "tp_event_kind": "TP_EVENT_",
+    "tp_frame_kind": "TP_FRAME_",
 }
 
 
@@ -274,6 +279,7 @@ def test_layers_have_the_numbers_of_the_header():
     "python, struct, elsewhere",
     [
         (teleport.Schedule, _structs.tp_schedule_config, {"user_data"}),
+        (teleport.FrameConfig, _structs.tp_frame_config, set()),
         (
             teleport.plane.PlaneConfig,
             _structs.tp_plane_config,

@@ -26,6 +26,10 @@ public final class Frames {
     /// The first refreshes come sooner.
     private let refreshesEarly: Bool
     private let layers: [LayerFrame]
+    /// Parameters without a frame.
+    private let unframed: [Range<Int>]
+    /// Of refreshes.
+    private var workspace: Workspace?
     private let spare: Buffer<Float>
     private let scratch: Buffer<Float>
 
@@ -64,6 +68,15 @@ public final class Frames {
         self.coordinates = coordinates
         self.refreshesEarly = refreshesEarly
         self.layers = layers
+        var unframed: [Range<Int>] = []
+        var next = 0
+        for layer in layers {
+            let first = layer.map.weightOffset
+            if first > next { unframed.append(next..<first) }
+            next = first + layer.map.parameterCount
+        }
+        if next < graph.parameterCount { unframed.append(next..<graph.parameterCount) }
+        self.unframed = unframed
         numbers = try Buffer(count: count)
         spare = try Buffer(count: count)
         scratch = try Buffer(count: graph.parameterCount)
@@ -126,7 +139,10 @@ extension Frames {
         _ model: Model, x: UnsafePointer<Float>, count: Int, moments: UnsafeMutablePointer<Float>?
     ) throws -> FrameRefresh {
         try BLAS.reserve()
-        let workspace = try Workspace(graph, capacity: count, backward: false)
+        let workspace =
+            try self.workspace ?? Workspace(graph, capacity: count, backward: false)
+        try workspace.reserve(count)
+        self.workspace = workspace
         workspace.forward(model.parameters.pointer, x: x, count: count)
         var result = FrameRefresh()
         for layer in layers {
@@ -172,12 +188,19 @@ extension Frames {
         addScaled(scratch.pointer, by: factor, to: gradient, count: scratch.count)
     }
 
-    /// target <- step A^T
-    func leave(
-        _ step: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
-    ) {
-        target.update(from: step, count: scratch.count)
-        for layer in layers { layer.apply(layer.back(numbers.pointer), step, into: target) }
+    /// weights <- weights + step A^T
+    func add(step: UnsafePointer<Float>, to weights: UnsafeMutablePointer<Float>) {
+        for layer in layers {
+            let map = layer.map
+            layer.back(numbers.pointer).add(
+                step + map.weightOffset, last: map.hasBias ? step + map.biasOffset : nil,
+                rows: map.outputs, to: weights + map.weightOffset,
+                lastTarget: map.hasBias ? weights + map.biasOffset : nil)
+        }
+        for range in unframed {
+            addScaled(
+                step + range.lowerBound, by: 1, to: weights + range.lowerBound, count: range.count)
+        }
     }
 
     /// difference <- difference A^-T, whose length is that in the metric P^-1.

@@ -1,3 +1,4 @@
+import CShims
 import Layers
 import LinearAlgebra
 import Networks
@@ -121,14 +122,8 @@ struct LayerFrame {
         let own = numbers + offset
         switch kind {
         case .centred:
-            let mean = try Buffer<Double>(repeating: 0, count: map.inputs)
-            for row in 0..<rows {
-                for j in 0..<map.inputs { mean.pointer[j] += Double(h[row * map.inputs + j]) }
-            }
-            for j in 0..<map.inputs {
-                own[j] = Float(mean.pointer[j] / Double(rows))
-                own[map.inputs + j] = -own[j]
-            }
+            shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
+            for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
             return allFinite(own, count: map.inputs) ? 1 : nil
         case .dense(let frame):
             let c = try statistics(h, rows: rows)
