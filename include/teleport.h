@@ -854,7 +854,7 @@ typedef struct tp_frame_config {
     size_t struct_size;
     int32_t kind;                 /* tp_frame_kind; default WHITEN */
     int32_t input;                /* tp_frame_input; default CENTRE */
-    int64_t every;                /* steps from one refresh to the next; -1: none but by TP_GROUP_FRAME; default 100 */
+    int64_t every;                /* steps from one refresh to the next; -1: none but by TP_GROUP_FRAME; default 200 */
     int64_t early_every;          /* the same in the first early_steps steps; default 25 */
     int64_t early_steps;          /* steps since frames were set; DOG, whose first steps are small, has none;
                                      default 200 */

@@ -85,7 +85,7 @@ int main(void) {
     INIT(tp_frame_config, frames);
     CHECK_EQUAL(frames.kind, TP_FRAME_WHITEN);
     CHECK_EQUAL(frames.input, TP_FRAME_INPUT_CENTRE);
-    CHECK_EQUAL(frames.every, 100);
+    CHECK_EQUAL(frames.every, 200);
     CHECK_EQUAL(frames.early_every, 25);
     CHECK_EQUAL(frames.early_steps, 200);
     CHECK_EQUAL(frames.samples, 512);

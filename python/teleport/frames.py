@@ -21,7 +21,7 @@ class FrameConfig:
 
     kind: Union[FrameKindName, FrameKind] = FrameKind.WHITEN
     input: Union[FrameInputName, FrameInput] = FrameInput.CENTRE
-    every: int = 100
+    every: int = 200
     early_every: int = 25
     early_steps: int = 200
     samples: int = 512
