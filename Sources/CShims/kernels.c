@@ -1,43 +1,10 @@
 #include "kernels.h"
+#include "vector.h"
 
 #include <math.h>
 #include <string.h>
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-/* The functions that choose run before ThreadSanitizer has begun and crash when it has instrumented them. */
-#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
-/* Sixteen floats: one AVX-512 register, two of AVX2, four of SSE2 or NEON. */
-typedef float vector __attribute__((vector_size(64)));
-typedef int32_t ints __attribute__((vector_size(64)));
-enum { LANES = 16 };
-
 static const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
-INLINE void load(vector *v, const float *p) { memcpy(v, p, sizeof *v); }
-INLINE void store(float *p, const vector *v) { memcpy(p, v, sizeof *v); }
-
-/* Rows follow each other, so lanes after a row's end are the next rows': they may be read, and written as they were.
- * After the last row there may be nothing, or another thread's row: what comes within a vector of it is read and
- * written by the element. */
-INLINE void load_some(vector *v, const float *p, ptrdiff_t count) {
-    float values[LANES] = {0};
-    for (ptrdiff_t i = 0; i < count; i++) values[i] = p[i];
-    memcpy(v, values, sizeof *v);
-}
-
-INLINE void store_some(float *p, const vector *v, ptrdiff_t count) {
-    float values[LANES];
-    memcpy(values, v, sizeof values);
-    for (ptrdiff_t i = 0; i < count; i++) p[i] = values[i];
-}
 
 INLINE void select(vector *out, const ints *mask, const vector *yes, const vector *no) {
     ints a, b;
@@ -127,113 +94,6 @@ void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t
         store(values, &even);
         /* Not beta * sum for 0: sum may hold anything then. */
         for (ptrdiff_t i = 0; i < count; i++) sum[first + i] = (beta == 0 ? 0 : beta * sum[first + i]) + values[i];
-    }
-}
-
-INLINE void load_row(vector *v, const float *p, ptrdiff_t count) {
-    if (count >= LANES) load(v, p);
-    else load_some(v, p, count);
-}
-
-FOR_EACH_PROCESSOR
-void shim_weighted_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, const float *weights,
-                               float alpha, float beta, float *sum) {
-    for (ptrdiff_t first = 0; first < width; first += LANES) {
-        const ptrdiff_t count = width - first < LANES ? width - first : LANES;
-        vector total = {0}, v;
-        for (ptrdiff_t row = 0; row < rows; row++) {
-            load_row(&v, x + row * stride + first, count);
-            total += v * weights[row];
-        }
-        total *= alpha;
-        float values[LANES];
-        store(values, &total);
-        for (ptrdiff_t i = 0; i < count; i++) sum[first + i] = (beta == 0 ? 0 : beta * sum[first + i]) + values[i];
-    }
-}
-
-INLINE float sum_of_lanes(const vector *v) {
-    float values[LANES], sum = 0;
-    store(values, v);
-    for (int i = 0; i < LANES; i++) sum += values[i];
-    return sum;
-}
-
-FOR_EACH_PROCESSOR
-void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *row_shift,
-                     const float *column_shift, float *out, float *last_out) {
-    for (ptrdiff_t row = 0; row < rows; row++, x += width, out += width) {
-        const float one = last ? last[row] : 1.0f;
-        vector total = {0}, v, w;
-        for (ptrdiff_t i = 0; i < width; i += LANES) {
-            const ptrdiff_t count = width - i;
-            load_row(&v, x + i, count);
-            if (row_shift) {
-                load_row(&w, row_shift + i, count);
-                v += w * one;
-            }
-            if (count >= LANES) store(out + i, &v);
-            else store_some(out + i, &v, count);
-            if (column_shift) {
-                load_row(&w, column_shift + i, count);
-                total += v * w;
-            }
-        }
-        if (last_out) last_out[row] = one + sum_of_lanes(&total);
-    }
-}
-
-FOR_EACH_PROCESSOR
-void shim_add_sheared_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width,
-                           const float *column_shift, float *target, float *last_target) {
-    for (ptrdiff_t row = 0; row < rows; row++, x += width, target += width) {
-        vector total = {0}, v, w;
-        for (ptrdiff_t i = 0; i < width; i += LANES) {
-            const ptrdiff_t count = width - i;
-            load_row(&v, x + i, count);
-            load_row(&w, column_shift + i, count);
-            total += v * w;
-            load_row(&w, target + i, count);
-            w += v;
-            if (count >= LANES) store(target + i, &w);
-            else store_some(target + i, &w, count);
-        }
-        last_target[row] += last[row] + sum_of_lanes(&total);
-    }
-}
-
-FOR_EACH_PROCESSOR
-double shim_squared_distance(const float *x, const float *y, ptrdiff_t count) {
-    double total = 0;
-    /* Floats over a stretch that is short enough for them, doubles over the stretches. */
-    for (ptrdiff_t first = 0; first < count; first += 64 * LANES) {
-        const ptrdiff_t end = count - first < 64 * LANES ? count : first + 64 * LANES;
-        vector sum = {0}, v, w = {0};
-        for (ptrdiff_t i = first; i < end; i += LANES) {
-            load_row(&v, x + i, end - i);
-            if (y) load_row(&w, y + i, end - i);
-            v -= w;
-            sum += v * v;
-        }
-        float values[LANES];
-        store(values, &sum);
-        for (int i = 0; i < LANES; i++) total += values[i];
-    }
-    return total;
-}
-
-FOR_EACH_PROCESSOR
-void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
-                   float corner, float beta, float *sums) {
-    for (ptrdiff_t row = 0; row < rows; row++, x += width) {
-        vector total = {0}, v, w;
-        for (ptrdiff_t i = 0; i < width; i += LANES) {
-            load_row(&v, x + i, width - i);
-            load_row(&w, column + i, width - i);
-            total += v * w;
-        }
-        const float sum = (last ? last[row] : 1.0f) * corner + sum_of_lanes(&total);
-        sums[row] = beta == 0 ? sum : beta * sums[row] + sum;
     }
 }
 

@@ -76,8 +76,8 @@ public struct Dense: Layer {
             beta: beta)
         guard map.hasBias else { return }
         epilogue.accumulate(
-            delta, ones: pass.framedOnes, rows: pass.rows, into: target + map.weightCount, first: first, count: count,
-            alpha: alpha, beta: beta)
+            delta, ones: pass.framedOnes, rows: pass.rows, into: target + map.weightCount,
+            first: first, count: count, alpha: alpha, beta: beta)
     }
 
     /// R z = V h + v_b + W R h

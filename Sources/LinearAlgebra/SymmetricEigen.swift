@@ -19,7 +19,8 @@ public struct SymmetricEigen {
             "V", "U", &n, a.pointer, &n, values.pointer, &bestWork, &workSize, &bestIntegers,
             &integerSize, &info, 1, 1)
         guard info == 0, bestWork < Double(Int32.max) else {
-            throw TeleportError(.linearAlgebra, "a matrix of \(a.rows) rows is too large for dsyevd")
+            throw TeleportError(
+                .linearAlgebra, "a matrix of \(a.rows) rows is too large for dsyevd")
         }
         workSize = Int32(bestWork)
         integerSize = bestIntegers

@@ -27,7 +27,8 @@ extension Trainer {
         }
         if let seen {
             texts += [
-                ("seen_capacity", seen.capacity.description), ("seen_count", seen.count.description),
+                ("seen_capacity", seen.capacity.description),
+                ("seen_count", seen.count.description),
                 ("seen_next", seen.next.description),
             ]
         }

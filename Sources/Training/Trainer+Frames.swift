@@ -124,7 +124,8 @@ extension Trainer {
         report.layer = nil
         let width = model.graph.outputWidth
         let elements = try Memory.product(batch.count, width)
-        let (before, after) = (try Buffer<Float>(count: elements), try Buffer<Float>(count: elements))
+        let before = try Buffer<Float>(count: elements)
+        let after = try Buffer<Float>(count: elements)
         let workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         let gradient = try Buffer<Float>(count: model.parameters.count)
         report.lossBefore = try model.gradient(

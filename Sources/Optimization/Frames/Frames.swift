@@ -60,7 +60,8 @@ public final class Frames {
         }
         guard !layers.isEmpty else {
             throw TeleportError(
-                .unsupported, "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameOptions.widest) values"
+                .unsupported,
+                "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameOptions.widest) values"
             )
         }
         self.graph = graph
