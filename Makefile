@@ -11,6 +11,7 @@
 #   make sanitize     Swift and C tests under AddressSanitizer and ThreadSanitizer
 #   make kill-test    COUNT=200 checkpoints of processes that are killed while they save
 #   make abi-record   writes the ABI as it is now into Tests/data/abi.txt; see docs/abi.md
+#   make python-abi   writes the header as the Python package reads it into python/teleport/_abi.py
 #   make format       rewrites the Swift sources in the project's format
 #   make lint         checks format and warnings
 #   make clean        removes build/ and .build*/; `make distclean` also removes .venv/ and .venv-bench/
@@ -32,7 +33,7 @@ CFLAGS ?= -O2
 
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
-.PHONY: build/stamps/always fuzz sanitize fuzz-corpus kill-test abi-record lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
+.PHONY: build/stamps/always fuzz sanitize fuzz-corpus kill-test abi-record python-abi lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -83,10 +84,12 @@ build/stamps/header: include/teleport.h
 	@if ! cmp -s $< $@; then touch Sources/TeleportABI/*.swift && cp $< $@; fi
 	@touch $@
 
-# --no-undefined stands here and not in Package.swift, where it would break `swift test --sanitize`.
+# --no-undefined stands here and not in Package.swift, where it would break `swift test --sanitize`; the soname, because
+# its number is the header's.
 $(LIBRARY): $(SWIFT_SOURCES) build/stamps/header | $(ARCHIVE)
 	@echo "building libteleport $(VERSION)"
-	@$(SWIFT_BUILD) --configuration release --product teleport --disable-local-rpath -Xlinker --no-undefined \
+	@$(SWIFT_BUILD) --configuration release --product teleport --disable-local-rpath \
+		-Xlinker --no-undefined -Xlinker -soname -Xlinker libteleport.so.$(MAJOR) \
 		>build/swift-build.log 2>&1 || { cat build/swift-build.log; exit 1; }
 	@mkdir -p $(@D)
 	@strip -o $@.new .build/release/libteleport.so && mv $@.new $@
@@ -194,6 +197,9 @@ kill-test: build/tests/c/kill
 
 abi-record: lib
 	@CC="$(CC)" scripts/abi-record --write
+
+python-abi:
+	@$(PYTHON) scripts/python-abi --write
 
 # ---- fuzzing -----------------------------------------------------------------------------------------------------
 

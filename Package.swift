@@ -19,13 +19,15 @@ let strict: [SwiftSetting] = [.unsafeFlags(["-warnings-as-errors"])]
 func module(_ name: String, _ dependencies: [Target.Dependency], link: [LinkerSetting] = [])
     -> Target
 {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: link)
+    .target(
+        name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: strict,
+        linkerSettings: link)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(
         name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
-        swiftSettings: strict)
+        exclude: ["README.md"], swiftSettings: strict)
 }
 
 let package = Package(
@@ -37,7 +39,7 @@ let package = Package(
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "COpenBLAS"),
         .target(
-            name: "CShims", dependencies: ["CPNG"],
+            name: "CShims", dependencies: ["CPNG"], exclude: ["README.md"],
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-fno-math-errno"])],
             // A module map's link line reaches Swift importers only.
             linkerSettings: [.linkedLibrary("png16")]),
@@ -65,13 +67,12 @@ let package = Package(
                 "Optimization", "Symmetry", "Datasets", "Training",
             ]),
         .target(
-            name: "Teleport", dependencies: ["TeleportABI"], exclude: ["exports.map"],
+            name: "Teleport", dependencies: ["TeleportABI"], exclude: ["README.md", "exports.map"],
             linkerSettings: [
                 .unsafeFlags([
                     "-static-stdlib",
                     // gold leaves two of Swift's protected symbols among the dynamic ones; lld comes with Swift.
                     "-use-ld=lld",
-                    "-Xlinker", "-soname", "-Xlinker", "libteleport.so.0",
                     "-Xlinker",
                     "--version-script=" + Context.packageDirectory
                         + "/Sources/Teleport/exports.map",
@@ -82,20 +83,25 @@ let package = Package(
         // Golden vectors, samples and a reference network in double: no part of any product.
         .target(name: "TestAllocations", path: "Tests/Support/Allocations"),
         .target(
-            name: "TestSupport", dependencies: ["TestAllocations", "CShims", "Runtime", "LinearAlgebra", "Layers", "Networks"],
-            path: "Tests/Support", exclude: ["Allocations"], swiftSettings: strict),
+            name: "TestSupport",
+            dependencies: [
+                "TestAllocations", "CShims", "Runtime", "LinearAlgebra", "Layers", "Networks",
+            ],
+            path: "Tests/Support", exclude: ["Allocations", "README.md"], swiftSettings: strict),
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
         tests("LinearAlgebra", ["Runtime", "TestSupport"]),
         tests("Layers", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
         tests("Networks", ["CShims", "Runtime", "LinearAlgebra", "Layers", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Layers", "Networks", "TestSupport"]),
-        tests("Symmetry", ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization", "TestSupport"]),
+        tests(
+            "Symmetry",
+            ["Runtime", "LinearAlgebra", "Layers", "Networks", "Optimization", "TestSupport"]),
         tests(
             "Training",
             [
-                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization", "Symmetry",
-                "Datasets", "TestSupport",
+                "Runtime", "Files", "LinearAlgebra", "Layers", "Networks", "Optimization",
+                "Symmetry", "Datasets", "TestSupport",
             ]),
         tests("Datasets", ["Runtime", "Files"]),
     ],

@@ -69,7 +69,7 @@ extern "C" {
 /* Version of the library that runs, as major * 10000 + minor * 100 + patch. Never fails. */
 int32_t tp_version_number(void);
 
-/* The same as text, "0.1.0". Static. */
+/* The same as text, "major.minor.patch". Static. */
 const char *tp_version_string(void);
 
 /* One line about the build: version, BLAS and the processor kernels it chose. Static. */

@@ -11,14 +11,20 @@ try:
 except ImportError:  # setuptools before 70.1
     from wheel.bdist_wheel import bdist_wheel
 
-LIBRARY = Path(__file__).resolve().parent.parent / "build" / "lib" / "libteleport.so.0"
+BUILT = Path(__file__).resolve().parent.parent / "build" / "lib"
+
+
+def library_of(distribution):
+    """The file that the package of this version loads."""
+    return BUILT / f"libteleport.so.{distribution.get_version().split('.')[0]}"
 
 
 class BuildWithLibrary(build_py):
     def run(self):
         super().run()
-        if LIBRARY.exists() and not self.editable_mode:
-            shutil.copyfile(LIBRARY, Path(self.build_lib) / "teleport" / LIBRARY.name)
+        library = library_of(self.distribution)
+        if library.exists() and not self.editable_mode:
+            shutil.copyfile(library, Path(self.build_lib) / "teleport" / library.name)
 
 
 class PlatformWheel(bdist_wheel):
@@ -30,7 +36,7 @@ class PlatformWheel(bdist_wheel):
 
     def finalize_options(self):
         super().finalize_options()
-        self.root_is_pure = not LIBRARY.exists()
+        self.root_is_pure = not library_of(self.distribution).exists()
 
 
 setup(cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel})

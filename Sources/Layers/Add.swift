@@ -71,7 +71,7 @@ public struct Add: Layer {
     /// Carries its inputs' classes, which become one: a residual stream scales as a whole.
     public func describe(
         _ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int
-    ) -> Int {
+    ) throws -> Int {
         let joined = channels.join(inputs[0], inputs[1])
         if !activation.isPositivelyHomogeneous { channels.pin(joined) }
         return joined

@@ -1,3 +1,5 @@
+import Runtime
+
 /// Which channels of a net may be scaled, and which numbers move with them.
 ///
 /// Every value belongs to a class of channels. An element of the scaling group is a positive factor for every channel
@@ -5,7 +7,7 @@
 /// s_r / s_c. Classes that must move together (what a sum adds up) are joined: union-find.
 public struct ChannelMap: Sendable {
     /// Entries of one tensor that scale by the same rule: rows x columns, row-major.
-    public struct Block: Sendable {
+    public struct Block: BitwiseCopyable, Sendable {
         public let offset: Int
         public let rows: Int
         public let columns: Int
@@ -16,18 +18,23 @@ public struct ChannelMap: Sendable {
         public fileprivate(set) var columnClass: Int
     }
 
-    private var parents: [Int] = []
-    private var sizes: [Int] = []
-    private var pinned: [Bool] = []
-    private var found: [Block] = []
+    private let parents: GrowingBuffer<Int>
+    private let sizes: GrowingBuffer<Int>
+    private let pinned: GrowingBuffer<Bool>
+    private let found: GrowingBuffer<Block>
 
-    public init() {}
+    public init() throws {
+        parents = try GrowingBuffer()
+        sizes = try GrowingBuffer()
+        pinned = try GrowingBuffer()
+        found = try GrowingBuffer()
+    }
 
     /// A new class of `count` channels.
-    public mutating func newClass(_ count: Int, isPinned: Bool = false) -> Int {
-        parents.append(parents.count)
-        sizes.append(count)
-        pinned.append(isPinned)
+    public mutating func newClass(_ count: Int, isPinned: Bool = false) throws -> Int {
+        try parents.append(parents.count)
+        try sizes.append(count)
+        try pinned.append(isPinned)
         return parents.count - 1
     }
 
@@ -49,16 +56,16 @@ public struct ChannelMap: Sendable {
     }
 
     /// z = W h + b with its activation: consumes the input's class by columns, produces one by rows.
-    public mutating func linear(_ map: LinearMap, input: Int) -> Int {
-        let output = newClass(
+    public mutating func linear(_ map: LinearMap, input: Int) throws -> Int {
+        let output = try newClass(
             map.outputs, isPinned: !map.activation.isPositivelyHomogeneous)
-        found.append(
+        try found.append(
             Block(
                 offset: map.weightOffset, rows: map.outputs, columns: map.inputs,
                 columnsPerChannel: map.inputs / sizes[root(input)], rowClass: output,
                 columnClass: input))
         guard map.hasBias else { return output }
-        found.append(
+        try found.append(
             Block(
                 offset: map.biasOffset, rows: map.outputs, columns: 1, columnsPerChannel: 1,
                 rowClass: output, columnClass: -1))
@@ -67,18 +74,19 @@ public struct ChannelMap: Sendable {
 
     /// The blocks with classes numbered 0, 1, ... in the order of the net, -1 for those that do not move; and the number
     /// of channels of each class.
-    public func numbered() -> (blocks: [Block], sizes: [Int]) {
-        var numbers = [Int](repeating: -1, count: parents.count)
-        var counts: [Int] = []
-        for index in parents.indices where root(index) == index && !pinned[index] {
-            numbers[index] = counts.count
-            counts.append(sizes[index])
+    public func numbered() throws -> (blocks: GrowingBuffer<Block>, sizes: GrowingBuffer<Int>) {
+        let numbers = try Buffer(repeating: -1, count: parents.count)
+        let counts = try GrowingBuffer<Int>()
+        for index in 0..<parents.count where root(index) == index && !pinned[index] {
+            numbers.pointer[index] = counts.count
+            try counts.append(sizes[index])
         }
-        let blocks = found.map { block in
-            var block = block
-            block.rowClass = block.rowClass < 0 ? -1 : numbers[root(block.rowClass)]
-            block.columnClass = block.columnClass < 0 ? -1 : numbers[root(block.columnClass)]
-            return block
+        let blocks = try GrowingBuffer<Block>(capacity: found.count)
+        for var block in found.elements {
+            block.rowClass = block.rowClass < 0 ? -1 : numbers.pointer[root(block.rowClass)]
+            block.columnClass =
+                block.columnClass < 0 ? -1 : numbers.pointer[root(block.columnClass)]
+            try blocks.append(block)
         }
         return (blocks, counts)
     }

@@ -122,8 +122,8 @@ public struct Dense: Layer {
 
     public func describe(
         _ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int
-    ) -> Int {
-        channels.linear(map.placed(at: parameterOffset), input: inputs[0])
+    ) throws -> Int {
+        try channels.linear(map.placed(at: parameterOffset), input: inputs[0])
     }
 
     public func sharesOutputs(rows: Int, parts: Int) -> Bool {

@@ -5,7 +5,7 @@ import Runtime
 ///
 /// The law, which `EveryKindTests` holds every kind to: `backward` and `accumulate` are the derivatives of `forward`;
 /// the tangents are theirs in the direction of the weights; rows of samples and rows of gradients may be shared out
-/// in any way, to the bit; nothing is allocated and no reference counted; what `describe` says of the channels'
+/// in any way, equal shares with equal bits; nothing is allocated and no reference counted; what `describe` says of the channels'
 /// scales is true for every input; `arguments` make the layer again.
 public protocol Layer: Sendable {
     /// The kind's name in an architecture's text.
@@ -47,7 +47,8 @@ public protocol Layer: Sendable {
         _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, beta: Float)
 
     /// What the layer does to the scales of channels: from the classes of its inputs' channels to that of its output's.
-    func describe(_ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int) -> Int
+    func describe(_ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int) throws
+        -> Int
 
     /// Whether threads that share a batch of `rows` have less to do when each takes all samples and a share of the
     /// outputs, by `multiply`, before they share the samples.

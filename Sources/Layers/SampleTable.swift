@@ -109,7 +109,7 @@ public struct SampleTable: Layer {
 
     public func describe(
         _ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int
-    ) -> Int {
-        channels.linear(map.placed(at: parameterOffset), input: inputs[0])
+    ) throws -> Int {
+        try channels.linear(map.placed(at: parameterOffset), input: inputs[0])
     }
 }

@@ -6,64 +6,63 @@ public final class Graph: Sendable {
     public static let maximumLayerCount = 1_024
     public static let maximumWidthCount = maximumLayerCount
 
-    public struct Node: Sendable {
-        public let layer: AnyLayer
-        /// The nodes whose values it reads, one or two; -1: the net's input.
-        public let inputs: [Int]
-        /// Of its parameters, in those of the net.
-        public let parameterOffset: Int
-    }
-
     public let input: Shape
-    public let nodes: [Node]
+    public let nodes: NodeList
     public let parameterCount: Int
     public let outputWidth: Int
     /// The layers that are linear in their weights, from the input on; a buffer and not an array, so that training
     /// steps read it without counting references.
     public let layers: Buffer<LinearMap>
+    private let offsets: Buffer<Int>
 
-    /// `nodes`: each layer with what it reads; the last gives the net's outputs.
-    public init(input: Shape, _ nodes: [(layer: any Layer, inputs: [Int])]) throws {
+    /// The last of the nodes gives the net's outputs.
+    public init(input: Shape, _ nodes: NodeList) throws {
         guard (1...Self.maximumLayerCount).contains(nodes.count) else {
             throw TeleportError.invalid(
                 "a net has 1 to \(Self.maximumLayerCount) layers; \(nodes.count) given")
         }
+        let maps = try GrowingBuffer<LinearMap>()
+        offsets = try Buffer(count: nodes.count)
         var offset = 0
-        var placed: [Node] = []
-        var maps: [LinearMap] = []
-        for (index, node) in nodes.enumerated() {
-            let shapes = try node.inputs.map { source in
-                guard source >= -1, source < index else {
-                    throw TeleportError.invalid(
-                        "layer \(index) reads layer \(source); it may read those before it")
-                }
-                return source < 0 ? input : nodes[source].layer.output
-            }
-            guard shapes == node.layer.inputs else {
-                throw TeleportError(
-                    .shapeMismatch,
-                    "layer \(index) ('\(node.layer.line)') takes \(node.layer.inputs) but reads \(shapes)"
-                )
-            }
-            placed.append(
-                Node(layer: node.layer.boxed(), inputs: node.inputs, parameterOffset: offset))
-            if let map = node.layer.linearMap { maps.append(map.placed(at: offset)) }
-            offset += node.layer.parameterCount
+        for index in 0..<nodes.count {
+            let facts = nodes[index].facts
+            try Self.check(index, of: nodes, input)
+            offsets.pointer[index] = offset
+            if let map = facts.linearMap { try maps.append(map.placed(at: offset)) }
+            offset += facts.parameterCount
             // Float arrays of this many elements must be addressable.
             _ = try Memory.product(offset, 64)
         }
-        let read = Set(nodes.flatMap { $0.inputs })
-        for index in nodes.indices.dropLast() where !read.contains(index) {
-            throw TeleportError.invalid("nothing reads layer \(index) ('\(nodes[index].layer.line)')")
-        }
-        guard !maps.isEmpty else { throw TeleportError.invalid("a net needs a layer with weights") }
-        layers = try Buffer(count: maps.count)
-        for (index, map) in maps.enumerated() { layers.pointer[index] = map }
+        guard maps.count > 0 else { throw TeleportError.invalid("a net needs a layer with weights") }
+        layers = try Buffer(copying: maps.pointer, count: maps.count)
         self.input = input
-        self.nodes = placed
+        self.nodes = nodes
         parameterCount = offset
-        outputWidth = nodes[nodes.count - 1].layer.output.count
+        outputWidth = nodes[nodes.count - 1].facts.output.count
     }
+
+    /// What a layer takes is what it reads, and somebody reads what it gives.
+    private static func check(_ index: Int, of nodes: NodeList, _ input: Shape) throws {
+        let node = nodes[index]
+        let facts = node.facts
+        for (position, source) in [node.first, node.second].enumerated() {
+            guard let source else { continue }
+            let shape = source < 0 ? input : nodes[source].facts.output
+            guard shape == facts.inputs[position] else {
+                throw TeleportError(
+                    .shapeMismatch,
+                    "layer \(index) ('\(facts.line)') takes \(facts.inputs[position]) but reads \(shape)")
+            }
+        }
+        guard index == nodes.count - 1 || (index + 1..<nodes.count).contains(where: {
+            nodes[$0].reads(index)
+        }) else {
+            throw TeleportError.invalid("nothing reads layer \(index) ('\(facts.line)')")
+        }
+    }
+
+    /// Where a layer's parameters begin in those of the net.
+    public func parameterOffset(_ node: Int) -> Int { offsets.pointer[node] }
 
     public var layerCount: Int { layers.count }
     public var hiddenLayerCount: Int { layers.count - 1 }
@@ -73,20 +72,23 @@ public final class Graph: Sendable {
         layers.elements.dropLast().reduce(0) { $0 + $1.outputs }
     }
     /// Floats of all layers' outputs, for one sample.
-    public var valueCount: Int { nodes.reduce(0) { $0 + $1.layer.facts.output.count } }
+    public var valueCount: Int {
+        (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.output.count }
+    }
 
     /// The channels of every value and what scales with them; input and output stay.
-    public func channels() -> ChannelMap {
-        var channels = ChannelMap()
-        let data = channels.newClass(input.channels, isPinned: true)
-        var classes: [Int] = []
-        for node in nodes {
-            classes.append(
-                node.layer.facts.describe(
-                    &channels, inputs: node.inputs.map { $0 < 0 ? data : classes[$0] },
-                    parameterOffset: node.parameterOffset))
+    public func channels() throws -> ChannelMap {
+        var channels = try ChannelMap()
+        let data = try channels.newClass(input.channels, isPinned: true)
+        let classes = try Buffer<Int>(count: nodes.count)
+        for index in 0..<nodes.count {
+            let node = nodes[index]
+            let inputs = [node.first, node.second].compactMap { $0 }
+            classes.pointer[index] = try node.facts.describe(
+                &channels, inputs: inputs.map { $0 < 0 ? data : classes.pointer[$0] },
+                parameterOffset: parameterOffset(index))
         }
-        channels.pin(classes[classes.count - 1])
+        channels.pin(classes.pointer[nodes.count - 1])
         return channels
     }
 }
@@ -107,28 +109,28 @@ extension Graph {
                 "negative_slope", activation.negativeSlope, "finite and not negative")
         }
         let last = widths.count - 2
-        var layers: [(layer: any Layer, inputs: [Int])] = []
+        let nodes = try NodeList()
         for m in 0...last {
-            layers.append(
-                (
-                    try Dense(
-                        inputs: try Shape(channels: widths[m]), outputs: widths[m + 1],
-                        hasBias: hasBias,
-                        activation: m < last ? activation : Activation(.identity)), [m - 1]
-                ))
+            try nodes.append(
+                Dense(
+                    inputs: Shape(channels: widths[m]), outputs: widths[m + 1], hasBias: hasBias,
+                    activation: m < last ? activation : Activation(.identity)), reading: m - 1)
         }
-        try self.init(input: try Shape(channels: widths[0]), layers)
+        try self.init(input: Shape(channels: widths[0]), nodes)
     }
 
     /// The same net whose first layer reads the samples' numbers instead of `samples` inputs.
     public func readingTable(samples: Int) throws -> Graph {
         let first = layers.pointer[0]
-        let table = try SampleTable(
-            samples: try Shape(channels: samples), outputs: first.outputs, hasBias: first.hasBias,
-            activation: first.activation)
-        return try Graph(
-            input: try Shape(channels: samples),
-            [(table, [-1])] + nodes.dropFirst().map { ($0.layer.facts, $0.inputs) })
+        let list = try NodeList()
+        try list.append(
+            SampleTable(
+                samples: Shape(channels: samples), outputs: first.outputs, hasBias: first.hasBias,
+                activation: first.activation), reading: -1)
+        for index in 1..<max(nodes.count, 1) {
+            try list.append(nodes[index].facts, reading: nodes[index].first, nodes[index].second)
+        }
+        return try Graph(input: Shape(channels: samples), list)
     }
 
     /// Widths of a perceptron, inputs first.

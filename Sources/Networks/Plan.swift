@@ -39,41 +39,50 @@ struct Plan: @unchecked Sendable {
 
     init(_ graph: Graph, capacity: Int) throws {
         self.graph = graph
-        count = graph.nodes.count
-        storage = try Buffer(count: count)
-        var offsets: [Int] = []
+        let count = graph.nodes.count
+        let storage = try Buffer<Step>(count: count)
+        // Deltas are written from the last layer down, so of a value's readers the last one comes first.
+        let readers = try Buffer(repeating: 0, count: count)
+        for index in 0..<count {
+            let node = graph.nodes[index]
+            for source in [node.first, node.second ?? -1] where source >= 0 {
+                readers.pointer[source] = index
+            }
+        }
         var offset = 0
         var weights = 0
-        // Deltas are written from the last layer down, so of a value's readers the last one comes first.
-        var readers = [Int](repeating: 0, count: count)
-        for (index, node) in graph.nodes.enumerated() {
-            for source in node.inputs where source >= 0 { readers[source] = index }
-        }
-        for (index, node) in graph.nodes.enumerated() {
-            let facts = node.layer.facts
+        for index in 0..<count {
+            let node = graph.nodes[index]
+            let facts = node.facts
             let width = facts.output.count
-            let sources = node.inputs.enumerated().map { position, source in
-                Source(
-                    offset: source < 0 ? -1 : offsets[source],
-                    width: source < 0 ? graph.inputWidth : graph.nodes[source].layer.facts.output.count,
-                    addsDelta: source >= 0
-                        && (readers[source] != index || node.inputs[..<position].contains(source)))
-            }
             let rows = facts.gradientRows
             let rowWeights = rows > 0 ? facts.tensors[0].count / rows : 1
+            func source(_ node: Int, isAgain: Bool = false) -> Source {
+                guard node >= 0 else {
+                    return Source(offset: -1, width: graph.inputWidth, addsDelta: false)
+                }
+                let step = storage.pointer[node]
+                return Source(
+                    offset: step.offset, width: step.width,
+                    addsDelta: readers.pointer[node] != index || isAgain)
+            }
             storage.pointer[index] = Step(
-                layer: Unmanaged.passUnretained(node.layer), input: sources[0],
-                second: sources.count > 1 ? sources[1] : Source(offset: 0, width: 0, addsDelta: false),
-                offset: offset, width: width, parameterOffset: node.parameterOffset,
+                layer: node.layer, input: source(node.first),
+                second: node.second.map { source($0, isAgain: $0 == node.first) }
+                    ?? Source(offset: 0, width: 0, addsDelta: false),
+                offset: offset, width: width, parameterOffset: graph.parameterOffset(index),
                 gradientRows: rows, rowWeights: rowWeights, weightsBefore: weights)
-            offsets.append(offset)
             offset += try Memory.product(width, capacity)
             weights += rows * rowWeights
         }
+        self.storage = storage
+        self.count = count
         steps = UnsafePointer(storage.pointer)
         weightCount = weights
         hidesInputs =
             count == 1
-            || !graph.nodes.allSatisfy { $0.layer.facts.activation.isPositivelyHomogeneous }
+            || !(0..<count).allSatisfy {
+                graph.nodes[$0].facts.activation.isPositivelyHomogeneous
+            }
     }
 }

@@ -10,8 +10,8 @@ public final class Workspace: @unchecked Sendable {
     /// Larger batches that are only measured go through in pieces of this many samples: at most 1,024, and fewer
     /// where a layer is so wide that a piece would take more than 16 MiB.
     public static func measuringRows(_ graph: Graph) -> Int {
-        let widest = graph.nodes.reduce(graph.inputWidth) {
-            max($0, $1.layer.facts.output.count)
+        let widest = (0..<graph.nodes.count).reduce(graph.inputWidth) {
+            max($0, graph.nodes[$1].facts.output.count)
         }
         return min(max((4 << 20) / widest, 1), 1_024)
     }
@@ -69,7 +69,7 @@ public final class Workspace: @unchecked Sendable {
         let inputs = try Buffer<FramedInput>(count: maps.count)
         var next = values.pointer
         for (index, map) in maps.enumerated() {
-            let hasBias = graph.nodes[index].layer.facts.linearMap?.hasBias ?? false
+            let hasBias = graph.nodes[index].facts.linearMap?.hasBias ?? false
             let width = map?.width ?? 0
             inputs.pointer[index] = FramedInput(
                 map: map, values: next, ones: hasBias ? next + width * rows : nil)

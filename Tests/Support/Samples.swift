@@ -135,3 +135,14 @@ public func relativeError<A: BinaryFloatingPoint, B: BinaryFloatingPoint>(
     }
     return (size > 0 ? difference / size : difference).squareRoot()
 }
+
+extension Graph {
+    /// Layers with what each reads, -1 for the net's input.
+    public convenience init(input: Shape, _ nodes: [(layer: any Layer, inputs: [Int])]) throws {
+        let list = try NodeList()
+        for (layer, inputs) in nodes {
+            try list.append(layer, reading: inputs[0], inputs.count > 1 ? inputs[1] : nil)
+        }
+        try self.init(input: input, list)
+    }
+}

@@ -18,6 +18,7 @@ on many threads at once. Every call lets other Python threads run.
 """
 
 from . import plane
+from ._abi import VERSION as _VERSION
 from ._interrupt import StopFlag
 from ._library import lib as _lib
 from ._library import check as _check
@@ -67,11 +68,11 @@ from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
 from .trainer import Event, RunResult, Trainer
 
-__version__ = "0.1.0"
+__version__ = _VERSION
 
 
 def library_version() -> str:
-    """Version of the library that runs, "0.1.0"."""
+    """Version of the library that runs, "major.minor.patch"."""
     return str(_lib.tp_version_string().decode())
 
 

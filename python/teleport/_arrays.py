@@ -8,7 +8,7 @@ from typing import Any, Optional, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from ._structs import tp_batch
+from ._abi import tp_batch
 from .enums import Loss
 from .errors import InvalidArgumentError, ShapeMismatchError
 

@@ -23,8 +23,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Callable, Dict, List, Optional, Type
 
+from ._abi import tp_stop_callback
 from ._library import check, lib
-from ._structs import tp_stop_callback
 from .errors import Status, StoppedError
 
 _Handler = Callable[[int, Optional[FrameType]], Any]

@@ -21,11 +21,11 @@ from typing import (
 import numpy as np
 import numpy.typing as npt
 
+from ._abi import tp_image_config, tp_progress_callback
 from ._arrays import FloatArray, IntArray, address, int_array, matrix, result, targets_of
 from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag
 from ._library import check, initialized, lib
-from ._structs import tp_image_config, tp_progress_callback
 from ._values import Path, expect, int32, int64, path_bytes, uint64
 from .enums import BadImage, BadImageName, Resampling, ResamplingName
 from .errors import InvalidArgumentError, ShapeMismatchError, Status, StoppedError

@@ -10,6 +10,7 @@ import difflib
 import enum
 from typing import Literal, Type, TypeVar, Union
 
+from . import _abi
 from .errors import InvalidArgumentError, TeleportError
 
 _E = TypeVar("_E", bound="HeaderEnum")
@@ -61,171 +62,171 @@ class HeaderEnum(str, enum.Enum):
 class Activation(HeaderEnum):
     """f, elementwise, after every layer but the last."""
 
-    IDENTITY = "identity", 0
-    LEAKY_RELU = "leaky_relu", 1
-    RELU = "relu", 2
-    SIGMOID = "sigmoid", 3
-    TANH = "tanh", 4
+    IDENTITY = "identity", _abi.TP_ACTIVATION_IDENTITY
+    LEAKY_RELU = "leaky_relu", _abi.TP_ACTIVATION_LEAKY_RELU
+    RELU = "relu", _abi.TP_ACTIVATION_RELU
+    SIGMOID = "sigmoid", _abi.TP_ACTIVATION_SIGMOID
+    TANH = "tanh", _abi.TP_ACTIVATION_TANH
 
 
 class Initialization(HeaderEnum):
     """Distribution of the first weights, layer by layer."""
 
-    GLOROT_UNIFORM = "glorot_uniform", 0
-    HE_UNIFORM = "he_uniform", 1
-    TORCH_LINEAR = "torch_linear", 2
-    UNIFORM_01 = "uniform_01", 3
+    GLOROT_UNIFORM = "glorot_uniform", _abi.TP_INITIALIZATION_GLOROT_UNIFORM
+    HE_UNIFORM = "he_uniform", _abi.TP_INITIALIZATION_HE_UNIFORM
+    TORCH_LINEAR = "torch_linear", _abi.TP_INITIALIZATION_TORCH_LINEAR
+    UNIFORM_01 = "uniform_01", _abi.TP_INITIALIZATION_UNIFORM_01
 
 
 class Output(HeaderEnum):
     """What `Model.predict` gives: the last layer's values, or their softmax."""
 
-    RAW = "raw", 0
-    PROBABILITIES = "probabilities", 1
+    RAW = "raw", _abi.TP_OUTPUT_RAW
+    PROBABILITIES = "probabilities", _abi.TP_OUTPUT_PROBABILITIES
 
 
 class Loss(HeaderEnum):
     """CROSS_ENTROPY takes labels, the others take targets."""
 
-    CROSS_ENTROPY = "cross_entropy", 0
-    MEAN_SQUARED_ERROR = "mean_squared_error", 1
-    HALF_SQUARED_ERROR = "half_squared_error", 2
+    CROSS_ENTROPY = "cross_entropy", _abi.TP_LOSS_CROSS_ENTROPY
+    MEAN_SQUARED_ERROR = "mean_squared_error", _abi.TP_LOSS_MEAN_SQUARED_ERROR
+    HALF_SQUARED_ERROR = "half_squared_error", _abi.TP_LOSS_HALF_SQUARED_ERROR
 
 
 class BadImage(HeaderEnum):
     """What becomes of a file that cannot be decoded."""
 
-    FAIL = "fail", 0
-    SKIP = "skip", 1
+    FAIL = "fail", _abi.TP_BAD_IMAGE_FAIL
+    SKIP = "skip", _abi.TP_BAD_IMAGE_SKIP
 
 
 class Resampling(HeaderEnum):
     """How an image gets another size. AREA takes the mean that a pixel covers; for shrinking."""
 
-    BILINEAR = "bilinear", 0
-    AREA = "area", 1
+    BILINEAR = "bilinear", _abi.TP_RESAMPLING_BILINEAR
+    AREA = "area", _abi.TP_RESAMPLING_AREA
 
 
 class Group(HeaderEnum):
     """Which symmetry moves the weights."""
 
-    SCALING = "scaling", 0
-    LINEAR = "linear", 1
-    NULL_SPACE = "null_space", 2
-    LEVEL_SET = "level_set", 3
-    FRAME = "frame", 4
+    SCALING = "scaling", _abi.TP_GROUP_SCALING
+    LINEAR = "linear", _abi.TP_GROUP_LINEAR
+    NULL_SPACE = "null_space", _abi.TP_GROUP_NULL_SPACE
+    LEVEL_SET = "level_set", _abi.TP_GROUP_LEVEL_SET
+    FRAME = "frame", _abi.TP_GROUP_FRAME
 
 
 class Search(HeaderEnum):
     """How a teleport finds the group element."""
 
-    LOOKAHEAD = "lookahead", 0
-    ASCENT = "ascent", 1
-    RANDOM = "random", 2
+    LOOKAHEAD = "lookahead", _abi.TP_SEARCH_LOOKAHEAD
+    ASCENT = "ascent", _abi.TP_SEARCH_ASCENT
+    RANDOM = "random", _abi.TP_SEARCH_RANDOM
 
 
 class Sampler(HeaderEnum):
     """How the random search draws elements of the linear group."""
 
-    EXPONENTIAL = "exponential", 0
-    DIAGONALLY_DOMINANT = "diagonally_dominant", 1
+    EXPONENTIAL = "exponential", _abi.TP_SAMPLER_EXPONENTIAL
+    DIAGONALLY_DOMINANT = "diagonally_dominant", _abi.TP_SAMPLER_DIAGONALLY_DOMINANT
 
 
 class Objective(HeaderEnum):
     """What the element is chosen for."""
 
-    GRADIENT_NORM_MAXIMIZE = "gradient_norm_maximize", 0
-    GRADIENT_NORM_MINIMIZE = "gradient_norm_minimize", 1
-    SHARPNESS_MAXIMIZE = "sharpness_maximize", 2
-    SHARPNESS_MINIMIZE = "sharpness_minimize", 3
-    CURVATURE_MAXIMIZE = "curvature_maximize", 4
-    CURVATURE_MINIMIZE = "curvature_minimize", 5
-    LOOKAHEAD = "lookahead", 6
+    GRADIENT_NORM_MAXIMIZE = "gradient_norm_maximize", _abi.TP_OBJECTIVE_GRADIENT_NORM_MAXIMIZE
+    GRADIENT_NORM_MINIMIZE = "gradient_norm_minimize", _abi.TP_OBJECTIVE_GRADIENT_NORM_MINIMIZE
+    SHARPNESS_MAXIMIZE = "sharpness_maximize", _abi.TP_OBJECTIVE_SHARPNESS_MAXIMIZE
+    SHARPNESS_MINIMIZE = "sharpness_minimize", _abi.TP_OBJECTIVE_SHARPNESS_MINIMIZE
+    CURVATURE_MAXIMIZE = "curvature_maximize", _abi.TP_OBJECTIVE_CURVATURE_MAXIMIZE
+    CURVATURE_MINIMIZE = "curvature_minimize", _abi.TP_OBJECTIVE_CURVATURE_MINIMIZE
+    LOOKAHEAD = "lookahead", _abi.TP_OBJECTIVE_LOOKAHEAD
 
 
 class StatePolicy(HeaderEnum):
     """What becomes of the optimizer's state across a teleport."""
 
-    KEEP = "keep", 0
-    RESET = "reset", 1
-    TRANSFORM = "transform", 2
+    KEEP = "keep", _abi.TP_STATE_KEEP
+    RESET = "reset", _abi.TP_STATE_RESET
+    TRANSFORM = "transform", _abi.TP_STATE_TRANSFORM
 
 
 class TeleportOutcome(HeaderEnum):
     """What a teleport came to. Unless ACCEPTED, nothing moved by one bit."""
 
-    NONE = "none", 0
-    ACCEPTED = "accepted", 1
-    STAYED = "stayed", 2
-    LOSS_CHANGED = "loss_changed", 3
-    HELD_OUT_CHANGED = "held_out_changed", 4
-    NOT_FINITE = "not_finite", 5
-    UNDONE = "undone", 6
-    INEXACT = "inexact", 7
-    NO_ROOM = "no_room", 8
+    NONE = "none", _abi.TP_TELEPORT_NONE
+    ACCEPTED = "accepted", _abi.TP_TELEPORT_ACCEPTED
+    STAYED = "stayed", _abi.TP_TELEPORT_STAYED
+    LOSS_CHANGED = "loss_changed", _abi.TP_TELEPORT_LOSS_CHANGED
+    HELD_OUT_CHANGED = "held_out_changed", _abi.TP_TELEPORT_HELD_OUT_CHANGED
+    NOT_FINITE = "not_finite", _abi.TP_TELEPORT_NOT_FINITE
+    UNDONE = "undone", _abi.TP_TELEPORT_UNDONE
+    INEXACT = "inexact", _abi.TP_TELEPORT_INEXACT
+    NO_ROOM = "no_room", _abi.TP_TELEPORT_NO_ROOM
 
 
 class OptimizerKind(HeaderEnum):
     """How a trainer changes weights with a gradient."""
 
-    SGD = "sgd", 0
-    MOMENTUM = "momentum", 1
-    NESTEROV = "nesterov", 2
-    ADAGRAD = "adagrad", 3
-    RMSPROP = "rmsprop", 4
-    ADAM = "adam", 5
-    ADAMW = "adamw", 6
-    DOG = "dog", 7
+    SGD = "sgd", _abi.TP_OPTIMIZER_SGD
+    MOMENTUM = "momentum", _abi.TP_OPTIMIZER_MOMENTUM
+    NESTEROV = "nesterov", _abi.TP_OPTIMIZER_NESTEROV
+    ADAGRAD = "adagrad", _abi.TP_OPTIMIZER_ADAGRAD
+    RMSPROP = "rmsprop", _abi.TP_OPTIMIZER_RMSPROP
+    ADAM = "adam", _abi.TP_OPTIMIZER_ADAM
+    ADAMW = "adamw", _abi.TP_OPTIMIZER_ADAMW
+    DOG = "dog", _abi.TP_OPTIMIZER_DOG
 
 
 class Average(HeaderEnum):
     """An average of the weights, which `Trainer.averaged_model` gives."""
 
-    DEFAULT = "default", 0
-    NONE = "none", 1
-    POLYNOMIAL = "polynomial", 2
-    SCHEDULE_FREE = "schedule_free", 3
+    DEFAULT = "default", _abi.TP_AVERAGE_DEFAULT
+    NONE = "none", _abi.TP_AVERAGE_NONE
+    POLYNOMIAL = "polynomial", _abi.TP_AVERAGE_POLYNOMIAL
+    SCHEDULE_FREE = "schedule_free", _abi.TP_AVERAGE_SCHEDULE_FREE
 
 
 class FrameKind(HeaderEnum):
     """What a layer's frame is made of."""
 
-    WHITEN = "whiten", 0
-    ROTATE = "rotate", 1
-    CENTRE = "centre", 2
+    WHITEN = "whiten", _abi.TP_FRAME_WHITEN
+    ROTATE = "rotate", _abi.TP_FRAME_ROTATE
+    CENTRE = "centre", _abi.TP_FRAME_CENTRE
 
 
 class FrameInput(HeaderEnum):
     """The frame of layers that read the samples."""
 
-    CENTRE = "centre", 0
-    NONE = "none", 1
+    CENTRE = "centre", _abi.TP_FRAME_INPUT_CENTRE
+    NONE = "none", _abi.TP_FRAME_INPUT_NONE
 
 
 class Finish(HeaderEnum):
     """The weights that a run ends with."""
 
-    DEFAULT = "default", 0
-    LAST = "last", 1
-    AVERAGE = "average", 2
-    BEST = "best", 3
+    DEFAULT = "default", _abi.TP_FINISH_DEFAULT
+    LAST = "last", _abi.TP_FINISH_LAST
+    AVERAGE = "average", _abi.TP_FINISH_AVERAGE
+    BEST = "best", _abi.TP_FINISH_BEST
 
 
 class ScheduleKind(HeaderEnum):
     """How the learning rate goes over a trainer's steps."""
 
-    CONSTANT = "constant", 0
-    STEP = "step", 1
-    COSINE = "cosine", 2
-    CALLBACK = "callback", 3
+    CONSTANT = "constant", _abi.TP_SCHEDULE_CONSTANT
+    STEP = "step", _abi.TP_SCHEDULE_STEP
+    COSINE = "cosine", _abi.TP_SCHEDULE_COSINE
+    CALLBACK = "callback", _abi.TP_SCHEDULE_CALLBACK
 
 
 class EventKind(HeaderEnum):
     """STEP: every progress_interval steps; EPOCH: after each; TELEPORT: after each, and when undone."""
 
-    STEP = "step", 0
-    EPOCH = "epoch", 1
-    TELEPORT = "teleport", 2
+    STEP = "step", _abi.TP_EVENT_STEP
+    EPOCH = "epoch", _abi.TP_EVENT_EPOCH
+    TELEPORT = "teleport", _abi.TP_EVENT_TELEPORT
 
 
 ActivationName = Literal["identity", "leaky_relu", "relu", "sigmoid", "tanh"]

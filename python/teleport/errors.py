@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import enum
 
+from . import _abi
+
 
 class Status(enum.IntEnum):
     """tp_status."""
 
-    OK = 0
-    STOPPED = 1
-    ERROR = -1
-    INVALID_ARGUMENT = -2
-    OUT_OF_MEMORY = -3
-    BUFFER_TOO_SMALL = -4
-    SHAPE_MISMATCH = -5
-    BAD_STATE = -6
-    UNSUPPORTED = -7
-    NOT_FINITE = -8
-    LINEAR_ALGEBRA = -9
-    NOT_FOUND = -20
-    IO = -21
-    FORMAT = -22
-    VERSION = -23
+    OK = _abi.TP_OK
+    STOPPED = _abi.TP_STOPPED
+    ERROR = _abi.TP_ERROR
+    INVALID_ARGUMENT = _abi.TP_ERROR_INVALID_ARGUMENT
+    OUT_OF_MEMORY = _abi.TP_ERROR_OUT_OF_MEMORY
+    BUFFER_TOO_SMALL = _abi.TP_ERROR_BUFFER_TOO_SMALL
+    SHAPE_MISMATCH = _abi.TP_ERROR_SHAPE_MISMATCH
+    BAD_STATE = _abi.TP_ERROR_BAD_STATE
+    UNSUPPORTED = _abi.TP_ERROR_UNSUPPORTED
+    NOT_FINITE = _abi.TP_ERROR_NOT_FINITE
+    LINEAR_ALGEBRA = _abi.TP_ERROR_LINEAR_ALGEBRA
+    NOT_FOUND = _abi.TP_ERROR_NOT_FOUND
+    IO = _abi.TP_ERROR_IO
+    FORMAT = _abi.TP_ERROR_FORMAT
+    VERSION = _abi.TP_ERROR_VERSION
 
 
 class TeleportError(Exception):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Union
 
+from ._abi import tp_frame_config
 from ._library import initialized
-from ._structs import tp_frame_config
 from ._values import expect, int64
 from .enums import FrameInput, FrameInputName, FrameKind, FrameKindName
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, List, NamedTuple, NoReturn, Optional, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ._abi import tp_metrics, tp_model_config
 from ._arrays import (
     DoubleArray,
     FloatArray,
@@ -25,7 +26,6 @@ from ._arrays import (
 from ._handle import Handle
 from ._interrupt import StopFlag, interruptible
 from ._library import check, initialized, lib
-from ._structs import tp_metrics, tp_model_config
 from ._values import Path, int32, path_bytes, text_bytes, uint64
 from .dataset import Dataset, data_set
 from .enums import (

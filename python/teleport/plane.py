@@ -19,16 +19,11 @@ from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 import numpy.typing as npt
 
+from . import _abi
+from ._abi import tp_plane_config, tp_plane_function, tp_plane_report
 from ._arrays import DoubleArray, address, doubles
 from ._interrupt import interruptible
 from ._library import check, initialized, lib
-from ._structs import (
-    plane_map,
-    plane_value,
-    tp_plane_config,
-    tp_plane_function,
-    tp_plane_report,
-)
 from ._values import int32, uint64
 from .enums import TeleportOutcome
 from .errors import ShapeMismatchError
@@ -62,14 +57,16 @@ class PlaneFunction:
     ) -> None:
         self._error: Optional[BaseException] = None
         self._struct = initialized(tp_plane_function())
-        self._struct.value = plane_value(self._native_value(value))
-        self._struct.gradient = plane_map(self._native_map(gradient, 2))
-        self._struct.to_uv = plane_map(self._native_map(to_uv, 2))
-        self._struct.from_uv = plane_map(self._native_map(from_uv, 2))
+        self._struct.value = _abi.tp_plane_function_value(self._native_value(value))
+        self._struct.gradient = _abi.tp_plane_function_gradient(self._native_map(gradient, 2))
+        self._struct.to_uv = _abi.tp_plane_function_to_uv(self._native_map(to_uv, 2))
+        self._struct.from_uv = _abi.tp_plane_function_from_uv(self._native_map(from_uv, 2))
         if hessian is not None:
-            self._struct.hessian = plane_map(self._native_map(hessian, 4))
+            self._struct.hessian = _abi.tp_plane_function_hessian(self._native_map(hessian, 4))
         if from_uv_jacobian is not None:
-            self._struct.from_uv_jacobian = plane_map(self._native_map(from_uv_jacobian, 4))
+            self._struct.from_uv_jacobian = _abi.tp_plane_function_from_uv_jacobian(
+                self._native_map(from_uv_jacobian, 4)
+            )
 
     @classmethod
     def _built_in(cls, fill: Any) -> PlaneFunction:

@@ -6,8 +6,8 @@ import dataclasses
 import math
 from typing import Any, Callable, Optional, Union
 
+from ._abi import tp_rate_callback, tp_schedule_config
 from ._library import initialized
-from ._structs import tp_rate_callback, tp_schedule_config
 from ._values import expect, int64
 from .enums import ScheduleKind, ScheduleName
 from .errors import InvalidArgumentError

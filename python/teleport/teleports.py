@@ -9,9 +9,15 @@ from typing import Any, Optional, Sequence, Tuple, Union
 
 import numpy.typing as npt
 
+from ._abi import (
+    TP_LAYER_ALL,
+    TP_LAYER_RANDOM,
+    tp_batch,
+    tp_teleport_config,
+    tp_teleport_report,
+)
 from ._arrays import Samples, address, doubles, samples
 from ._library import check, initialized, lib
-from ._structs import tp_batch, tp_teleport_config, tp_teleport_report
 from ._values import expect, int32, real, uint64
 from .enums import (
     Group,
@@ -34,9 +40,9 @@ HeldOut = Union[
 ]
 
 
-LAYER_ALL = -1
+LAYER_ALL = TP_LAYER_ALL
 """TeleportConfig.layer: every hidden layer moves."""
-LAYER_RANDOM = -2
+LAYER_RANDOM = TP_LAYER_RANDOM
 """TeleportConfig.layer: another hidden layer for each candidate of the random search."""
 
 

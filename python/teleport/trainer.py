@@ -9,11 +9,11 @@ from typing import Any, Callable, ClassVar, List, Optional, Sequence, Tuple, Uni
 import numpy as np
 import numpy.typing as npt
 
+from ._abi import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
 from ._arrays import Samples, address, float_array, samples
 from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
-from ._structs import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
 from ._values import Path, expect, int32, int64, path_bytes, uint64
 from .dataset import Dataset, data_set
 from .enums import (

@@ -50,8 +50,9 @@ public final class Frames {
         }
         var layers: [LayerFrame] = []
         var count = 0
-        for (node, place) in graph.nodes.enumerated() {
-            guard let map = place.layer.facts.linearMap?.placed(at: place.parameterOffset),
+        for node in 0..<graph.nodes.count {
+            let place = graph.parameterOffset(node)
+            guard let map = graph.nodes[node].facts.linearMap?.placed(at: place),
                 let layer = try LayerFrame(
                     graph, node: node, map: map, options, coordinates, offset: count)
             else { continue }

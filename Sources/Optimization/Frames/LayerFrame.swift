@@ -24,7 +24,7 @@ struct LayerFrame {
         _ graph: Graph, node: Int, map: LinearMap, _ options: FrameOptions,
         _ coordinates: FrameCoordinates, offset: Int
     ) throws {
-        let readsSamples = graph.nodes[node].inputs == [-1]
+        let readsSamples = graph.nodes[node].first < 0
         if readsSamples {
             // Without a bias nothing can take the mean.
             guard options.input == .centre, map.hasBias else { return nil }

@@ -1,0 +1,47 @@
+import Layers
+import Runtime
+
+/// The layers of a net in order, each with what it reads, as a graph is made of them.
+///
+/// A file or a host says how many there are: the list is from the checked allocator, and only the layers themselves
+/// are Swift's small objects.
+public final class NodeList: @unchecked Sendable {
+    public struct Node: BitwiseCopyable {
+        let layer: Unmanaged<AnyLayer>
+        /// The nodes whose values it reads; -1: the net's input.
+        public let first: Int
+        /// Nil: it reads one value.
+        let second: Int?
+
+        /// The layer's facts, while the list lives.
+        public var facts: any Layer { layer._withUnsafeGuaranteedRef { $0.facts } }
+
+        func reads(_ index: Int) -> Bool { first == index || second == index }
+    }
+
+    private let entries: GrowingBuffer<Node>
+
+    public init() throws { entries = try GrowingBuffer() }
+
+    deinit { for node in entries.elements { node.layer.release() } }
+
+    public var count: Int { entries.count }
+    public subscript(index: Int) -> Node { entries[index] }
+
+    /// `first`, `second`: earlier nodes, counted from 0, or -1 for the net's input.
+    public func append(_ layer: any Layer, reading first: Int, _ second: Int? = nil) throws {
+        let shapes = layer.inputs
+        guard shapes.count == (second == nil ? 1 : 2) else {
+            throw TeleportError.invalid(
+                "layer \(count) ('\(layer.line)') reads \(shapes.count) layers")
+        }
+        for source in [first, second ?? first] where source < -1 || source >= count {
+            throw TeleportError.invalid(
+                "layer \(count) reads layer \(source); it may read those before it")
+        }
+        try entries.reserve(1)
+        try entries.append(
+            Node(
+                layer: Unmanaged.passRetained(layer.boxed()), first: first, second: second))
+    }
+}
