@@ -23,6 +23,7 @@ extension Trainer {
                 ("watch_best", frameWatch.best.description),
                 ("watch_sum", frameWatch.sum.description),
                 ("watch_count", frameWatch.count.description),
+                ("watch_data", Int64(bitPattern: frameWatch.data).description),
             ]
         }
         if let seen {
@@ -89,12 +90,15 @@ extension Trainer {
             read.frames.refreshedAge = try file.count("frame_refreshed") - 1
         }
         if let snapshot = try snapshot("watched", from: file) {
-            var watch = FrameWatch(snapshot: snapshot)
+            let data: Int = try file.number(CheckpointFile.key("watch_data"))
+            var watch = FrameWatch(
+                snapshot: snapshot, data: UInt64(bitPattern: Int64(data)))
             watch.first = try file.number(CheckpointFile.key("watch_first"))
             watch.best = try file.number(CheckpointFile.key("watch_best"))
             watch.sum = try file.number(CheckpointFile.key("watch_sum"))
             watch.count = try file.count("watch_count")
             frameWatch = watch
+            endWatch()
         }
         guard file.text(CheckpointFile.key("seen_capacity")) != nil else { return }
         let capacity = try file.count("seen_capacity")

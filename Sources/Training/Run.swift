@@ -30,6 +30,8 @@ final class Run {
     private let averaged: Model?
     private let frameSamples: SampleBuffer?
     private let frameDrawn: Buffer<Int>?
+    /// Of the data that losses are of.
+    private let dataFingerprint: UInt64
     private let epochStart: Snapshot
     private var placeOfStart = (step: 0, loss: (sum: 0.0, samples: 0))
     private var checkpoints: CheckpointSchedule?
@@ -76,6 +78,8 @@ final class Run {
         let count = trainer.frames.map { min($0.options.samples, train.count) }
         frameSamples = try count.map { try SampleBuffer(for: train, capacity: $0) }
         frameDrawn = try count.map { try Buffer(count: $0) }
+        dataFingerprint = try Self.fingerprint(of: train, batchSize: batchSize)
+        trainer.beginWatch(of: dataFingerprint)
         epochStart = try Snapshot(trainer)
         checkpoints = try options.checkpoints.map { try CheckpointSchedule($0, trainer) }
     }
@@ -120,7 +124,10 @@ final class Run {
             trainer.stepInEpoch += 1
             trainer.epochLoss.sum += loss * Double(count)
             trainer.epochLoss.samples += count
-            if try trainer.watchFrames(loss), notify(framesUndone) == .stopped { return .stopped }
+            if try trainer.watchFrames(loss, of: dataFingerprint), notify(framesUndone) == .stopped
+            {
+                return .stopped
+            }
             if isStepEvent, notify(event(.step, loss: loss)) { return .stopped }
             if let checkpoints, checkpoints.isDue {
                 if try recoverWeights() == .stopped { return .stopped }
@@ -256,6 +263,19 @@ extension Run {
         return notify(report)
     }
 
+    /// Of the first samples and of the sizes.
+    private static func fingerprint(of train: Dataset, batchSize: Int) throws -> UInt64 {
+        let samples = try SampleBuffer(for: train, capacity: min(16, train.count))
+        let batch = samples.copy(train, first: 0, count: samples.capacity)
+        let sizes = withUnsafeBytes(of: (Int64(train.count), Int64(batchSize))) {
+            Training.fingerprint($0)
+        }
+        return Training.fingerprint(
+            UnsafeRawBufferPointer(
+                start: batch.x,
+                count: batch.count * batch.inputWidth * MemoryLayout<Float>.size), from: sizes)
+    }
+
     /// Training went wrong in frames and is back where the last piece began, with half the rate.
     private var framesUndone: TeleportReport {
         var report = TeleportReport()
@@ -295,6 +315,7 @@ extension Trainer {
             isRunning = false
             model.isBeingTrained = false
         }
+        defer { endWatch() }
         return try answeringRequests { try run.run() == .done }
     }
 }

@@ -15,6 +15,10 @@ struct FrameWatch {
     var count = 0
     /// Where it began.
     let snapshot: Snapshot
+    /// Of the data that the losses are of, and of the weights when the last run left them: a run over other data, or from
+    /// weights that the host has changed, is another training, which nothing is to be taken back from.
+    let data: UInt64
+    var weights: UInt64 = 0
 
     /// A piece this much worse than the best is one that training is taken back from. A share of the first piece's loss is
     /// allowed for on top: near the end losses of a few mini-batches differ by more than half.
@@ -22,6 +26,19 @@ struct FrameWatch {
     static let noise = 0.05
 
     var isWorse: Bool { sum / Double(count) > Self.worst * best + Self.noise * first }
+}
+
+/// FNV-1a, four bytes at a time.
+func fingerprint(_ bytes: UnsafeRawBufferPointer, from start: UInt64 = 0xcbf2_9ce4_8422_2325)
+    -> UInt64
+{
+    var hash = start
+    for offset in stride(from: 0, to: bytes.count - 3, by: 4) {
+        hash =
+            (hash ^ UInt64(bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
+            &* 0x100_0000_01b3
+    }
+    return hash
 }
 
 /// The inputs of the last samples that a host's steps have seen.
@@ -175,9 +192,9 @@ extension Trainer {
     // The watch.
 
     /// Counts a step's loss, and at the end of a piece says whether training has just been taken back.
-    func watchFrames(_ loss: Double) throws -> Bool {
+    func watchFrames(_ loss: Double, of data: UInt64) throws -> Bool {
         guard let frames else { return false }
-        if frameWatch == nil { frameWatch = FrameWatch(snapshot: try Snapshot(self)) }
+        if frameWatch == nil { frameWatch = FrameWatch(snapshot: try Snapshot(self), data: data) }
         frameWatch?.sum += loss
         frameWatch?.count += 1
         guard frames.isDue, var watch = frameWatch, watch.count > 0 else { return false }
@@ -189,6 +206,18 @@ extension Trainer {
         try watch.snapshot.take(self)
         frameWatch = watch
         return false
+    }
+
+    /// A run begins, or has left the weights as they are.
+    func beginWatch(of data: UInt64) {
+        guard let watch = frameWatch else { return }
+        if watch.data != data || watch.weights != weightsFingerprint { frameWatch = nil }
+    }
+
+    func endWatch() { frameWatch?.weights = weightsFingerprint }
+
+    private var weightsFingerprint: UInt64 {
+        fingerprint(UnsafeRawBufferPointer(model.parameters.elements))
     }
 
     /// The least that the rate is multiplied by; training that still goes wrong has other reasons.
