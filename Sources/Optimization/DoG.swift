@@ -64,17 +64,36 @@ public final class DoG: Optimizer {
     }
 
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
+        forEachLayer(gradient) { layer, factor in
+            addScaled(
+                gradient + layer.lowerBound, by: factor, to: parameters + layer.lowerBound,
+                count: layer.count)
+        }
+    }
+
+    /// The step in the gradient's place.
+    func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) {
+        forEachLayer(gradient) { layer, factor in
+            let values = gradient + layer.lowerBound
+            forEachVector(layer.count) { i in
+                store(factor * load(values + i), values + i)
+            } tail: { i in
+                values[i] *= factor
+            }
+        }
+    }
+
+    /// Counts a step and its gradient; `body` gets what each layer's gradient is multiplied by.
+    private func forEachLayer(
+        _ gradient: UnsafePointer<Float>, _ body: (Range<Int>, Float) -> Void
+    ) {
         guard let radii = state.radii?.pointer else { return }
         state.steps += 1
         for (index, layer) in layers.enumerated() {
-            let first = layer.lowerBound
             radii[layers.count + index] += shim_squared_distance(
-                gradient + first, nil, layer.count)
+                gradient + layer.lowerBound, nil, layer.count)
             let sum = radii[layers.count + index]
-            guard sum > 0 else { continue }
-            addScaled(
-                gradient + first, by: -Float(learningRate * radii[index] / sum.squareRoot()),
-                to: parameters + first, count: layer.count)
+            body(layer, sum > 0 ? -Float(learningRate * radii[index] / sum.squareRoot()) : 0)
         }
     }
 

@@ -20,10 +20,8 @@ public final class TrainingStep {
     private let averages: Bool
     /// Only where the step is not one product a layer.
     private let gradient: Buffer<Float>?
-    /// Only where a step is not the optimizer's own on the weights: its step.
+    /// Only where a step is not the optimizer's own on the weights: its step; DoG measures in it.
     private var move: Buffer<Float>?
-    /// Only where distances are measured in frames.
-    private var moved: Buffer<Float>?
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
@@ -49,9 +47,8 @@ public final class TrainingStep {
         let count = model.graph.parameterCount
         let moves = frames.map { $0.coordinates != .folded } ?? false
         let move = moves || isScheduleFree ? try self.move ?? Buffer(count: count) : nil
-        let moved = moves && dog != nil ? try Buffer<Float>(count: count) : nil
         try workspace.setFrames(frames?.maps ?? [])
-        (self.frames, self.move, self.moved) = (frames, move, moved)
+        (self.frames, self.move) = (frames, move)
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss, the errors or
@@ -118,10 +115,16 @@ public final class TrainingStep {
             frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
         }
         clip(gradient)
-        dog?.measure(weights, in: frames, scratch: moved?.pointer)
+        dog?.measure(weights, in: frames, scratch: move?.pointer)
         guard let move else {
             optimizer.step(weights, gradient: gradient.pointer)
             if averages { optimizer.state.addToAverage(weights) }
+            return
+        }
+        if let dog, let frames {
+            dog.step(inPlaceOf: gradient.pointer)
+            frames.add(step: gradient.pointer, to: weights)
+            optimizer.state.addToAverage(weights)
             return
         }
         // From zero an optimizer's step is the step itself, and no decay has anything to act on.

@@ -73,10 +73,15 @@ extension Trainer {
     /// weights' own coordinates. The same options again change nothing.
     public func setFrames(_ options: FrameOptions?) throws {
         try requireIdle()
+        let isKept = options != nil && options == frames?.options && seen != nil
+        let room =
+            try isKept
+            ? seen
+            : options.map {
+                try SeenSamples(width: model.graph.inputWidth, capacity: $0.samples)
+            }
         try changeFrames(options)
-        seen = try options.map {
-            try SeenSamples(width: model.graph.inputWidth, capacity: $0.samples)
-        }
+        seen = room
     }
 
     func changeFrames(_ options: FrameOptions?) throws {
