@@ -267,3 +267,26 @@ void shim_adaptive_step(float *restrict weights, const float *restrict gradient,
         }
     }
 }
+
+FOR_EACH_PROCESSOR
+void shim_adaptive_move(float *restrict gradient, float *restrict moments, float *restrict squares, ptrdiff_t count,
+                        const shim_adaptive *step) {
+    const shim_adaptive s = *step;
+    if (moments) {
+        for (ptrdiff_t i = 0; i < count; i++) {
+            const float slope = gradient[i];
+            const float moment = s.beta1 * moments[i] + s.rest1 * slope;
+            const float square = s.beta2 * squares[i] + s.rest2 * slope * slope;
+            moments[i] = moment;
+            squares[i] = square;
+            gradient[i] = -s.rate * moment / (s.root * __builtin_sqrtf(square) + s.epsilon);
+        }
+    } else {
+        for (ptrdiff_t i = 0; i < count; i++) {
+            const float slope = gradient[i];
+            const float square = s.beta2 * squares[i] + s.rest2 * slope * slope;
+            squares[i] = square;
+            gradient[i] = -s.rate * slope / (s.root * __builtin_sqrtf(square) + s.epsilon);
+        }
+    }
+}

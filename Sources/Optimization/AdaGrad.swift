@@ -16,6 +16,17 @@ public final class AdaGrad: Optimizer {
     }
 
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
+        step(optional: parameters, gradient: gradient)
+    }
+
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
+        step(optional: nil, gradient: gradient)
+        return true
+    }
+
+    private func step(
+        optional parameters: UnsafeMutablePointer<Float>?, gradient: UnsafePointer<Float>
+    ) {
         guard let squares = state.secondMoments?.pointer else { return }
         state.steps += 1
         let factors = shim_adaptive(

@@ -20,6 +20,12 @@ public final class Adam: Optimizer {
             .step(parameters, gradient: gradient, count: parameterCount, state)
     }
 
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
+        AdaptiveMoments(options, learningRate: learningRate, decoupledDecay: false)
+            .step(nil, gradient: gradient, count: parameterCount, state)
+        return true
+    }
+
     public func fresh() throws -> any Optimizer {
         try Adam(options, parameterCount: parameterCount)
     }

@@ -20,6 +20,12 @@ public final class AdamW: Optimizer {
             .step(parameters, gradient: gradient, count: parameterCount, state)
     }
 
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
+        AdaptiveMoments(options, learningRate: learningRate, decoupledDecay: true)
+            .step(nil, gradient: gradient, count: parameterCount, state)
+        return true
+    }
+
     public func fresh() throws -> any Optimizer {
         try AdamW(options, parameterCount: parameterCount)
     }

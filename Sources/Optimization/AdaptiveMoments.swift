@@ -17,7 +17,7 @@ struct AdaptiveMoments {
     /// M <- beta1 M + (1 - beta1) G,  S <- beta2 S + (1 - beta2) G^2,
     /// W <- W - learningRate M / (1 - beta1^t) / (sqrt(S / (1 - beta2^t)) + epsilon)
     func step(
-        _ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, count: Int,
+        _ parameters: UnsafeMutablePointer<Float>?, gradient: UnsafePointer<Float>, count: Int,
         _ state: OptimizerState
     ) {
         guard let moments = state.firstMoments?.pointer, let squares = state.secondMoments?.pointer

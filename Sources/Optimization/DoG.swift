@@ -71,8 +71,7 @@ public final class DoG: Optimizer {
         }
     }
 
-    /// The step in the gradient's place.
-    func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) {
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
         forEachLayer(gradient) { layer, factor in
             let values = gradient + layer.lowerBound
             forEachVector(layer.count) { i in
@@ -81,6 +80,7 @@ public final class DoG: Optimizer {
                 values[i] *= factor
             }
         }
+        return true
     }
 
     /// Counts a step and its gradient; `body` gets what each layer's gradient is multiplied by.

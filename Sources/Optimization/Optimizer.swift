@@ -16,6 +16,9 @@ public protocol Optimizer: AnyObject {
     /// One step. Arrays have the model's parameter count.
     func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>)
 
+    /// The step itself, without decay, in the gradient's place; false, and nothing done, where there is no such way.
+    func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool
+
     var options: OptimizerOptions { get }
 
     /// What the optimizer remembers.
@@ -30,6 +33,8 @@ extension Optimizer {
     public var weightDecay: Double { options.resolvedWeightDecay }
 
     public var linearStep: (alpha: Float, beta: Float)? { nil }
+
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool { false }
 
     /// An optimizer with the same settings and a copy of the state.
     public func copy() throws -> any Optimizer {

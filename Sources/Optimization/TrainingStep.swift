@@ -121,17 +121,15 @@ public final class TrainingStep {
             if averages { optimizer.state.addToAverage(weights) }
             return
         }
-        if let dog, let frames {
-            dog.step(inPlaceOf: gradient.pointer)
-            frames.add(step: gradient.pointer, to: weights)
-            optimizer.state.addToAverage(weights)
-            return
+        var step = gradient
+        if !optimizer.step(inPlaceOf: gradient.pointer) {
+            // From zero an optimizer's step is the step itself, and no decay has anything to act on.
+            move.pointer.update(repeating: 0, count: move.count)
+            optimizer.step(move.pointer, gradient: gradient.pointer)
+            step = move
         }
-        // From zero an optimizer's step is the step itself, and no decay has anything to act on.
-        move.pointer.update(repeating: 0, count: move.count)
-        optimizer.step(move.pointer, gradient: gradient.pointer)
         if isScheduleFree, let fast = optimizer.state.fast {
-            add(move, to: fast.pointer)
+            add(step, to: fast.pointer)
             optimizer.state.stepScheduleFree(
                 weights, rate: optimizer.learningRate, decay: decay, beta: options.interpolation)
             return
@@ -140,7 +138,7 @@ public final class TrainingStep {
             let kept = Float(1 - optimizer.learningRate * decay)
             for i in 0..<move.count { weights[i] *= kept }
         }
-        add(move, to: weights)
+        add(step, to: weights)
         if averages { optimizer.state.addToAverage(weights) }
     }
 

@@ -65,4 +65,7 @@ typedef struct shim_adaptive {
 void shim_adaptive_step(float *weights, const float *gradient, float *moments, float *squares, ptrdiff_t count,
                         const shim_adaptive *step);
 
+/* The same step, without decay, in the gradient's place. */
+void shim_adaptive_move(float *gradient, float *moments, float *squares, ptrdiff_t count, const shim_adaptive *step);
+
 #endif
