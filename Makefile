@@ -1,30 +1,13 @@
-# The front door of libteleport.
-#
-#   make              build/lib/libteleport.so and build/include/teleport.h
-#   make demo         trains on a folder of PNG digits, with and without a teleport
-#   make test         every test; the last line is "N passed, N failed"
-#   make bench        every benchmark beside its peers, in .venv-bench; QUICK=1 without them; DATA=folder of MNIST PNGs;
-#                     ONLY=steps,decode; the tables land in build/bench (see bench/README.md)
-#   make install      PREFIX=/usr/local DESTDIR=
-#   make uninstall
-#   make fuzz         SECONDS=n of libFuzzer on each target of fuzz/
-#   make sanitize     Swift and C tests under AddressSanitizer and ThreadSanitizer
-#   make kill-test    COUNT=200 checkpoints of processes that are killed while they save
-#   make abi-record   writes the ABI as it is now into Tests/data/abi.txt; see docs/abi.md
-#   make python-abi   writes the header as the Python package reads it into python/teleport/_abi.py
-#   make format       rewrites the Swift sources in the project's format
-#   make lint         checks format and warnings
-#   make clean        removes build/ and .build*/; `make distclean` also removes .venv/ and .venv-bench/
+# The front door of libteleport; `make help` lists the targets.
 #
 # Missing system packages are installed with apt where that is allowed; otherwise make stops with the command to run.
-#
-#   OPENBLAS=/path/libopenblas.a    a serial OpenBLAS archive in another place than Debian's
-#   PYTHON=python3                  makes .venv for the tests
-#   SWIFT=swift  CC=cc  CXX=c++
 
+## SWIFT=swift CC=cc CXX=c++: the compilers
 SWIFT ?= swift
+## PYTHON=python3: makes .venv for the tests
 PYTHON ?= python3
 INSTALL ?= install
+## PREFIX=/usr/local DESTDIR=: where install copies to
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
@@ -33,7 +16,8 @@ CFLAGS ?= -O2
 
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
-.PHONY: build/stamps/always fuzz sanitize fuzz-corpus kill-test abi-record python-abi lib demo bench bench-programs test test-programs install uninstall clean distclean format lint
+.PHONY: help modules build/stamps/always lib demo test test-programs kill-test abi-record python-abi sanitize install uninstall \
+	format lint clean distclean
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -42,9 +26,21 @@ VERSION := $(MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
 LIBRARY := build/lib/libteleport.so.$(VERSION)
 ARCHIVE := build/openblas/libopenblas.a
 STRICT := -pedantic -Wall -Wextra -Werror
+# What the library is linked from, for programs that are linked from its objects.
+MODULES := Runtime Files LinearAlgebra Layers Networks Optimization Symmetry Datasets Training TeleportABI CShims
+
+# From the lines that begin with two hashes.
+## help: this list
+help:
+	@awk -F ': ' 'sub(/^## /, "") { line = sprintf("  %-28s  %s\n", $$1, substr($$0, length($$1) + 3)); \
+		if ($$1 ~ /=/) settings = settings line; else printf "%s", line } END { printf "\n%s", settings }' $(MAKEFILE_LIST)
+
+modules:
+	@echo $(MODULES)
 
 # ---- set-up ------------------------------------------------------------------------------------------------------
 
+## OPENBLAS=/path/libopenblas.a: a serial OpenBLAS archive in another place than Debian's
 export PYTHON OPENBLAS
 
 build/stamps/system-%: scripts/system-packages
@@ -72,6 +68,7 @@ SWIFT_BUILD := env -u CC -u CXX $(SWIFT) build
 
 SWIFT_SOURCES := Package.swift $(shell find Sources -type f) include/teleport.h
 
+## lib: build/lib/libteleport.so and build/include/teleport.h; what make does without a target
 lib: $(LIBRARY) build/include/teleport.h
 
 build/include/teleport.h: include/teleport.h
@@ -97,6 +94,9 @@ $(LIBRARY): $(SWIFT_SOURCES) build/stamps/header | $(ARCHIVE)
 	@ln -sf libteleport.so.$(MAJOR) build/lib/libteleport.so
 	@echo "built build/lib/libteleport.so"
 
+# Beside what they build.
+include bench/bench.mk fuzz/fuzz.mk
+
 # ---- examples and demo -------------------------------------------------------------------------------------------
 
 EXAMPLES := $(patsubst examples/c/%.c,build/examples/%,$(wildcard examples/c/*.c))
@@ -113,6 +113,7 @@ build/digits-png: examples/data/digits-png.tar.gz
 # The first of the two is what the README's first lines run.
 DEMO := build/examples/03-image-folder --compare --widths 32,32 --epochs 20
 
+## demo: trains on a folder of PNG digits, with and without a teleport
 demo: build/examples/03-image-folder build/digits-png
 	@echo "== rate 0.01: 64-32-32-10 on 8x8 digits, with and without one teleport before the first epoch"
 	@$(DEMO) --rate 0.01 build/digits-png
@@ -122,7 +123,6 @@ demo: build/examples/03-image-folder build/digits-png
 
 # ---- tests -------------------------------------------------------------------------------------------------------
 
-FUZZ_TARGETS := png idx safetensors folders abi
 C_TESTS := $(patsubst Tests/c/%.c,build/tests/c/%,$(filter-out Tests/c/blas_%.c,$(wildcard Tests/c/*.c)))
 BLAS_TESTS := build/tests/c/blas_threads build/tests/c/blas_threads_unwrapped build/tests/c/blas_memory
 WRAP := -Wl,--wrap=blas_memory_alloc,--wrap=blas_memory_free
@@ -152,109 +152,28 @@ build/tests/c/blas_threads_unwrapped: Tests/c/blas_threads.c Tests/c/check.h | $
 test-programs: lib $(C_TESTS) $(BLAS_TESTS) $(EXAMPLES) \
 	$(addprefix build/tests/fuzz/,$(FUZZ_TARGETS)) $(addprefix build/fuzz/corpus/,$(FUZZ_TARGETS))
 
+## test: every test; the last line is "N passed, N failed"
 test: build/stamps/system-test .venv/stamp $(ARCHIVE)
 	@$(PYTHON) Tests/run
 
-# ---- benchmarks --------------------------------------------------------------------------------------------------
-
-BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls folder teleports sharing libpng-loop malloc_count.so)
-BENCH_C := $(CC) -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) -Ibuild/include
-BENCH_LINK := -Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../lib' -lpthread -ldl -lm
-
-build/bench/%: bench/%.c bench/bench.h build/include/teleport.h $(LIBRARY)
-	@mkdir -p $(@D)
-	@$(BENCH_C) $< -o $@ $(BENCH_LINK)
-
-# The bare products run on the same archive that the library contains.
-build/bench/steps: bench/steps.c bench/bench.h build/include/teleport.h $(LIBRARY) $(ARCHIVE)
-	@mkdir -p $(@D)
-	@$(BENCH_C) $< -o $@ $(ARCHIVE) $(BENCH_LINK)
-
-build/bench/libpng-loop: bench/libpng-loop.c
-	@mkdir -p $(@D)
-	@$(CC) -Wall -Wextra -Werror $(CFLAGS) $< -o $@ -lpng
-
-build/bench/malloc_count.so: bench/malloc_count.c
-	@mkdir -p $(@D)
-	@$(CC) -std=c11 -Wall -Wextra -Werror $(CFLAGS) -shared -fPIC $< -o $@
-
-.venv-bench/stamp: bench/requirements.txt bench/environment.py
-	@$(PYTHON) bench/environment.py .venv-bench
-	@touch $@
-
-bench-programs: lib $(BENCH_PROGRAMS)
-
-BENCH_ENVIRONMENT := $(if $(QUICK),,.venv-bench/stamp)
-
-bench: bench-programs $(BENCH_ENVIRONMENT)
-	@$(PYTHON) bench/run.py $(if $(QUICK),--quick) $(if $(DATA),--data "$(DATA)") $(if $(ONLY),--only $(ONLY)) \
-		$(if $(wildcard .venv-bench/bin/python),--python .venv-bench/bin/python) --flags "swift build -c release; $(CC) $(CFLAGS)"
-
+## COUNT=200: of kill-test
 COUNT ?= 200
 
+## kill-test: checkpoints of processes that are killed while they save
 kill-test: build/tests/c/kill
 	@build/tests/c/kill $(COUNT)
 
+## abi-record: writes the ABI as it is now into Tests/data/abi.txt; see docs/abi.md
 abi-record: lib
 	@CC="$(CC)" scripts/abi-record --write
 
+## python-abi: writes the header as the Python package reads it into python/teleport/_abi.py
 python-abi:
 	@$(PYTHON) scripts/python-abi --write
 
-# ---- fuzzing -----------------------------------------------------------------------------------------------------
-
-SECONDS ?= 60
-FUZZ_FLAGS := -sanitize=fuzzer,address
-FUZZ_OPTIONS := allocator_may_return_null=1:max_allocation_size_mb=256:detect_leaks=0
-FUZZ_MODULES := Runtime Files LinearAlgebra Layers Networks Optimization Symmetry Datasets Training TeleportABI CShims
-FUZZ_CORPUS = build/fuzz/corpus/$* $(if $(filter png,$*),Tests/data/png Tests/data/bad) $(if $(filter safetensors,$*),Tests/data/bad Tests/data/checkpoints)
-
-build/stamps/fuzz: $(SWIFT_SOURCES) | $(ARCHIVE)
-	@mkdir -p $(@D)
-	@$(SWIFT_BUILD) --configuration release --scratch-path .build-fuzz --target TeleportABI \
-		-Xswiftc $(FUZZ_FLAGS) -Xcc -f$(subst -sanitize=fuzzer,sanitize=fuzzer-no-link,$(FUZZ_FLAGS)) \
-		>build/fuzz-build.log 2>&1 || { cat build/fuzz-build.log; exit 1; }
-	@touch $@
-
-build/fuzz/%: fuzz/%.c fuzz/fuzz.h build/stamps/fuzz
-	@mkdir -p $(@D)
-	@$(dir $(shell readlink -f $$(command -v $(SWIFT))))clang -std=gnu11 -O1 -g $(subst -pedantic,,$(STRICT)) -Iinclude \
-		-fsanitize=fuzzer-no-link,address -c $< -o $@.o
-	@env -u CC $(SWIFT)c -static-stdlib $(FUZZ_FLAGS) -use-ld=lld $@.o \
-		$(foreach module,$(FUZZ_MODULES),$$(find .build-fuzz/release/$(module).build -name '*.o')) \
-		-Xlinker --wrap=blas_memory_alloc -Xlinker --wrap=blas_memory_free -Xlinker $(ARCHIVE) -lpng16 -lz -lm -o $@
-
-build/fuzz/corpus/%: fuzz/corpus/%.tar.gz
-	@mkdir -p $(@D) && rm -rf $@ && tar -xzf $< -C $(@D) && touch $@
-
-# Inputs that find new edges are kept in build/fuzz/found; `make fuzz-corpus` puts those that matter into fuzz/corpus.
-fuzz-%: build/fuzz/% build/fuzz/corpus/%
-	@mkdir -p build/fuzz/found/$*
-	@echo "fuzzing $* for $(SECONDS) s"
-	@ASAN_OPTIONS=$(FUZZ_OPTIONS) nice build/fuzz/$* -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096 \
-		-print_final_stats=1 -artifact_prefix=build/fuzz/$*- build/fuzz/found/$* $(FUZZ_CORPUS) >build/fuzz/$*.log 2>&1 \
-		|| { tail -40 build/fuzz/$*.log; exit 1; }
-	@sed -n 's/^#[0-9]*[\t ]*DONE */  $*: /p' build/fuzz/$*.log
-
-fuzz: $(addprefix fuzz-,$(FUZZ_TARGETS))
-
-merge-%: build/fuzz/% build/fuzz/corpus/%
-	@mkdir -p build/fuzz/found/$*
-	@ASAN_OPTIONS=$(FUZZ_OPTIONS) build/fuzz/$* -set_cover_merge=1 -max_len=4096 build/fuzz/corpus/$* build/fuzz/found/$* \
-		>build/fuzz/$*-merge.log 2>&1
-	@tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=2026-01-01 -C build/fuzz/corpus -cf - $* | gzip -9n \
-		>fuzz/corpus/$*.tar.gz
-
-fuzz-corpus: $(addprefix merge-,$(FUZZ_TARGETS))
-
-# The same targets on the library itself.
-build/tests/fuzz/%: fuzz/%.c fuzz/replay.c fuzz/fuzz.h build/include/teleport.h $(LIBRARY)
-	@mkdir -p $(@D)
-	@$(CC) -std=gnu11 $(subst -pedantic,,$(STRICT)) $(CFLAGS) -Ibuild/include $< fuzz/replay.c -o $@ \
-		-Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../../lib'
-
 # ---- sanitizers --------------------------------------------------------------------------------------------------
 
+## sanitize: Swift and C tests under AddressSanitizer and ThreadSanitizer
 sanitize: build/stamps/system-test build/include/teleport.h $(ARCHIVE)
 	@SWIFT="$(SWIFT)" Tests/sanitize
 
@@ -267,6 +186,7 @@ FILL = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' -e 's|@PREFIX
 	-e "s|@LIBDIR_FROM_CONFIG@|../..|g" \
 	-e "s|@INCLUDEDIR_FROM_CONFIG@|$$(realpath -m --relative-to='$(LIBDIR)/cmake/teleport' '$(INCLUDEDIR)')|g"
 
+## install: library, header, pkg-config and CMake files
 install: lib
 	@$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)" "$(PC_DIR)" "$(CMAKE_DIR)" "$(DESTDIR)$(DOCDIR)"
 	@$(INSTALL) -m 644 include/teleport.h "$(DESTDIR)$(INCLUDEDIR)/teleport.h"
@@ -280,6 +200,7 @@ install: lib
 	@echo "installed libteleport $(VERSION) in $(DESTDIR)$(PREFIX)"
 	@case "$(DESTDIR)$(LIBDIR)" in /usr/*) ldconfig 2>/dev/null || true ;; esac
 
+## uninstall: removes what install copied
 uninstall:
 	@rm -f "$(DESTDIR)$(INCLUDEDIR)/teleport.h" "$(DESTDIR)$(LIBDIR)"/libteleport.so "$(DESTDIR)$(LIBDIR)"/libteleport.so.$(MAJOR) \
 		"$(DESTDIR)$(LIBDIR)/libteleport.so.$(VERSION)" "$(PC_DIR)/teleport.pc" \
@@ -292,10 +213,13 @@ uninstall:
 
 SWIFT_FOLDERS := $(wildcard Sources Tests bench fuzz)
 
+## format: rewrites the Swift sources in the project's format
 format:
 	@$(SWIFT) format --in-place --recursive Package.swift $(SWIFT_FOLDERS)
 
+## lint: checks format and warnings
 lint: | build/stamps/system-lib
+	@scripts/line-width
 	@$(SWIFT) format lint --strict --recursive Package.swift $(SWIFT_FOLDERS)
 	@for compiler in $(CC) clang; do \
 		for file in examples/c/*.c $(filter-out Tests/c/blas_%.c Tests/c/products.c,$(wildcard Tests/c/*.c)); do \
@@ -304,8 +228,10 @@ lint: | build/stamps/system-lib
 			$$compiler -std=c11 $(STRICT) -Wno-pedantic -ISources/CShims/include -fsyntax-only $$file || exit 1; done; \
 	done
 
+## clean: removes build/ and .build*/
 clean:
 	@rm -rf build .build .build-*
 
+## distclean: also removes .venv/ and .venv-bench/
 distclean: clean
 	@rm -rf .venv .venv-bench

@@ -1,11 +1,12 @@
 // swift-tools-version:6.0
 import PackageDescription
 
-// The Makefile lays a copy of OpenBLAS's serial static archive here (scripts/private-openblas): `make` knows where the
-// system keeps it.
+// The Makefile lays a copy of OpenBLAS's serial static archive here (scripts/private-openblas):
+// `make` knows where the system keeps it.
 let openBLAS = Context.packageDirectory + "/build/openblas/libopenblas.a"
 
-// OpenBLAS's buffer table is shared without a lock in the serial build; CShims replaces it, one buffer a thread.
+// OpenBLAS's buffer table is shared without a lock in the serial build; CShims replaces it, one
+// buffer a thread.
 let openBLASLink: [LinkerSetting] = [
     .unsafeFlags([
         "-Xlinker", "--wrap=blas_memory_alloc", "-Xlinker", "--wrap=blas_memory_free",
@@ -44,8 +45,9 @@ let package = Package(
             // A module map's link line reaches Swift importers only.
             linkerSettings: [.linkedLibrary("png16")]),
 
-        // A module names every module below it: SwiftPM compiles it again only when one that it names has changed,
-        // and an allocation inlined from two modules down would keep the old size.
+        // A module names every module below it: SwiftPM compiles it again only when one that it
+        // names has changed, and an allocation inlined from two modules down would keep the old
+        // size.
         module("Runtime", ["CShims"]),
         module("Files", ["Runtime", "CShims"]),
         module("LinearAlgebra", ["Runtime", "COpenBLAS", "CShims"], link: openBLASLink),
@@ -71,7 +73,8 @@ let package = Package(
             linkerSettings: [
                 .unsafeFlags([
                     "-static-stdlib",
-                    // gold leaves two of Swift's protected symbols among the dynamic ones; lld comes with Swift.
+                    // gold leaves two of Swift's protected symbols among the dynamic ones; lld
+                    // comes with Swift.
                     "-use-ld=lld",
                     "-Xlinker",
                     "--version-script=" + Context.packageDirectory

@@ -71,7 +71,8 @@ static int serve_epoch(int64_t samples) {
     uint8_t *pixels = allocate((size_t)samples, 784);
     int32_t *labels = cyclic_labels((size_t)samples, 10);
     uint32_t noise = 1;
-    for (size_t i = 0; i < (size_t)samples * 784; i++) pixels[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 24);
+    for (size_t i = 0; i < (size_t)samples * 784; i++)
+        pixels[i] = (uint8_t)((noise = noise * 1664525u + 1013904223u) >> 24);
     state s = {trainer_of(widths, 4, TP_OPTIMIZER_SGD), NULL, NULL, {0}};
     TRY(tp_set_thread_count(1));
     TRY(tp_dataset_from_pixels(&s.set, pixels, shape, labels, samples, NULL));
@@ -92,7 +93,8 @@ static int count_allocations(char **text) {
     }
     TRY(tp_set_thread_count(atoi(text[3])));
     float *x = numbers((size_t)rows * (size_t)widths[0], 1);
-    tp_batch batch = {x, widths[0], cyclic_labels((size_t)rows, widths[count - 1]), NULL, 0, NULL, rows};
+    tp_batch batch = {.x = x, .x_width = widths[0],
+                      .labels = cyclic_labels((size_t)rows, widths[count - 1]), .count = rows};
     tp_trainer *trainer = trainer_of(widths, count, optimizer);
     TRY(tp_trainer_step(trainer, &batch, NULL));
     int steps = atoi(text[4]);

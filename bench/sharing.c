@@ -2,8 +2,8 @@
  *
  *   sharing SECONDS      JSON: nanoseconds a line, a hundred times a second
  *
- * Threads that share weights and activations pay this in every step. On a virtual machine it may change from one second to
- * the next, as the host moves its processors. */
+ * Threads that share weights and activations pay this in every step. On a virtual machine it may change from one second
+ * to the next, as the host moves its processors. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>

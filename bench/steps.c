@@ -98,7 +98,7 @@ static void set_up(bench *t, const net *w, int threads) {
     }
     t->x = numbers(rows * (size_t)w->widths[0], 1);
     t->labels = cyclic_labels(rows, w->widths[w->count - 1]);
-    t->batch = (tp_batch){t->x, w->widths[0], t->labels, NULL, 0, NULL, w->batch};
+    t->batch = (tp_batch){.x = t->x, .x_width = w->widths[0], .labels = t->labels, .count = w->batch};
 
     tp_optimizer_config config;
     TRY(tp_model_create_mlp(&t->model, w->widths, (size_t)w->count, NULL));

@@ -18,33 +18,34 @@ typedef struct {
 #define SMALL {784, 16, 10, 10}
 #define MIDDLE {784, 64, 64, 10}
 #define LARGE {784, 512, 512, 10}
-enum { SCALING = TP_GROUP_SCALING, LINEAR = TP_GROUP_LINEAR, NULL_SPACE = TP_GROUP_NULL_SPACE, LEVEL = TP_GROUP_LEVEL_SET };
+enum { SCALING = TP_GROUP_SCALING, LINEAR = TP_GROUP_LINEAR };
+enum { NULL_SPACE = TP_GROUP_NULL_SPACE, LEVEL = TP_GROUP_LEVEL_SET };
 enum { LOOKAHEAD = TP_SEARCH_LOOKAHEAD, ASCENT = TP_SEARCH_ASCENT, RANDOM = TP_SEARCH_RANDOM };
 enum { ALL = TP_LAYER_ALL, ANY = TP_LAYER_RANDOM, DOMINANT = TP_SAMPLER_DIAGONALLY_DOMINANT };
 
 static const work works[] = {
-    {"scaling-ascent", "", "steps", "3", "scaling, ascent, 784-64-64-10, 256 samples", MIDDLE, 256, SCALING, ASCENT, ALL, 0, 0,
-     0, 1},
+    {"scaling-ascent", "", "steps", "3", "scaling, ascent, 784-64-64-10, 256 samples", MIDDLE, 256, SCALING, ASCENT,
+     ALL, 0, 0, 0, 1},
     {"scaling-lookahead", "", "ms", "35", "scaling, lookahead (the default), 784-64-64-10, 2,048 samples", MIDDLE, 2048,
      SCALING, LOOKAHEAD, ALL, 0, 0, 0, 1},
     {"scaling-random", "", "", "", "scaling, random, 1,000 candidates, 784-64-64-10, 256 samples", MIDDLE, 256, SCALING,
      RANDOM, ALL, 0, 0, 1000, 1},
-    {"linear-ascent-16", "ascent 784,16,10,10 200", "faster", "20", "GL, ascent, 10 steps, 784-16-10-10, 200 samples", SMALL,
-     200, LINEAR, ASCENT, ALL, 0, 10, 0, 0},
-    {"linear-ascent-64", "ascent 784,64,64,10 200", "faster", "15", "GL, ascent, 10 steps, 784-64-64-10, 200 samples", MIDDLE,
-     200, LINEAR, ASCENT, ALL, 0, 10, 0, 0},
-    {"linear-ascent-512", "ascent 784,512,512,10 200", "faster", "8", "GL, ascent, 10 steps, 784-512-512-10, 200 samples",
-     LARGE, 200, LINEAR, ASCENT, ALL, 0, 10, 0, 0},
-    {"linear-random", "random 784,64,64,10 32", "notebook", "50", "GL, random, 1,000 candidates of 64x64, 32 samples", MIDDLE, 32,
-     LINEAR, RANDOM, ANY, DOMINANT, 0, 1000, 0},
-    {"linear-random-exp", "", "", "", "GL, random, 1,000 candidates exp(T), 784-64-64-10, 32 samples", MIDDLE, 32, LINEAR,
-     RANDOM, ALL, 0, 0, 1000, 0},
-    {"linear-lookahead", "", "", "", "GL, lookahead, 784-64-64-10, 2,048 samples", MIDDLE, 2048, LINEAR, LOOKAHEAD, ALL, 0, 0,
-     0, 1},
-    {"null-space-ascent", "", "", "", "null space, ascent, 10 steps, 784-64-64-10, 256 samples", MIDDLE, 256, NULL_SPACE,
+    {"linear-ascent-16", "ascent 784,16,10,10 200", "faster", "20", "GL, ascent, 10 steps, 784-16-10-10, 200 samples",
+     SMALL, 200, LINEAR, ASCENT, ALL, 0, 10, 0, 0},
+    {"linear-ascent-64", "ascent 784,64,64,10 200", "faster", "15", "GL, ascent, 10 steps, 784-64-64-10, 200 samples",
+     MIDDLE, 200, LINEAR, ASCENT, ALL, 0, 10, 0, 0},
+    {"linear-ascent-512", "ascent 784,512,512,10 200", "faster", "8",
+     "GL, ascent, 10 steps, 784-512-512-10, 200 samples", LARGE, 200, LINEAR, ASCENT, ALL, 0, 10, 0, 0},
+    {"linear-random", "random 784,64,64,10 32", "notebook", "50", "GL, random, 1,000 candidates of 64x64, 32 samples",
+     MIDDLE, 32, LINEAR, RANDOM, ANY, DOMINANT, 0, 1000, 0},
+    {"linear-random-exp", "", "", "", "GL, random, 1,000 candidates exp(T), 784-64-64-10, 32 samples", MIDDLE, 32,
+     LINEAR, RANDOM, ALL, 0, 0, 1000, 0},
+    {"linear-lookahead", "", "", "", "GL, lookahead, 784-64-64-10, 2,048 samples", MIDDLE, 2048, LINEAR, LOOKAHEAD,
+     ALL, 0, 0, 0, 1},
+    {"null-space-ascent", "", "", "", "null space, ascent, 10 steps, 784-64-64-10, 256 samples", MIDDLE, 256,
+     NULL_SPACE, ASCENT, ALL, 0, 10, 0, 1},
+    {"level-set-ascent", "", "", "", "level set, ascent, 10 steps, 784-64-64-10, 256 samples", MIDDLE, 256, LEVEL,
      ASCENT, ALL, 0, 10, 0, 1},
-    {"level-set-ascent", "", "", "", "level set, ascent, 10 steps, 784-64-64-10, 256 samples", MIDDLE, 256, LEVEL, ASCENT, ALL,
-     0, 10, 0, 1},
 };
 
 typedef struct {
@@ -65,11 +66,12 @@ static void read_samples(const char *path, tp_batch *batch, int64_t rows) {
     size_t values = (size_t)head[0] * (size_t)head[1];
     float *x = allocate(values, sizeof *x);
     int32_t *labels = allocate((size_t)head[0], sizeof *labels);
-    if (fread(x, sizeof *x, values, file) != values || fread(labels, sizeof *labels, (size_t)head[0], file) != (size_t)head[0]) {
+    if (fread(x, sizeof *x, values, file) != values ||
+        fread(labels, sizeof *labels, (size_t)head[0], file) != (size_t)head[0]) {
         exit(1);
     }
     fclose(file);
-    *batch = (tp_batch){x, head[1], labels, NULL, 0, NULL, rows};
+    *batch = (tp_batch){.x = x, .x_width = head[1], .labels = labels, .count = rows};
 }
 
 static void repetition(void *context) {
@@ -93,7 +95,8 @@ static void repetition(void *context) {
     }
     double change = report.accepted ? fabs(report.loss_after - report.loss_before) / report.loss_before : 0;
     double growth = report.accepted ? report.gradient_norm2_after / report.gradient_norm2_before : 1;
-    printf("{\"seconds\": %.9g, \"step\": %.9g, \"loss change\": %.3g, \"growth\": %.4g, \"outcome\": \"%s, %d steps, %d back\"}\n",
+    printf("{\"seconds\": %.9g, \"step\": %.9g, \"loss change\": %.3g, \"growth\": %.4g, "
+           "\"outcome\": \"%s, %d steps, %d back\"}\n",
            end - start, step, change, sqrt(growth), tp_teleport_outcome_string(report.outcome), report.steps,
            report.backtracks);
 }

@@ -83,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     tp_status status = fuzz_check(tp_dataset_from_image_folder(&dataset, root, &config, NULL, NULL));
     REQUIRE((status == TP_OK) == (dataset != NULL));
     for (int64_t i = 0; i < tp_dataset_count(dataset); i++) REQUIRE(strlen(tp_dataset_sample_path(dataset, i)) > 0);
-    for (int32_t i = 0; i < tp_dataset_class_count(dataset); i++) REQUIRE(strlen(tp_dataset_class_name(dataset, i)) > 0);
+    for (int32_t i = 0; i < tp_dataset_class_count(dataset); i++)
+        REQUIRE(strlen(tp_dataset_class_name(dataset, i)) > 0);
     tp_dataset_free(dataset);
     REQUIRE(nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);
     return 0;

@@ -1,5 +1,5 @@
-/* What the fuzz targets share. A target is one C file with LLVMFuzzerTestOneInput; libFuzzer drives it, or replay.c does,
- * which runs the files of its corpus. It aborts where the library breaks its contract. */
+/* What the fuzz targets share. A target is one C file with LLVMFuzzerTestOneInput; libFuzzer drives it, or replay.c
+ * does, which runs the files of its corpus. It aborts where the library breaks its contract. */
 #ifndef FUZZ_H
 #define FUZZ_H
 

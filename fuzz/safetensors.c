@@ -40,7 +40,7 @@ static void check_trainer(tp_trainer *trainer) {
         teleport.search = TP_SEARCH_RANDOM;
         teleport.candidates = 2;
         run.batch_size = 4;
-        run.teleport = tp_model_can_teleport(model, &teleport) == TP_OK ? &teleport : NULL;
+        run.teleport = tp_model_check_teleport(model, &teleport) == TP_OK ? &teleport : NULL;
         fuzz_check(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
         fuzz_check(tp_trainer_undo_teleport(trainer));
     }

@@ -13,7 +13,7 @@
  *   6  Measuring                 loss, gradient, accuracy, confusion matrix
  *   7  Teleports                 groups, searches, the guard, the report
  *   8  Training                  optimizers, steps, schedules, runs, progress
- *   9  Test functions            teleports in the plane
+ *   9  Test functions            teleports in the plane (experimental)
  *
  * Conventions
  *
@@ -24,9 +24,11 @@
  *              runtime ends the process when its own small objects (some hundred bytes each, some kilobytes
  *              for models of a thousand layers) get no memory. Every array whose length a caller or a file
  *              decides comes from a checked allocator instead: TP_ERROR_OUT_OF_MEMORY, before it is looked at.
- *   Handles.   A new handle is the first argument, `out`. Free each handle once, in any order: objects keep
- *              what they use. NULL for a required handle is TP_ERROR_INVALID_ARGUMENT; tp_*_free(NULL) does
- *              nothing.
+ *   Handles.   A new handle is the first argument, `out` (tp_dataset_split has two). Free each handle once, in any
+ *              order: objects keep what they use. NULL for a required handle is TP_ERROR_INVALID_ARGUMENT;
+ *              tp_*_free(NULL) does nothing.
+ *   Results.   Arguments that are written are `out` for a new handle, end in `_out` for a number, struct or text, and
+ *              are buffers with a capacity for arrays.
  *   Arrays.    Row-major float, one sample a row; an image is channels x height x width in one row. Inputs are
  *              copied or only read during the call. Results go into the caller's buffers, whose `capacity`
  *              counts elements; a buffer that is too small is TP_ERROR_BUFFER_TOO_SMALL and stays untouched.
@@ -35,7 +37,16 @@
  *              config means defaults. A shorter struct of an older header keeps the defaults for what it
  *              lacks; a longer one of a newer header is refused unless its tail is zero. Fields named
  *              `reserved` must be zero. Output structs follow the same rule: the library writes no more than
- *              struct_size bytes.
+ *              struct_size bytes. So `tp_metrics m = {.struct_size = sizeof m};` is enough for an output, while a
+ *              config takes its init and then `config.field = value;`: an initializer alone would leave zeros in
+ *              fields where 0 is a value (bias, shuffle, layer, momentum).
+ *   Defaults.  0 and NULL in a config's field mean "not given", and give its default, unless 0 is a value of the
+ *              field's own, as it is for numbers of layers, rates, decays, switches, seeds and enums. -1 says what 0
+ *              then cannot: "off" where 0 means the default (held_out_tolerance, progress_interval), and "not given"
+ *              where 0 is a value and the default depends on another field (epsilon, weight_decay). Other negative
+ *              numbers are refused where the comment of the field does not allow them.
+ *   Experimental.  What is marked so may change or go in a minor version, with a line in CHANGELOG.md; docs/abi.md
+ *              lists it. All else keeps to docs/abi.md.
  *   Threads.   One handle, one thread at a time; different handles on different threads freely. Functions that
  *              take a const handle may run on many threads at once on the same handle, as long as no other
  *              thread changes it. A trainer writes its model: to predict on another thread while it trains,
@@ -126,12 +137,12 @@ typedef int32_t (*tp_stop_callback)(void *user_data);
  * The calls that can be stopped are tp_trainer_run, tp_trainer_teleport, tp_model_teleport, tp_model_apply_linear,
  * those that measure or predict (sections 4 and 6), tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm,
  * tp_dataset_from_image_folder, tp_dataset_from_image_files, tp_plane_descend and tp_plane_teleport. They ask between
- * pieces of their work: training steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of at
- * most 1,024 samples. All others run to their end; a training step is not cut short.
+ * pieces of their work: training steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
+ * at most 1,024 samples. All others run to their end; a training step is not cut short.
  *
- * A call that was stopped returns TP_STOPPED. Models, optimizer states and points are as they were before it to the bit,
- * but for tp_trainer_run, which stands where a run goes on. Handles are NULL and reports are untouched; arrays that the
- * call was to fill may be filled in part. On a net of 784-512-512-10 that takes under 50 ms. Always TP_OK. */
+ * A call that was stopped returns TP_STOPPED. Models, optimizer states and points are as they were before it to the
+ * bit, but for tp_trainer_run, which stands where a run goes on. Handles are NULL and reports are untouched; arrays
+ * that the call was to fill may be filled in part. On a net of 784-512-512-10 that takes under 50 ms. Always TP_OK. */
 tp_status tp_set_stop(const volatile int32_t *stop_flag, tp_stop_callback callback, void *user_data);
 
 /* ======================================================================================================
@@ -217,8 +228,8 @@ tp_status tp_model_layer_shape(const tp_model *model, int32_t layer, int32_t *ou
 /* The widths, layer_count + 1 of them. */
 tp_status tp_model_widths(const tp_model *model, int32_t *widths, size_t capacity);
 
-/* The config that made the model; the caller sets config->struct_size first (config_init does). */
-tp_status tp_model_get_config(const tp_model *model, tp_model_config *config);
+/* The config that made the model; the caller sets config_out->struct_size first (tp_model_config_init does). */
+tp_status tp_model_get_config(const tp_model *model, tp_model_config *config_out);
 
 /* Reads layer `layer`: weights (outputs x inputs, row-major) and bias (outputs). Either may be NULL with
  * capacity 0. bias must be NULL when the model has none. */
@@ -242,6 +253,15 @@ tp_status tp_model_set_metadata(tp_model *model, const char *key, const char *va
 /* Copies the value with its zero. *length_out (may be NULL) is its length without the zero, also when the
  * buffer is too small; buffer NULL with capacity 0 asks for the length alone. TP_ERROR_NOT_FOUND if absent. */
 tp_status tp_model_get_metadata(const tp_model *model, const char *key, char *buffer, size_t capacity,
+                                size_t *length_out);
+
+/* Keys the model has; 0 for NULL. */
+int32_t tp_model_metadata_count(const tp_model *model);
+
+/* Copies the key of number `index`, 0 <= index < tp_model_metadata_count, as tp_model_get_metadata copies a value: in
+ * the order of the keys' bytes, so that setting or removing one moves those after it. TP_ERROR_NOT_FOUND for another
+ * index. O(length). */
+tp_status tp_model_metadata_key(const tp_model *model, int32_t index, char *buffer, size_t capacity,
                                 size_t *length_out);
 
 /* Models are kept as safetensors files: layers.0.weight (outputs x inputs), layers.0.bias, layers.1.weight, ... as
@@ -279,10 +299,10 @@ typedef enum tp_output {
     TP_OUTPUT_PROBABILITIES = 1   /* their softmax, row by row */
 } tp_output;
 
-/* Outputs of `count` samples of x (count x x_width) into out (count x last width). count 0 does nothing.
+/* Outputs of `count` samples of x (count x x_width) into outputs (count x last width). count 0 does nothing.
  * Complexity: one forward pass; memory for at most 1,024 samples of activations. */
 tp_status tp_model_predict(const tp_model *model, const float *x, int64_t x_width, int64_t count,
-                           tp_output kind, float *out, size_t capacity);
+                           tp_output kind, float *outputs, size_t capacity);
 
 /* The class with the largest output of each sample, the first of equals. NaN counts as smallest. */
 tp_status tp_model_predict_labels(const tp_model *model, const float *x, int64_t x_width, int64_t count,
@@ -317,24 +337,33 @@ typedef enum tp_resampling {
 
 typedef struct tp_image_config {
     size_t struct_size;
+
+    /* What the samples become. */
     int32_t channels;             /* 1 grey, 3 RGB, 4 RGBA; 0 (default): as the first image has */
     int32_t height;               /* both 0 (default): as the first image, and another size is a bad image; */
     int32_t width;                /*   both set, at most 65,535: every image is resampled to it */
     int32_t resampling;           /* tp_resampling; default BILINEAR */
-    int32_t bad_image;            /* tp_bad_image; default FAIL */
-    int32_t allow_empty_classes;  /* 1: a class without images, or of bad ones alone, is kept; 0 (default): an error */
-    int32_t flat;                 /* 1: path holds images without classes, for prediction; default 0 */
     int32_t background[3];        /* 0 .. 255, R G B, under transparent pixels when alpha is dropped; black */
-    float mean[4];                /* per channel, default 0 */
-    float std[4];                 /* per channel, positive, default 1 */
-    const char *const *class_names; /* class_count names that fix the classes and their order, so that test/ */
-    size_t class_count;             /*   is read with the classes of train/; NULL and 0: the folder's own */
+
+    /* What is refused. */
+    int32_t bad_image;            /* tp_bad_image; default FAIL */
     int32_t max_width;            /* larger images are bad, before memory is taken; default 65,535 */
     int32_t max_height;           /* default 65,535 */
     int64_t max_pixels;           /* width * height; default 2^26, at most 2^46 */
     int64_t max_chunk_bytes;      /* memory libpng may take for one chunk; default 8 MiB */
-    int32_t nested_classes;       /* 1: a class may hold folders alone, whose images are its own; 0 (default): an error */
+
+    /* The floats that pixels become. */
+    float mean[4];                /* per channel, default 0 */
+    float std[4];                 /* per channel, positive, default 1 */
+
+    /* Classes of a folder. */
+    int32_t flat;                 /* 1: path holds images without classes, for prediction; default 0 */
+    int32_t allow_empty_classes;  /* 1: a class without images, or of bad ones alone, is kept; 0 (default): an error */
+    int32_t nested_classes;       /* 1: a class may hold folders alone, whose images are its own; 0 (default): an
+                                     error */
     int32_t reserved;
+    const char *const *class_names; /* class_count names that fix the classes and their order, so that test/ */
+    size_t class_count;             /*   is read with the classes of train/; NULL and 0: the folder's own */
 } tp_image_config;
 
 tp_status tp_image_config_init(tp_image_config *config, size_t struct_size);
@@ -379,7 +408,7 @@ tp_status tp_dataset_from_idx(tp_dataset **out, const char *images_path, const c
 /* Splits a set in two without copying samples: the second gets round(fraction * count) samples, at least one
  * and not all; stratified 1 takes the fraction of every class and needs labels. Both keep the order of the source;
  * its list of skipped files stays with it. */
-tp_status tp_dataset_split(tp_dataset **out_first, tp_dataset **out_second, const tp_dataset *dataset,
+tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, const tp_dataset *dataset,
                            double fraction, int32_t stratified, uint64_t seed);
 
 void tp_dataset_free(tp_dataset *dataset);
@@ -480,10 +509,10 @@ typedef enum tp_group {
      * TP_TELEPORT_NO_ROOM. Moves what comes after hidden layers; the first layer stays, however many inputs it has:
      * its derivative lies in the span of the samples. */
     TP_GROUP_NULL_SPACE = 2,
-    /* Steps along the objective's derivative orthogonal to grad L, corrected back to the level set of the batch's
-     * loss (arXiv 2403.03362). For every activation. */
+    /* Experimental. Steps along the objective's derivative orthogonal to grad L, corrected back to the level set of
+     * the batch's loss (arXiv 2403.03362). For every activation. */
     TP_GROUP_LEVEL_SET = 3,
-    /* Of a trainer's coordinates instead of its model: section 8, "Frames". tp_model_teleport and tp_model_can_teleport:
+    /* Of a trainer's coordinates instead of its model: section 8, "Frames". tp_model_teleport and tp_model_check_teleport:
      * TP_ERROR_UNSUPPORTED. tp_trainer_teleport makes new frames from the batch's inputs, those of the trainer's frames if
      * it has any; search, objective and the other fields have no meaning for it. Loss and outputs do not change by one bit.
      * In the report: `condition` the largest of what was inverted for a frame, `refused` the layers without a new one,
@@ -521,8 +550,8 @@ typedef enum tp_objective {
     /* Mean loss over random perturbations of the weights (arXiv 2305.13404, section 5). */
     TP_OBJECTIVE_SHARPNESS_MAXIMIZE = 2,
     TP_OBJECTIVE_SHARPNESS_MINIMIZE = 3,
-    /* Mean curvature of the group's curves exp(t M) . W at t = 0 (arXiv 2305.13404, equation 47). For SCALING and
-     * LINEAR with RANDOM: it has no derivative here. */
+    /* Experimental. Mean curvature of the group's curves exp(t M) . W at t = 0 (arXiv 2305.13404, equation 47). For
+     * SCALING and LINEAR with RANDOM: it has no derivative here. */
     TP_OBJECTIVE_CURVATURE_MAXIMIZE = 4,
     TP_OBJECTIVE_CURVATURE_MINIMIZE = 5,
     /* The loss after a rollout, for RANDOM with at most 256 candidates. */
@@ -548,31 +577,43 @@ typedef struct tp_teleport_config {
     int32_t search;              /* tp_search; default LOOKAHEAD */
     int32_t objective;           /* tp_objective; default GRADIENT_NORM_MAXIMIZE */
     int32_t state;               /* tp_state_policy; default KEEP */
+
+    /* What moves, and how far. */
+    int32_t layer;               /* hidden layer to move, TP_LAYER_ALL (default) or TP_LAYER_RANDOM */
+    int32_t exact;               /* 1: factors are powers of two, and no output changes by one bit; default 0 */
     double radius;               /* largest step, 0 < radius <= 16; 0 (default): the group's own.
                                     SCALING: bound on |s|, 1. LINEAR: joint Frobenius norm of T, 0.3.
                                     NULL_SPACE, LEVEL_SET: norm of the step / norm of the weights, 0.05.
                                     LOOKAHEAD tries -1, -0.5, -0.25, 0.25, 0.5, 0.75, 1, 1.5 and 2 times it */
-    int32_t steps;               /* of ASCENT, 1 to 10,000; 0 (default): 50 for SCALING by gradient norm, else 10 */
-    int32_t candidates;          /* of RANDOM, 1 to 1,000,000; default 1,000 */
-    int32_t layer;               /* hidden layer to move, TP_LAYER_ALL (default) or TP_LAYER_RANDOM */
-    int32_t rollout_steps;       /* of LOOKAHEAD, 3 to 10,000; default 30 */
-    int32_t rollout_batch;       /* samples a rollout step, at least 1; default 32 */
-    int32_t exact;               /* 1: factors are powers of two, and no output changes by one bit; default 0 */
+    double null_tolerance;       /* of NULL_SPACE: singular values of a layer's input under this share of the
+                                    largest count as zero; below 1; default 1e-6 */
+
+    /* Of ASCENT. */
+    int32_t steps;               /* 1 to 10,000; 0 (default): 50 for SCALING by gradient norm, else 10 */
+
+    /* Of RANDOM. */
+    int32_t candidates;          /* 1 to 1,000,000; default 1,000 */
+    int32_t sampler;             /* tp_sampler, with LINEAR; default EXPONENTIAL */
+    int32_t reserved;
+    uint64_t seed;               /* also of the perturbations and curves of objectives; default 0 */
+
+    /* Of LOOKAHEAD, and of the objective LOOKAHEAD. */
+    int32_t rollout_steps;       /* 3 to 10,000; default 30 */
+    int32_t rollout_batch;       /* samples a rollout step; default 32 */
     double learning_rate;        /* of the rollouts of tp_model_teleport, which has no optimizer; 0: not given.
                                     A trainer uses its own rate and ignores this. */
-    double loss_tolerance;       /* relative, on the batch; default 1e-5 */
-    double held_out_tolerance;   /* relative, on held-out samples, for moves that depend on data and whenever
-                                    held_out is given; default 0.05; negative: off */
-    const tp_batch *held_out;    /* samples that take no part in the search, or NULL; finite */
-    uint64_t seed;               /* of RANDOM and of the perturbations and curves of objectives; default 0 */
-    int32_t sampler;             /* tp_sampler, of RANDOM with LINEAR; default EXPONENTIAL */
+
+    /* Of the objectives SHARPNESS and CURVATURE. */
     int32_t perturbations;       /* of SHARPNESS, for each norm, 1 to 10,000; default 4 */
+    int32_t curves;              /* of CURVATURE, 1 to 10,000; default 8 */
     const double *perturbation_norms;  /* at most 10,000, positive; NULL (default): 0.1, 0.3, 0.5, 0.7, 0.9 */
     size_t perturbation_norm_count;
-    int32_t curves;              /* of CURVATURE, 1 to 10,000; default 8 */
-    int32_t reserved;
-    double null_tolerance;       /* of NULL_SPACE: singular values of a layer's input under this share of the
-                                    largest count as zero; in (0, 1), default 1e-6 */
+
+    /* The guard: what a move may change before it is put back. */
+    double loss_tolerance;       /* relative, on the batch; default 1e-5 */
+    double held_out_tolerance;   /* relative, on held-out samples, for moves that depend on data and whenever
+                                    held_out is given; default 0.05; -1: off */
+    const tp_batch *held_out;    /* samples that take no part in the search, or NULL; finite */
 } tp_teleport_config;
 
 tp_status tp_teleport_config_init(tp_teleport_config *config, size_t struct_size);
@@ -601,38 +642,47 @@ typedef struct tp_teleport_report {
     size_t struct_size;
     int32_t accepted;              /* 1 when the weights moved */
     int32_t outcome;               /* tp_teleport_outcome */
+
+    /* What moved. */
     int32_t group;
     int32_t search;
     int32_t layer;                 /* the layer that moved, -1 several or all */
-    int32_t halves_shared;         /* 1: the batch was too small to choose and score on different samples */
+    int32_t rank;                  /* of the layer's input, for moves that depend on data */
+
+    /* The search. */
     int32_t steps;                 /* steps the ascent took */
     int32_t backtracks;            /* steps taken back on the way */
     int32_t candidates;            /* elements scored, staying included */
-    int32_t refused;               /* of these, how many diverged, left the range of floats or did not keep the loss. Where
-                                      a RANDOM search of group LINEAR can rank its elements without moving by them,
-                                      it moves by them from the best on until one will do, and those that it does
-                                      not come to are not among these */
-    int32_t rank;                  /* of the layer's input, for moves that depend on data */
+    int32_t refused;               /* of these, how many diverged, left the range of floats or did not keep the loss.
+                                      Where a RANDOM search of group LINEAR can rank its elements without moving by
+                                      them, it moves by them from the best on until one will do, and those that it
+                                      does not come to are not among these */
+    int32_t halves_shared;         /* 1: the batch was too small to choose and score on different samples */
     int32_t reserved;
+    double seconds;                /* wall clock of the whole teleport */
     double radius;                 /* length of the move in the units of the config's radius (ASCENT: all steps
                                       together); LOOKAHEAD: with the ladder's sign. 0: stayed */
+
+    /* What it was for. */
+    double gradient_norm2_before;  /* phi on the direction samples */
+    double gradient_norm2_after;
+    double objective_before;       /* on the direction samples */
+    double objective_after;
+    double score_before;           /* LOOKAHEAD: loss after the rollout from where the weights are */
+    double score_after;            /*   and from where they went */
+
+    /* What the guard saw. */
     double loss_before;            /* on the batch */
     double loss_after;
     double held_out_before;        /* on the held-out samples */
     double held_out_after;
-    double gradient_norm2_before;  /* phi on the direction samples */
-    double gradient_norm2_after;
     double output_change;          /* largest change of an output on the batch / the outputs' range there */
-    double condition;              /* of the group element: largest factor / smallest, or of g in the 2-norm, the
-                                      worst layer's */
+
+    /* The group's element. */
+    double condition;              /* largest factor / smallest, or of g in the 2-norm, the worst layer's */
+    double input_condition;        /* LINEAR: of the layer's input h, the worst layer's */
     double fit_residual;           /* LINEAR: part of the wanted change of z that no change of W gives, the worst
                                       layer's; 0: exact on the batch */
-    double score_before;           /* LOOKAHEAD: loss after the rollout from where the weights are */
-    double score_after;            /*   and from where they went */
-    double seconds;                /* wall clock of the whole teleport */
-    double objective_before;       /* on the direction samples */
-    double objective_after;
-    double input_condition;        /* LINEAR: of the layer's input h, the worst layer's */
 } tp_teleport_report;
 
 tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size);
@@ -640,7 +690,7 @@ tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size
 /* TP_OK when this config can teleport this model, otherwise TP_ERROR_UNSUPPORTED and a sentence that says why:
  * tanh with the scaling group, ReLU with the linear group, no hidden layer, curvature without RANDOM. A bad config
  * is TP_ERROR_INVALID_ARGUMENT as in a teleport. */
-tp_status tp_model_can_teleport(const tp_model *model, const tp_teleport_config *config);
+tp_status tp_model_check_teleport(const tp_model *model, const tp_teleport_config *config);
 
 /* Searches, moves, checks, and moves back if the check fails: then the report says accepted = 0 and why, and
  * the call still returns TP_OK. report_out may be NULL; otherwise its struct_size is set first
@@ -732,7 +782,7 @@ typedef struct tp_optimizer_config {
     double alpha;                 /* of RMSPROP, [0, 1); default 0.99 */
     double epsilon;               /* >= 0; -1 (default): 1e-10 for ADAGRAD, 1e-8 for the others */
     double weight_decay;          /* >= 0; -1 (default): 0.01 for ADAMW, 0 for the others */
-    double clip_norm;             /* gradients longer than this are shortened to it; 0 (default): off */
+    double clip_norm;             /* gradients longer than this are shortened to it; 0 (default): none are */
     double initial_radius;        /* of DOG: the first r in units of 1 + |W_0|; 0 (default): 1e-6 */
     int32_t dog_layerwise;        /* of DOG: 1 (default) r and S for each layer, 0 one of each for all */
     int32_t average;              /* tp_average; default DEFAULT */
@@ -744,17 +794,17 @@ tp_status tp_trainer_create(tp_trainer **out, tp_model *model, tp_loss loss,
                             const tp_optimizer_config *config);
 
 /* What it was made with; epsilon and weight_decay as they are in use, learning_rate as it was set last. loss_out
- * and config may be NULL; config needs its struct_size. */
+ * and config_out may be NULL; config_out needs its struct_size. */
 tp_status tp_trainer_get_config(const tp_trainer *trainer, tp_loss *loss_out,
-                                tp_optimizer_config *config);
+                                tp_optimizer_config *config_out);
 
 void tp_trainer_free(tp_trainer *trainer);
 
 /* One training step on the host's arrays; the batch, of at most 2^31 - 1 samples, is used whole. loss_out, the loss
  * before the step, may be NULL. When the loss, an error, or the weights or averages after the step are not finite:
  * TP_ERROR_NOT_FINITE, and the weights are those of the step before; the message names the sample whose numbers are not
- * finite or, in divergence, the learning rate. The same batch gives the same weights, to the bit, as a step of tp_trainer_run on these
- * samples.
+ * finite or, in divergence, the learning rate. The same batch gives the same weights, to the bit, as a step of
+ * tp_trainer_run on these samples.
  * Complexity: one forward and one backward pass; allocates nothing once a batch of this size has been seen, but for
  * a copy of weights and averages when a gradient is first larger than 2^50. */
 tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *loss_out);
@@ -809,7 +859,7 @@ typedef struct tp_schedule_config {
     int32_t schedule;             /* tp_schedule; default CONSTANT */
     int32_t reserved;
     int64_t warmup_steps;         /* the rate grows from 1 / warmup_steps of its value to all of it; default 0 */
-    int64_t interval;             /* steps, at least 1; default 1,000 */
+    int64_t interval;             /* steps; default 1,000 */
     double factor;                /* of STEP, positive; default 0.1 */
     double floor;                 /* of COSINE, 0 to 1; default 0 */
     tp_rate_callback rate;        /* of CALLBACK */
@@ -912,27 +962,35 @@ typedef enum tp_finish {
 
 typedef struct tp_run_config {
     size_t struct_size;
-    int32_t epochs;               /* to complete in this run, at least 1; default 1 */
-    int32_t batch_size;           /* at least 1; default 32 */
+
+    /* The training. */
+    int32_t epochs;               /* to complete in this run; default 1 */
+    int32_t batch_size;           /* default 32 */
     uint64_t seed;                /* of the shuffles and of the samples that teleports draw; default 0 */
     int32_t shuffle;              /* 1 (default): a new order each epoch, a function of seed and epoch alone */
     int32_t drop_last;            /* 1: leave out a last batch that is not full; default 0 */
-    const tp_teleport_config *teleport;  /* NULL (default): no teleports */
+
+    /* Its teleports. */
+    const tp_teleport_config *teleport;  /* NULL (default): none */
     const int32_t *teleport_epochs;      /* epochs of the trainer, from 0, that begin with teleports; NULL with */
     size_t teleport_epoch_count;         /*   count 0: epoch 0; not NULL with count 0: none; at most 65,536. Those that
                                               do not come in this run wait for another */
     int32_t teleports_per_epoch;  /* before the first mini-batches of such an epoch, one each; default 1 */
     int32_t teleport_samples;     /* samples a teleport draws, at most the set's; default 2,048 */
     int32_t watch_steps;          /* a loss that stops being finite within this many steps of a teleport takes
-                                     training back to before it; 0: off; default 200 */
-    int32_t progress_interval;    /* steps between TP_EVENT_STEP; 0 (default): about 100 a epoch; -1: none */
+                                     training back to before it; 0: none are watched; default 200 */
+
+    /* How it is followed and stopped. */
+    int32_t progress_interval;    /* steps between TP_EVENT_STEP; 0 (default): about 100 an epoch; -1: off */
     const volatile int32_t *stop_flag;   /* another thread sets it to anything but 0 to stop, as that of tp_set_stop;
                                             or NULL */
+
+    /* Its checkpoints. */
     const char *checkpoint_path;  /* file that tp_trainer_save writes during the run; NULL (default): none */
     int64_t checkpoint_steps;     /* steps from one checkpoint to the next; 0 (default): not by steps */
     double checkpoint_seconds;    /* seconds from one to the next; 0 (default): not by time. Both 0: each epoch */
     int32_t checkpoint_keep;      /* checkpoints kept: checkpoint_path is the newest, then `path`.1, .2, ...;
-                                     0 and 1 (default): the newest alone; at most 1,000 */
+                                     default 1, the newest alone; at most 1,000 */
     int32_t finish;               /* tp_finish; default DEFAULT */
     const tp_frame_config *frames;   /* as tp_trainer_set_frames, with refreshes from samples drawn from `train` by a
                                      generator of their own, each a TP_EVENT_TELEPORT; NULL (default): the trainer's own.
@@ -978,7 +1036,7 @@ tp_status tp_trainer_run(tp_trainer *trainer, const tp_dataset *train, const tp_
 void tp_trainer_request_stop(tp_trainer *trainer);
 
 /* ======================================================================================================
- * 9  Test functions
+ * 9  Test functions (experimental)
  * ==================================================================================================== */
 
 /* A function of the plane whose value depends on u^2 + v^2 alone, (u, v) = to_uv(x, y): SO(2) rotates (u, v) and
@@ -997,16 +1055,17 @@ typedef struct tp_plane_function {
 /* Without hessian or from_uv_jacobian the ascent takes central differences in theta. */
 tp_status tp_plane_function_init(tp_plane_function *function, size_t struct_size);
 
-/* The caller sets function->struct_size first (tp_plane_function_init does).
- * Fills in 100 (x^2 - y)^2 + (x - 1)^2 with u = 10 (x^2 - y), v = x - 1, minimum at (1, 1). */
-tp_status tp_plane_rosenbrock(tp_plane_function *function);
+/* The caller sets function_out->struct_size first (tp_plane_function_init does).
+ * Fills in 100 (x^2 - y)^2 + (x - 1)^2 with u = 10 (x^2 - y), v = x - 1, minimum at (1, 1); its callbacks need the
+ * user_data that is filled in with them. */
+tp_status tp_plane_rosenbrock(tp_plane_function *function_out);
 
-/* Fills in (x + 2 y - 7)^2 + (2 x + y - 5)^2 with u and v the brackets, minimum at (1, 3). */
-tp_status tp_plane_booth(tp_plane_function *function);
+/* Fills in (x + 2 y - 7)^2 + (2 x + y - 5)^2 with u and v the brackets, minimum at (1, 3); user_data likewise. */
+tp_status tp_plane_booth(tp_plane_function *function_out);
 
 typedef struct tp_plane_config {
     size_t struct_size;
-    int32_t steps;                    /* of gradient descent, at least 1; default 1,000 */
+    int32_t steps;                    /* of gradient descent; default 1,000 */
     int32_t theta_steps;              /* evaluations of theta a teleport, the point of the last is used; default 10 */
     double learning_rate;             /* default 1e-3 */
     double theta_learning_rate;       /* theta += rate * d |grad|^2 / d theta; default 0.1 */

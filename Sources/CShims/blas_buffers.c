@@ -29,9 +29,10 @@ static void release_buffer(void *buffer) {
 
 static void make_key(void) { release_key_status = pthread_key_create(&release_key, release_buffer); }
 
-/* OpenBLAS's kernels prefetch past the end of what they have packed. A prefetch from a page that was never touched walks
- * the page tables each time, in vain: a fifth of a step of 784-64-64-10 on a Zen processor. Reading gives every page
- * the system's page of zeros, which takes no memory. What is packed for small products, where it matters, lies here. */
+/* OpenBLAS's kernels prefetch past the end of what they have packed. A prefetch from a page that was never touched
+ * walks the page tables each time, in vain: a fifth of a step of 784-64-64-10 on a Zen processor. Reading gives every
+ * page the system's page of zeros, which takes no memory. What is packed for small products, where it matters, lies
+ * here. */
 #define PREFETCHED_BYTES ((size_t)4 << 20)
 #define SMALLEST_PAGE ((size_t)4096)
 
@@ -116,9 +117,9 @@ void __wrap_blas_memory_free(void *buffer) { give_buffer(buffer); }
 void *shim_blas_malloc(size_t size);
 void shim_blas_free(void *block);
 
-/* malloc and free of our copy of the archive (scripts/private-openblas). The kernels for small products of processors with
- * AVX-512 pack into a block that they malloc and use unchecked: at most 8 columns of a product of 10^6 multiply-adds, 8 MB in
- * double. They hold no buffer then, so the thread's own is free for it. */
+/* malloc and free of our copy of the archive (scripts/private-openblas). The kernels for small products of processors
+ * with AVX-512 pack into a block that they malloc and use unchecked: at most 8 columns of a product of 10^6
+ * multiply-adds, 8 MB in double. They hold no buffer then, so the thread's own is free for it. */
 void *shim_blas_malloc(size_t size) { return size <= BUFFER_BYTES ? take_buffer() : NULL; }
 
 void shim_blas_free(void *block) { give_buffer(block); }

@@ -36,7 +36,8 @@ TARGET INLINE quad NAME(totals)(vector p, vector q, vector r, vector s) {
 }
 
 /* rows x columns of c. */
-TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const float *b, ptrdiff_t k, float *c, ptrdiff_t n) {
+TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const float *b, ptrdiff_t k, float *c,
+                                  ptrdiff_t n) {
     vector sum[ROW_TILE][COLUMN_TILE] = {0};
     ptrdiff_t s = 0;
     for (; s + LANES <= k; s += LANES) {
@@ -121,7 +122,8 @@ TARGET INLINE void NAME(column_strip)(int vectors, const float *a, ptrdiff_t row
         const float *columns = a + i;
         float *out = c + i * row_c;
         const int rows = m - i >= SUMS / 2 ? SUMS / 2 : m - i >= 4 ? 4 : 1;
-        if (rows == SUMS / 2) NAME(column_tile)(SUMS / 2, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
+        if (rows == SUMS / 2)
+            NAME(column_tile)(SUMS / 2, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
         if (rows == 4) NAME(column_tile)(4, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
         if (rows == 1) NAME(column_tile)(1, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
         i += rows;

@@ -5,7 +5,8 @@ import Runtime
 /// The classes of a folder in the order of their labels: its sub-directories by bytes, or the names that the
 /// host gives.
 struct ClassFolders {
-    private let options: ImageOptions
+    /// From the host.
+    private let names: StringTable?
     private let folders: GrowingBuffer<FolderEntries.Entry>
     private let entries: FolderEntries
     /// With names from the host: for each the place of its folder, or -1.
@@ -15,19 +16,19 @@ struct ClassFolders {
 
     /// `folders` are sorted by bytes.
     init(
-        options: ImageOptions, folders: GrowingBuffer<FolderEntries.Entry>, entries: FolderEntries
+        names: StringTable?, folders: GrowingBuffer<FolderEntries.Entry>, entries: FolderEntries
     ) throws {
-        self.options = options
+        self.names = names
         self.folders = folders
         self.entries = entries
         places = try GrowingBuffer()
-        guard let names = options.classNames else {
+        guard let names else {
             stranger = nil
             return
         }
         let owners = try Buffer<Int>(repeating: -1, count: folders.count)
-        for label in 0..<options.classCount {
-            guard let name = names[label] else { continue }
+        for label in 0..<names.count {
+            let name = names[label]
             try Self.check(name, label)
             let place = Self.search(name, in: folders, entries)
             if let place {
@@ -43,17 +44,16 @@ struct ClassFolders {
         stranger = owners.elements.firstIndex(of: -1).map { folders[$0] }
     }
 
-    var count: Int { options.classNames == nil ? folders.count : options.classCount }
+    var count: Int { names?.count ?? folders.count }
 
-    /// Valid until the next folder is read; names from the host, during the call.
+    /// Valid until the next folder is read.
     func name(_ label: Int) -> UnsafePointer<CChar> {
-        if let names = options.classNames, let name = names[label] { return name }
-        return entries.name(folders[label])
+        names?[label] ?? entries.name(folders[label])
     }
 
     /// nil for a class without a folder.
     func folderName(_ label: Int) -> UnsafePointer<CChar>? {
-        guard options.classNames == nil || places[label] >= 0 else { return nil }
+        guard names == nil || places[label] >= 0 else { return nil }
         return name(label)
     }
 

@@ -41,10 +41,11 @@ extension Dataset {
             shape: SampleShape(channels: 1, height: 1, width: width), targetWidth: targetWidth)
     }
 
-    /// Copies images of bytes; without labels the set has no classes, whatever names the options give.
+    /// Copies images of bytes; without labels the set has no classes, whatever names the options
+    /// give.
     public static func fromPixels(
         _ pixels: UnsafePointer<UInt8>, shape: SampleShape, labels: UnsafePointer<Int32>?,
-        count: Int, options: ImageOptions
+        count: Int, options: ImageConfig
     ) throws -> Dataset {
         try checkCount(count)
         guard (1...4).contains(shape.channels) else {
@@ -55,7 +56,6 @@ extension Dataset {
             throw TeleportError.invalid(
                 "shape is \(shape.height) x \(shape.width) pixels; both must be positive")
         }
-        try options.validateClassNames()
         // Memory first: arrays longer than any memory must not be walked.
         let ownPixels = try Buffer<UInt8>(count: try Memory.product(count, sampleBytes(shape)))
         let ownLabels = try labels.map { _ in try Buffer<Int32>(count: count) }
@@ -71,7 +71,7 @@ extension Dataset {
     /// Takes over images and labels; the labels are checked already.
     static func fromStoredPixels(
         _ pixels: Buffer<UInt8>, shape: SampleShape, labels: Buffer<Int32>?, count: Int,
-        options: ImageOptions
+        options: ImageConfig
     ) throws -> Dataset {
         let storage = Storage(
             normalization: try Normalization(mean: options.mean, std: options.std),
@@ -81,18 +81,9 @@ extension Dataset {
         if let labels {
             classes = try checkLabels(
                 labels.pointer, count: count, classCount: options.classCount)
-            storage.classNames = try classNames(of: options)
+            storage.classNames = options.classNames
         }
         return Dataset(storage: storage, count: count, shape: shape, classCount: classes)
-    }
-
-    static func classNames(of options: ImageOptions) throws -> StringTable? {
-        guard let names = options.classNames else { return nil }
-        let table = try StringTable()
-        for i in 0..<options.classCount {
-            if let name = names[i] { try table.append(name) }
-        }
-        return table
     }
 
     private static func checkCount(_ count: Int) throws {
@@ -102,10 +93,7 @@ extension Dataset {
     }
 
     private static func checkClassCount(_ classCount: Int) throws {
-        guard classCount >= 0, classCount <= ImageOptions.mostClasses else {
-            throw TeleportError.invalid(
-                "class_count is \(classCount); it must be 0 to \(ImageOptions.mostClasses)")
-        }
+        try require("class_count", classCount, in: 0...ImageConfig.mostClasses)
     }
 
     /// Refuses labels without a class and gives the number of classes.
@@ -128,10 +116,10 @@ extension Dataset {
             largest = max(largest, label)
         }
         guard classCount == 0 else { return classCount }
-        guard largest < ImageOptions.mostClasses else {
+        guard largest < ImageConfig.mostClasses else {
             throw TeleportError.invalid(
                 "the largest label is \(largest); a data set has at most "
-                    + "\(ImageOptions.mostClasses) classes")
+                    + "\(ImageConfig.mostClasses) classes")
         }
         return Int(largest) + 1
     }

@@ -2,10 +2,11 @@ import CShims
 import Runtime
 
 extension Dataset {
-    /// Copies the samples at `positions`, each in `0 ..< count`, to the rows of `x`, and their labels and
-    /// targets.
+    /// Copies the samples at `positions`, each in `0 ..< count`, to the rows of `x`, and their
+    /// labels and targets.
     ///
-    /// Any output may be nil; `labels` and `targets` must be where the set has none. Allocates nothing.
+    /// Any output may be nil; `labels` and `targets` must be where the set has none. Allocates
+    /// nothing.
     public func gather(
         _ positions: UnsafePointer<Int>, count: Int, x: UnsafeMutablePointer<Float>?,
         labels: UnsafeMutablePointer<Int32>?, targets: UnsafeMutablePointer<Float>?
@@ -67,8 +68,8 @@ extension Dataset {
     }
 }
 
-/// How many samples ahead memory is asked for, and at most how many bytes of each; beyond, the processor's own
-/// prefetching has caught on.
+/// How many samples ahead memory is asked for, and at most how many bytes of each; beyond, the
+/// processor's own prefetching has caught on.
 private let ahead = 2
 private let mostPrefetched = 2048
 

@@ -4,10 +4,9 @@ import Runtime
 extension Dataset {
     /// Reads images, and labels where a path is given, in MNIST's own format, plain or gzip.
     public static func fromIDX(
-        imagesPath: UnsafePointer<CChar>, labelsPath: UnsafePointer<CChar>?, options: ImageOptions
+        imagesPath: UnsafePointer<CChar>, labelsPath: UnsafePointer<CChar>?, options: ImageConfig
     ) throws -> Dataset {
         try options.validateNumbers()
-        try options.validateClassNames()
         let images = try IDXFile.read(path: imagesPath, dimensions: 3)
         let count = images.sizes[0]
         var labels: Buffer<Int32>?

@@ -3,13 +3,14 @@ import Glibc
 import Runtime
 
 extension Dataset {
-    /// Gets the files done and the files known so far, on the calling thread, and answers whether to go on.
+    /// Gets the files done and the files known so far, on the calling thread, and answers whether
+    /// to go on.
     public typealias Progress = (Int64, Int64) -> Bool
 
     /// Reads a folder of PNG images, one sub-directory a class, or all below it without labels with
-    /// `options.flat`; nil when `progress` stopped it.
+    /// `options.isFlat`; nil when `progress` stopped it.
     public static func fromImageFolder(
-        path: UnsafePointer<CChar>, options: ImageOptions, progress: Progress? = nil
+        path: UnsafePointer<CChar>, options: ImageConfig, progress: Progress? = nil
     ) throws -> Dataset? {
         try options.validate()
         let report = ProgressReport(progress)
@@ -21,7 +22,7 @@ extension Dataset {
 
     /// Reads the files named, in this order, without labels; nil when `progress` stopped it.
     public static func fromImageFiles(
-        paths: UnsafePointer<UnsafePointer<CChar>?>, count: Int, options: ImageOptions,
+        paths: UnsafePointer<UnsafePointer<CChar>?>, count: Int, options: ImageConfig,
         progress: Progress? = nil
     ) throws -> Dataset? {
         try options.validate()
@@ -44,12 +45,12 @@ extension Dataset {
     }
 
     private static func read(
-        _ files: ImageFiles, options: ImageOptions, report: ProgressReport, hasLabels: Bool
+        _ files: ImageFiles, options: ImageConfig, report: ProgressReport, hasLabels: Bool
     ) throws -> Dataset? {
         guard let images = try ImageReader.read(files, options: options, report: report) else {
             return nil
         }
-        if hasLabels && !options.keepsEmptyClasses { try images.requireEveryClass(of: files) }
+        if hasLabels && !options.allowsEmptyClasses { try images.requireEveryClass(of: files) }
         let storage = Storage(
             normalization: try Normalization(mean: options.mean, std: options.std),
             labels: hasLabels ? files.labels.pointer : nil, owner: files.labels)
@@ -64,10 +65,10 @@ extension Dataset {
 
     /// Decodes one file into `pixels`, channels x height x width bytes.
     ///
-    /// `shape` is set once the header is read, also when `capacity` is too small. With `pixels` nil and
-    /// capacity 0 nothing more is read.
+    /// `shape` is set once the header is read, also when `capacity` is too small. With `pixels` nil
+    /// and capacity 0 nothing more is read.
     public static func loadImage(
-        path: UnsafePointer<CChar>, options: ImageOptions, pixels: UnsafeMutablePointer<UInt8>?,
+        path: UnsafePointer<CChar>, options: ImageConfig, pixels: UnsafeMutablePointer<UInt8>?,
         capacity: Int, shape: inout SampleShape?
     ) throws {
         try options.validate()

@@ -4,20 +4,18 @@ extension Dataset {
     /// Keeps the draws apart from those that other parts of the library make with the same seed.
     private static let splitStream: UInt64 = 0x7370_6C69_74
 
-    /// Two sets that share this one's samples and keep its order; the second gets `round(fraction * count)`
-    /// of them, at least one and not all.
+    /// Two sets that share this one's samples and keep its order; the second gets `round(fraction *
+    /// count)` of them, at least one and not all.
     ///
-    /// Stratified, each class gives its share of that number, rounded so that the total is right: classes with
-    /// the largest remainders give one more, the first among equals. Files left out while reading stay with
-    /// the source alone.
+    /// Stratified, each class gives its share of that number, rounded so that the total is right:
+    /// classes with the largest remainders give one more, the first among equals. Files left out
+    /// while reading stay with the source alone.
     ///
     /// - Complexity: O(count) time and memory.
     public func split(
         fraction: Double, stratified: Bool, seed: UInt64
     ) throws -> (Dataset, Dataset) {
-        guard fraction > 0, fraction < 1 else {
-            throw TeleportError.wrong("fraction", fraction, "above 0 and below 1")
-        }
+        try require("fraction", fraction, fraction > 0 && fraction < 1, "above 0 and below 1")
         guard count >= 2 else {
             throw TeleportError.invalid("a set of \(count) sample cannot be split in two")
         }
@@ -55,7 +53,8 @@ extension Dataset {
         }
         let sizes = try Buffer<Int>(repeating: 0, count: groups)
         for position in 0..<count { sizes.pointer[label(position)] += 1 }
-        // The share of a class is wanted * size / count, and size <= count keeps the quotient an Int.
+        // The share of a class is wanted * size / count, and size <= count keeps the quotient an
+        // Int.
         let remainders = try Buffer<Int>(count: groups)
         var left = wanted
         for group in 0..<groups {
@@ -65,7 +64,8 @@ extension Dataset {
             remainders.pointer[group] = share.remainder
             left -= share.quotient
         }
-        // The remainders sum to left * count, so more than `left` classes have one, or exactly that many.
+        // The remainders sum to left * count, so more than `left` classes have one, or exactly that
+        // many.
         let ranked = try rank(remainders)
         for i in 0..<min(left, groups) { quotas.pointer[ranked.pointer[i]] += 1 }
         return quotas

@@ -1,9 +1,10 @@
 import Runtime
 
-/// Samples with labels, with targets or with neither; read-only once made, so many threads may read one set.
+/// Samples with labels, with targets or with neither; read-only once made, so many threads may read
+/// one set.
 ///
-/// Pixels stay bytes and become floats as a batch is gathered. A set made by a split shares the samples of its
-/// source and adds an order of its own.
+/// Pixels stay bytes and become floats as a batch is gathered. A set made by a split shares the
+/// samples of its source and adds an order of its own.
 public final class Dataset: @unchecked Sendable {
     /// What all splits of one set share.
     final class Storage: @unchecked Sendable {

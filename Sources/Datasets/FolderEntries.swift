@@ -2,7 +2,8 @@ import Files
 import Glibc
 import Runtime
 
-/// The folders and `.png` files of folders that are being walked: a stack of names, sorted folder by folder.
+/// The folders and `.png` files of folders that are being walked: a stack of names, sorted folder
+/// by folder.
 struct FolderEntries {
     enum Kind: UInt8 {
         case folder
@@ -53,8 +54,8 @@ struct FolderEntries {
 
     /// Reads the folder at `path` and sorts its entries by bytes.
     ///
-    /// With `asPaths` a folder sorts as its name and a slash, so that walking the entries in order gives whole
-    /// paths in order.
+    /// With `asPaths` a folder sorts as its name and a slash, so that walking the entries in order
+    /// gives whole paths in order.
     func read(path: UnsafePointer<CChar>, asPaths: Bool) throws {
         guard let folder = opendir(path) else { throw folderError(path, "opened", errno) }
         defer { closedir(folder) }

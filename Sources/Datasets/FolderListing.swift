@@ -2,44 +2,13 @@ import Files
 import Glibc
 import Runtime
 
-/// The files that a data set is read from, in its order.
-struct ImageFiles {
-    let paths: StringTable
-    /// One for each path; empty without labels.
-    let labels: GrowingBuffer<Int32>
-    /// Paths that no listing has shown to be regular files.
-    let suspicious: GrowingBuffer<Bool>
-    let classNames: StringTable
-
-    init() throws {
-        paths = try StringTable()
-        labels = try GrowingBuffer()
-        suspicious = try GrowingBuffer()
-        classNames = try StringTable()
-    }
-
-    var count: Int { paths.count }
-
-    /// Puts a file into the place of an earlier one that is left out.
-    func move(from source: Int, to target: Int) {
-        guard source != target else { return }
-        paths.move(from: source, to: target)
-        if labels.count > 0 { labels[target] = labels[source] }
-    }
-
-    func removeLast(to remaining: Int) {
-        paths.removeLast(to: remaining)
-        labels.removeLast(to: remaining)
-    }
-}
-
-/// Walks an image folder: classes by bytes or as the host orders them, files sorted by the bytes of their path
-/// within the class.
+/// Walks an image folder: classes by bytes or as the host orders them, files sorted by the bytes of
+/// their path within the class.
 ///
-/// The walk keeps its own stack, and PATH_MAX bounds its depth. A folder is entered once, and the class folders
-/// count as entered from the start: a link from one class into another adds nothing.
+/// The walk keeps its own stack, and PATH_MAX bounds its depth. A folder is entered once, and the
+/// class folders count as entered from the start: a link from one class into another adds nothing.
 struct FolderListing {
-    private let options: ImageOptions
+    private let options: ImageConfig
     private let root: UnsafePointer<CChar>
     private let files: ImageFiles
     private let entries: FolderEntries
@@ -49,7 +18,7 @@ struct FolderListing {
 
     /// nil when the host stopped it.
     static func list(
-        root: UnsafePointer<CChar>, options: ImageOptions, report: ProgressReport
+        root: UnsafePointer<CChar>, options: ImageConfig, report: ProgressReport
     ) throws -> ImageFiles? {
         var listing = try FolderListing(root: root, options: options, report: report)
         let goesOn = try options.isFlat ? listing.listFlat() : listing.listClasses()
@@ -57,7 +26,7 @@ struct FolderListing {
     }
 
     private init(
-        root: UnsafePointer<CChar>, options: ImageOptions, report: ProgressReport
+        root: UnsafePointer<CChar>, options: ImageConfig, report: ProgressReport
     ) throws {
         self.root = root
         self.options = options
@@ -93,14 +62,15 @@ struct FolderListing {
                         ? " (it has .png files itself: read it with flat = 1)"
                         : others(after: " (", before: ")")))
         }
-        guard folders.count <= ImageOptions.mostClasses else {
+        guard folders.count <= ImageConfig.mostClasses else {
             throw TeleportError(
                 .unsupported,
                 "folder \(quoted(root)) has \(folders.count) classes; at most "
-                    + "\(ImageOptions.mostClasses) are possible")
+                    + "\(ImageConfig.mostClasses) are possible")
         }
         // Classes and their order; below, an entry of length 0 stands for a class without a folder.
-        let classes = try ClassFolders(options: options, folders: folders, entries: entries)
+        let classes = try ClassFolders(
+            names: options.classNames, folders: folders, entries: entries)
         if let stranger = classes.stranger {
             throw TeleportError(
                 .notFound,
@@ -129,7 +99,7 @@ struct FolderListing {
                 guard try walk(from: top, label: Int32(clamping: label)) else { return false }
                 path.pop(to: path.rootLength)
             }
-            guard files.count > before || options.keepsEmptyClasses else {
+            guard files.count > before || options.allowsEmptyClasses else {
                 throw emptyClass(
                     files.classNames[label], hasFolder: classes.folderName(label) != nil,
                     isOwn: own[label])
@@ -142,7 +112,8 @@ struct FolderListing {
         return true
     }
 
-    /// Refuses a class whose images could only lie in folders below it: most likely these are the classes.
+    /// Refuses a class whose images could only lie in folders below it: most likely these are the
+    /// classes.
     private func requireImages(
         in top: Frame, _ name: UnsafePointer<CChar>, _ classes: ClassFolders
     ) throws {
@@ -200,7 +171,8 @@ struct FolderListing {
         var pathLength: Int
     }
 
-    /// Takes in all files below `path`, which is there again afterwards; false when the host stopped it.
+    /// Takes in all files below `path`, which is there again afterwards; false when the host
+    /// stopped it.
     private mutating func walk(from first: Frame, label: Int32?) throws -> Bool {
         let frames = try GrowingBuffer<Frame>()
         try frames.append(first)
@@ -237,52 +209,5 @@ struct FolderListing {
         let mark = entries.mark
         try entries.read(path: path.pointer, asPaths: true)
         return Frame(next: mark.entries, end: entries.count, mark: mark, pathLength: path.length)
-    }
-}
-
-/// The path of a walk, in one block of PATH_MAX bytes.
-struct FolderPath {
-    private let bytes: Buffer<CChar>
-    private(set) var length = 0
-    private(set) var rootLength = 0
-
-    init(root: UnsafePointer<CChar>) throws {
-        bytes = try Buffer(repeating: 0, count: Int(PATH_MAX))
-        guard root.pointee != 0 else { throw TeleportError.invalid("the folder's path is empty") }
-        try append(root, strlen(root))
-        rootLength = length
-    }
-
-    var pointer: UnsafePointer<CChar> { UnsafePointer(bytes.pointer) }
-
-    /// Adds a name; one that ends with a slash loses it.
-    mutating func push(_ name: UnsafePointer<CChar>) throws {
-        let slash = CChar(UInt8(ascii: "/"))
-        var count = strlen(name)
-        if count > 0 && name[count - 1] == slash { count -= 1 }
-        let needsSlash = bytes.pointer[length - 1] != slash
-        guard count + (needsSlash ? 1 : 0) < bytes.count - length else { throw tooLong() }
-        if needsSlash {
-            bytes.pointer[length] = slash
-            length += 1
-        }
-        try append(name, count)
-    }
-
-    mutating func pop(to length: Int) {
-        self.length = length
-        bytes.pointer[length] = 0
-    }
-
-    private mutating func append(_ name: UnsafePointer<CChar>, _ count: Int) throws {
-        guard count < bytes.count - length else { throw tooLong() }
-        (bytes.pointer + length).update(from: name, count: count)
-        length += count
-        bytes.pointer[length] = 0
-    }
-
-    private func tooLong() -> TeleportError {
-        TeleportError(
-            .io, "a path below \(quoted(pointer)) is longer than \(PATH_MAX - 1) bytes")
     }
 }

@@ -3,8 +3,8 @@ import Files
 import Glibc
 import Runtime
 
-/// A file of unsigned bytes in MNIST's own format, plain or gzip: a magic number, the sizes of its dimensions
-/// as big-endian 32-bit numbers, the bytes.
+/// A file of unsigned bytes in MNIST's own format, plain or gzip: a magic number, the sizes of its
+/// dimensions as big-endian 32-bit numbers, the bytes.
 struct IDXFile {
     /// Sizes of the dimensions; unused ones are 1.
     let sizes: SIMD4<Int>

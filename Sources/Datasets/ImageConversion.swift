@@ -1,6 +1,7 @@
 import CShims
 
-/// The integer formulas between stored samples and the bytes of a data set, as the header states them.
+/// The integer formulas between stored samples and the bytes of a data set, as the header states
+/// them.
 enum ImageConversion {
     /// 16 bits to 8: the nearest value of `v / 257`.
     @inline(__always)
@@ -19,7 +20,8 @@ enum ImageConversion {
         (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
     }
 
-    /// Turns one row of stored samples into 8-bit R G B A; gives the palette index that is past the palette, or
+    /// Turns one row of stored samples into 8-bit R G B A; gives the palette index that is past the
+    /// palette, or
     /// -1 where all is well.
     static func expand(
         _ row: UnsafePointer<UInt8>, count: Int, of image: UnsafePointer<shim_png>,
@@ -104,7 +106,8 @@ enum ImageConversion {
         }
     }
 
-    /// Writes `count` R G B A pixels, each `step` apart, to the planes of an image of `channels` channels.
+    /// Writes `count` R G B A pixels, each `step` apart, to the planes of an image of `channels`
+    /// channels.
     static func store(
         _ pixels: UnsafePointer<UInt8>, count: Int, channels: Int,
         background: SIMD4<Int>, into out: UnsafeMutablePointer<UInt8>, plane: Int, step: Int

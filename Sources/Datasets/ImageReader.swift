@@ -5,8 +5,8 @@ import Synchronization
 
 /// Decodes a list of files on all threads into one block.
 ///
-/// Files are taken in rounds, each all decoded before it is looked at, so neither the thread count nor the
-/// clock decides which file is the first bad one. Each file is decoded once.
+/// Files are taken in rounds, each all decoded before it is looked at, so neither the thread count
+/// nor the clock decides which file is the first bad one. Each file is decoded once.
 struct ImageReader {
     private static let smallestRound = 64
     private static let largestRound = 4096
@@ -24,7 +24,7 @@ struct ImageReader {
     }
 
     private let files: ImageFiles
-    private let options: ImageOptions
+    private let options: ImageConfig
     private var report: ProgressReport
     private var decoders: [PNGDecoder] = []
     private let skippedPaths: StringTable
@@ -38,14 +38,14 @@ struct ImageReader {
 
     /// Gives nil when the host stopped it. Under the skip policy the bad files leave `files`.
     static func read(
-        _ files: ImageFiles, options: ImageOptions, report: ProgressReport
+        _ files: ImageFiles, options: ImageConfig, report: ProgressReport
     ) throws -> LoadedImages? {
         var reader = try ImageReader(files, options, report)
         return try reader.read()
     }
 
     private init(
-        _ files: ImageFiles, _ options: ImageOptions, _ report: ProgressReport
+        _ files: ImageFiles, _ options: ImageConfig, _ report: ProgressReport
     ) throws {
         self.files = files
         self.options = options
@@ -109,13 +109,14 @@ struct ImageReader {
                 let (target, pixels) = try decoders[0].decodeFirst(
                     path: files.paths[index], suspicious: files.suspicious[index]
                 ) { shape in
-                    // A size that the host chose is final. One that this file claims may turn out to be nothing.
+                    // A size that the host chose is final. One that this file claims may turn out
+                    // to be nothing.
                     guard options.isResampling else { return }
                     _ = try storage(samples: files.count - index, shape)
                 }
                 return (target, pixels, index)
             } catch {
-                guard options.policy == .skip, !error.endsAll else {
+                guard options.badImage == .skip, !error.endsAll else {
                     throw error.error("image", at: files.paths[index])
                 }
                 try error.reason.withCString { try leaveOut(index, reason: $0) }
@@ -138,13 +139,15 @@ struct ImageReader {
         }
     }
 
-    /// False when the host stopped it: the calling thread asks between its images, the others look at the answer.
+    /// False when the host stopped it: the calling thread asks between its images, the others look
+    /// at the answer.
     private mutating func decodeRound(
         from first: Int, count: Int, _ target: ImageTarget, into out: UnsafeMutablePointer<UInt8>,
         size: Int
     ) -> Bool {
         let threads = min(decoders.count, count)
-        // Small enough that all threads end together, large enough that the counter is rarely touched.
+        // Small enough that all threads end together, large enough that the counter is rarely
+        // touched.
         let chunk = max(1, min(16, count / (8 * threads)))
         let taken = Atomic<Int>(0)
         let done = Atomic<Int>(0)
@@ -194,7 +197,7 @@ struct ImageReader {
         let outcome = Outcome(rawValue: outcomes.pointer[place])
         if outcome == .good { return true }
         let reason = reasons.pointer + place * Self.reasonCapacity
-        guard options.policy == .skip, outcome == .bad else {
+        guard options.badImage == .skip, outcome == .bad else {
             throw FileFailure(
                 Status(rawValue: statuses.pointer[place]) ?? .error, String(cString: reason)
             ).error("image", at: files.paths[file])

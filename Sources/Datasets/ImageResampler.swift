@@ -2,8 +2,9 @@ import Runtime
 
 /// Brings one plane of bytes to another size, in exact integers, rounded half up.
 ///
-/// With the axis scaled so that a source pixel is `target` long and a target pixel is `source` long, all
-/// positions and weights are integers; the sums stay below 2^63 for `ImageOptions.largestPixelCount`.
+/// With the axis scaled so that a source pixel is `target` long and a target pixel is `source`
+/// long, all positions and weights are integers; the sums stay below 2^63 for
+/// `ImageConfig.largestPixelCount`.
 struct ImageResampler {
     let sourceWidth: Int
     let sourceHeight: Int
@@ -12,8 +13,8 @@ struct ImageResampler {
     private let columns: Buffer<Tap>
     private let sums: Buffer<Int>
 
-    /// What a target position takes from a source axis: bilinear, `left` and its right neighbour with weight
-    /// `right` of `2 * target`; area, the source pixels from `left` on.
+    /// What a target position takes from a source axis: bilinear, `left` and its right neighbour
+    /// with weight `right` of `2 * target`; area, the source pixels from `left` on.
     private struct Tap: BitwiseCopyable {
         var left: Int
         var right: Int
@@ -45,8 +46,8 @@ struct ImageResampler {
         }
     }
 
-    /// The centre of target pixel `x` lies at `(x + 1/2) source / target - 1/2` source pixels, held to the
-    /// centres of the first and last.
+    /// The centre of target pixel `x` lies at `(x + 1/2) source / target - 1/2` source pixels, held
+    /// to the centres of the first and last.
     private static func tap(_ x: Int, source: Int, target: Int) -> Tap {
         let unit = 2 * target
         let position = min(max((2 * x + 1) * source - target, 0), (source - 1) * unit)
@@ -77,8 +78,8 @@ struct ImageResampler {
         }
     }
 
-    /// Source pixel `i` covers `i * target ..< (i + 1) * target` of the scaled axis, target pixel `x` covers
-    /// `x * source ..< (x + 1) * source`; the weight is the length that they share.
+    /// Source pixel `i` covers `i * target ..< (i + 1) * target` of the scaled axis, target pixel
+    /// `x` covers `x * source ..< (x + 1) * source`; the weight is the length that they share.
     private func resampleArea(
         _ source: UnsafePointer<UInt8>, into out: UnsafeMutablePointer<UInt8>
     ) {

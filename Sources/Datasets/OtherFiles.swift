@@ -2,8 +2,8 @@ import Files
 import Glibc
 import Runtime
 
-/// Files beside the images of a folder, for the message where there is no image: their number, and the first by
-/// bytes.
+/// Files beside the images of a folder, for the message where there is no image: their number, and
+/// the first by bytes.
 final class OtherFiles {
     private static let capacity = Int(NAME_MAX) + 1
 

@@ -3,37 +3,14 @@ import Files
 import Glibc
 import Runtime
 
-/// What an image is turned into: the same for all images of a data set.
-struct ImageTarget {
-    let shape: SampleShape
-
-    /// nil: an image of another size is refused.
-    let resampling: Resampling?
-    let background: SIMD4<Int>
-}
-
-/// The channels, height and width of one sample.
-public struct SampleShape: Equatable, Sendable {
-    public var channels: Int
-    public var height: Int
-    public var width: Int
-
-    public init(channels: Int, height: Int, width: Int) {
-        self.channels = channels
-        self.height = height
-        self.width = width
-    }
-
-    public var count: Int { channels * height * width }
-}
-
-/// Decodes PNG files to planes of bytes, one file after another, in memory that it keeps between files.
+/// Decodes PNG files to planes of bytes, one file after another, in memory that it keeps between
+/// files.
 ///
 /// One decoder belongs to one thread at a time.
 final class PNGDecoder {
     private static let inputCapacity = 1 << 16
 
-    private let options: ImageOptions
+    private let options: ImageConfig
     private var limits: shim_png_limits
     private let input: Buffer<UInt8>
     private let state: Buffer<shim_png>
@@ -44,7 +21,7 @@ final class PNGDecoder {
     private var canvas: Buffer<UInt8>
     private var resampler: ImageResampler?
 
-    init(options: ImageOptions) throws {
+    init(options: ImageConfig) throws {
         self.options = options
         limits = shim_png_limits(
             max_width: UInt32(clamping: options.maxWidth),
@@ -68,8 +45,8 @@ final class PNGDecoder {
         return targetOfThis()
     }
 
-    /// Decodes a file into `out`, which holds `target.shape.count` bytes; what is in it after a failure has no
-    /// meaning.
+    /// Decodes a file into `out`, which holds `target.shape.count` bytes; what is in it after a
+    /// failure has no meaning.
     func decode(
         path: UnsafePointer<CChar>, suspicious: Bool, target: ImageTarget,
         into out: UnsafeMutablePointer<UInt8>
@@ -80,7 +57,8 @@ final class PNGDecoder {
         try read(target: target, into: out)
     }
 
-    /// Decodes the first file of a set, which decides what all become: `prepare` gets that before a row is read.
+    /// Decodes the first file of a set, which decides what all become: `prepare` gets that before a
+    /// row is read.
     func decodeFirst(
         path: UnsafePointer<CChar>, suspicious: Bool,
         prepare: (SampleShape) throws -> Void = { _ in }
@@ -126,14 +104,13 @@ final class PNGDecoder {
         let isColour = image.palette_count > 0 || image.channels >= 3
         let natural = hasAlpha ? 4 : isColour ? 3 : 1
         let shape = SampleShape(
-            channels: options.channels == 0 ? natural : Int(options.channels),
-            height: options.isResampling ? Int(options.height) : Int(image.height),
-            width: options.isResampling ? Int(options.width) : Int(image.width))
+            channels: options.channels == 0 ? natural : options.channels,
+            height: options.isResampling ? options.height : Int(image.height),
+            width: options.isResampling ? options.width : Int(image.width))
         return ImageTarget(
-            shape: shape,
-            resampling: options.isResampling ? Resampling(rawValue: options.resampling) : nil,
+            shape: shape, resampling: options.isResampling ? options.resampling : nil,
             background: SIMD4(
-                Int(options.background.0), Int(options.background.1), Int(options.background.2), 0))
+                options.background.0, options.background.1, options.background.2, 0))
     }
 
     private func read(
@@ -225,7 +202,8 @@ final class PNGDecoder {
         }
     }
 
-    /// The seven reduced images of an interlaced file: first column and row, and the steps between them.
+    /// The seven reduced images of an interlaced file: first column and row, and the steps between
+    /// them.
     private static let passes: [(x: Int, y: Int, stepX: Int, stepY: Int)] = [
         (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
         (0, 1, 1, 2),

@@ -3,8 +3,8 @@ import Runtime
 
 /// Zero-terminated byte strings in one block: names and paths of a whole data set.
 ///
-/// Strings keep the bytes that they have on disk. It is written while a data set is built and only read
-/// afterwards, so pointers into it then live as long as the table.
+/// Strings keep the bytes that they have on disk. It is written while a data set is built and only
+/// read afterwards, so pointers into it then live as long as the table.
 final class StringTable: @unchecked Sendable {
     private let bytes: GrowingBuffer<CChar>
     private let starts: GrowingBuffer<Int>

@@ -1,20 +1,23 @@
 import Glibc
 import Runtime
 
-/// A file that takes the place of another all at once: written beside it under a name of its own, synced, renamed.
-/// Whenever the process or the machine stops, the path leads to the old file or to the new one.
+/// A file that takes the place of another all at once: written beside it under a name of its own,
+/// synced, renamed. Whenever the process or the machine stops, the path leads to the old file or to
+/// the new one.
 public struct AtomicFile: ~Copyable {
     /// How many may write to one path at a time.
     private static let mostTemporaries: Int32 = 16
 
     private let descriptor: Int32
 
-    /// Writes a new file at `path`; where that fails, what was there stays and nothing is left beside it.
+    /// Writes a new file at `path`; where that fails, what was there stays and nothing is left
+    /// beside it.
     ///
     /// A thread that is cancelled meanwhile ends after it.
     ///
-    /// Links are followed. What is no regular file, or may not be written, is not replaced. The new file has the
-    /// permissions of the old one. The `keeping` old files before it stay as path.1 (the last one), path.2, ...
+    /// Links are followed. What is no regular file, or may not be written, is not replaced. The new
+    /// file has the permissions of the old one. The `keeping` old files before it stay as path.1
+    /// (the last one), path.2, ...
     public static func replace(
         _ path: UnsafePointer<CChar>, keeping: Int = 0,
         _ write: (borrowing AtomicFile) throws(FileFailure) -> Void
@@ -55,8 +58,8 @@ public struct AtomicFile: ~Copyable {
 
     /// The file while it has not its name yet.
     ///
-    /// A process that is killed leaves it behind. Its writer holds a lock on it, so the next one to write to
-    /// the same path sees that nobody does any more and removes it.
+    /// A process that is killed leaves it behind. Its writer holds a lock on it, so the next one to
+    /// write to the same path sees that nobody does any more and removes it.
     private struct Temporary: ~Copyable {
         let file: AtomicFile
         private let name: Buffer<CChar>

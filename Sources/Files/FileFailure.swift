@@ -7,7 +7,8 @@ public struct FileFailure: Error {
     public let status: Status
     public let reason: String
 
-    /// Other files would fail as well, so none may be left out for it: no memory, no file descriptors.
+    /// Other files would fail as well, so none may be left out for it: no memory, no file
+    /// descriptors.
     public let endsAll: Bool
 
     public init(_ status: Status, _ reason: String, endsAll: Bool = false) {
@@ -48,8 +49,8 @@ public func systemErrorText(_ number: Int32) -> String {
     return String(cString: text)
 }
 
-/// A name or path for a message: between quotes, valid UTF-8, without control characters, and cut at the
-/// front where it is so long that the message would lose its end.
+/// A name or path for a message: between quotes, valid UTF-8, without control characters, and cut
+/// at the front where it is so long that the message would lose its end.
 public func quoted(_ bytes: UnsafePointer<CChar>) -> String {
     bytes.withMemoryRebound(to: UInt8.self, capacity: strlen(bytes)) {
         quoted(UnsafeBufferPointer(start: $0, count: strlen(bytes)))

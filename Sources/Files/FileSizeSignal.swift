@@ -1,7 +1,7 @@
 import Glibc
 
-/// Runs `body` on a thread that does not get SIGXFSZ, which would end a host that has set RLIMIT_FSIZE: a write
-/// past the limit then fails with EFBIG.
+/// Runs `body` on a thread that does not get SIGXFSZ, which would end a host that has set
+/// RLIMIT_FSIZE: a write past the limit then fails with EFBIG.
 func withoutFileSizeSignal(
     _ body: () throws(FileFailure) -> Void
 ) throws(FileFailure) {

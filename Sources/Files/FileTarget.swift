@@ -87,7 +87,8 @@ final class FileTarget {
         } catch { throw FileFailure(error) }
     }
 
-    /// Gives the old file a second name, name.1, after name.1 has become name.2, and so on up to `count`.
+    /// Gives the old file a second name, name.1, after name.1 has become name.2, and so on up to
+    /// `count`.
     func keepOld(_ count: Int) throws(FileFailure) {
         for number in stride(from: count - 1, through: 1, by: -1) {
             let (from, to) = (try name(with: ".\(number)"), try name(with: ".\(number + 1)"))
@@ -117,7 +118,8 @@ final class FileTarget {
 }
 
 extension AtomicFile {
-    /// Says whether a file could be written at `path` now, as far as that is known without writing one.
+    /// Says whether a file could be written at `path` now, as far as that is known without writing
+    /// one.
     public static func check(_ path: UnsafePointer<CChar>) throws(FileFailure) {
         let target = try FileTarget(path)
         try withExtendedLifetime(target) { () throws(FileFailure) in

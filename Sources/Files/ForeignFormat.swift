@@ -1,6 +1,7 @@
 /// Files that people take for safetensors files, known by their first bytes.
 enum ForeignFormat {
-    /// What `torch.save` writes is an archive or, before 2020, a pickle: both may run code when they are read.
+    /// What `torch.save` writes is an archive or, before 2020, a pickle: both may run code when
+    /// they are read.
     private static let torch =
         "it is a file of PyTorch's torch.save, which is not read; write it with "
         + "safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"

@@ -2,8 +2,8 @@ import Runtime
 
 /// Reads JSON (RFC 8259) from left to right, strictly and without building a tree.
 ///
-/// Strings are decoded in place: no escape is shorter than what it stands for. The caller says what it
-/// expects next; anything else is a failure that names the byte.
+/// Strings are decoded in place: no escape is shorter than what it stands for. The caller says what
+/// it expects next; anything else is a failure that names the byte.
 struct JSONReader {
     /// Nesting of values that are skipped; serde's limit.
     static let mostDepth = 128

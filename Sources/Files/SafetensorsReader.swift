@@ -17,13 +17,15 @@ public struct Tensor: BitwiseCopyable {
     public var type: TensorType { TensorType.allCases[Int(typeIndex)] }
 }
 
-/// The header of a safetensors file, checked as the reference implementation checks it and where the format's
-/// description is stricter than that (https://huggingface.co/docs/safetensors): the header's length before memory
-/// is taken, duplicate keys, overflow, tensors without gaps or overlaps, the file's exact length.
+/// The header of a safetensors file, checked as the reference implementation checks it and where
+/// the format's description is stricter than that (https://huggingface.co/docs/safetensors): the
+/// header's length before memory is taken, duplicate keys, overflow, tensors without gaps or
+/// overlaps, the file's exact length.
 public final class SafetensorsReader {
     /// The reference's own limit.
     public static let mostHeaderBytes = 100_000_000
-    /// Names of tensors, and keys of metadata. A plain model has 2,046 tensors at most, a trainer five more.
+    /// Names of tensors, and keys of metadata. A plain model has 2,046 tensors at most, a trainer
+    /// five more.
     public static let mostNames = 4_096
     /// Of a tensor's name, which becomes a string.
     public static let mostNameBytes = 1_024
@@ -189,7 +191,8 @@ extension SafetensorsReader {
         FileFailure(.format, "its header names \(quoted(content(of: name))) twice")
     }
 
-    /// {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]} in any order; other members are skipped.
+    /// {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]} in any order; other members are
+    /// skipped.
     private func tensor(
         _ name: JSONReader.Text, _ json: inout JSONReader
     ) throws(FileFailure) -> Tensor {

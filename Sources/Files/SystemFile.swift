@@ -8,8 +8,8 @@ public struct SystemFile: ~Copyable {
 
     /// Opens without blocking: a FIFO has no end to wait for, and is refused.
     ///
-    /// `suspicious` is set for paths that no folder listing has shown to be regular files: opening a device can
-    /// do things, so these are looked at first.
+    /// `suspicious` is set for paths that no folder listing has shown to be regular files: opening
+    /// a device can do things, so these are looked at first.
     public init(path: UnsafePointer<CChar>, suspicious: Bool) throws(FileFailure) {
         var status = stat()
         if suspicious {

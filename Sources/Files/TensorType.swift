@@ -1,4 +1,5 @@
-/// Element types of safetensors files (safetensors 0.6, `tensor.rs`); raw values are their names there.
+/// Element types of safetensors files (safetensors 0.6, `tensor.rs`); raw values are their names
+/// there.
 public enum TensorType: String, CaseIterable {
     case bool = "BOOL"
     case f4 = "F4"

@@ -24,8 +24,8 @@ public enum ActivationKind: Int32, Sendable, CaseIterable, BitwiseCopyable {
 
 /// An activation with its parameter.
 ///
-/// Derivatives are taken from the activation's value h = f(z), so that z need not be kept: for slopes >= 0,
-/// h > 0 exactly where z > 0.
+/// Derivatives are taken from the activation's value h = f(z), so that z need not be kept: for
+/// slopes >= 0, h > 0 exactly where z > 0.
 public struct Activation: Sendable, Equatable, BitwiseCopyable {
     public let kind: ActivationKind
     /// f(z) / z for z <= 0: LeakyReLU's parameter, 0 for ReLU and 1 for the identity.
@@ -93,7 +93,8 @@ extension Activation {
         }
     }
 
-    /// target += delta (f''(z) / f'(z)) R z, where delta holds f' as a factor and R z = tangent / f'(z).
+    /// target += delta (f''(z) / f'(z)) R z, where delta holds f' as a factor and R z = tangent /
+    /// f'(z).
     func addCurvature(
         _ target: UnsafeMutablePointer<Float>, delta: UnsafePointer<Float>,
         h: UnsafePointer<Float>, tangent: UnsafePointer<Float>, count: Int
@@ -202,7 +203,8 @@ extension Activation {
         }
     }
 
-    /// |z| beyond which a unit has no inverse worth the name in double: it is left out of the group.
+    /// |z| beyond which a unit has no inverse worth the name in double: it is left out of the
+    /// group.
     public var saturation: Double {
         switch kind {
         case .identity, .leakyReLU, .reLU: return .infinity

@@ -23,49 +23,37 @@ public struct Add: Layer {
     public func forward(_ pass: LayerPass) {
         let count = pass.rows &* output.count
         pass.output.update(from: pass.input.value, count: count)
-        if let second = pass.second { addScaled(second.value, by: 1, to: pass.output, count: count) }
+        if let second = pass.second {
+            addScaled(second.value, by: 1, to: pass.output, count: count)
+        }
         epilogue.forward(pass, bias: nil)
     }
 
     public func backward(_ pass: LayerPass) {
         epilogue.backward(pass)
         guard let delta = pass.outputDelta else { return }
-        give(UnsafePointer(delta), pass.input.delta, adds: pass.input.addsDelta, pass)
-        if let second = pass.second {
-            give(UnsafePointer(delta), second.delta, adds: second.addsDelta, pass)
-        }
-    }
-
-    /// What flows on to one of the two.
-    private func give(
-        _ delta: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>?, adds: Bool,
-        _ pass: LayerPass
-    ) {
-        guard let target else { return }
         let count = pass.rows &* output.count
-        if adds {
-            addScaled(delta, by: 1, to: target, count: count)
-        } else {
-            target.update(from: delta, count: count)
-        }
+        pass.input.takeDelta(delta, count: count)
+        pass.second?.takeDelta(delta, count: count)
     }
 
     public func forwardTangent(_ pass: LayerPass) {
         let count = pass.rows &* output.count
-        let tangents = (pass.input.tangent, pass.second?.tangent)
         pass.outputTangent.update(repeating: 0, count: count)
-        if let tangent = tangents.0 { addScaled(tangent, by: 1, to: pass.outputTangent, count: count) }
-        if let tangent = tangents.1 { addScaled(tangent, by: 1, to: pass.outputTangent, count: count) }
+        if let tangent = pass.input.tangent {
+            addScaled(tangent, by: 1, to: pass.outputTangent, count: count)
+        }
+        if let tangent = pass.second?.tangent {
+            addScaled(tangent, by: 1, to: pass.outputTangent, count: count)
+        }
         epilogue.forwardTangent(pass, bias: nil)
     }
 
     public func backwardTangent(_ pass: LayerPass) {
         epilogue.backwardTangent(pass)
-        let delta = UnsafePointer(pass.outputDeltaTangent)
-        give(delta, pass.input.deltaTangent, adds: pass.input.addsDelta, pass)
-        if let second = pass.second {
-            give(delta, second.deltaTangent, adds: second.addsDelta, pass)
-        }
+        let count = pass.rows &* output.count
+        pass.input.takeDeltaTangent(pass.outputDeltaTangent, count: count)
+        pass.second?.takeDeltaTangent(pass.outputDeltaTangent, count: count)
     }
 
     /// Carries its inputs' classes, which become one: a residual stream scales as a whole.

@@ -1,5 +1,5 @@
-/// A layer of some kind behind a class, so that a plan can call it through `Unmanaged`: one indirect call, no
-/// existential to open and no reference to count.
+/// A layer of some kind behind a class, so that a plan can call it through `Unmanaged`: one
+/// indirect call, no existential to open and no reference to count.
 public class AnyLayer: @unchecked Sendable {
     public let facts: any Layer
 

@@ -2,9 +2,10 @@ import Runtime
 
 /// Which channels of a net may be scaled, and which numbers move with them.
 ///
-/// Every value belongs to a class of channels. An element of the scaling group is a positive factor for every channel
-/// of every class that moves; an entry of a block with row channel r and column channel c is multiplied by
-/// s_r / s_c. Classes that must move together (what a sum adds up) are joined: union-find.
+/// Every value belongs to a class of channels. An element of the scaling group is a positive factor
+/// for every channel of every class that moves; an entry of a block with row channel r and column
+/// channel c is multiplied by s_r / s_c. Classes that must move together (what a sum adds up) are
+/// joined: union-find.
 public struct ChannelMap: Sendable {
     /// Entries of one tensor that scale by the same rule: rows x columns, row-major.
     public struct Block: BitwiseCopyable, Sendable {
@@ -55,7 +56,8 @@ public struct ChannelMap: Sendable {
         return first
     }
 
-    /// z = W h + b with its activation: consumes the input's class by columns, produces one by rows.
+    /// z = W h + b with its activation: consumes the input's class by columns, produces one by
+    /// rows.
     public mutating func linear(_ map: LinearMap, input: Int) throws -> Int {
         let output = try newClass(
             map.outputs, isPinned: !map.activation.isPositivelyHomogeneous)
@@ -72,8 +74,8 @@ public struct ChannelMap: Sendable {
         return output
     }
 
-    /// The blocks with classes numbered 0, 1, ... in the order of the net, -1 for those that do not move; and the number
-    /// of channels of each class.
+    /// The blocks with classes numbered 0, 1, ... in the order of the net, -1 for those that do not
+    /// move; and the number of channels of each class.
     public func numbered() throws -> (blocks: GrowingBuffer<Block>, sizes: GrowingBuffer<Int>) {
         let numbers = try Buffer(repeating: -1, count: parents.count)
         let counts = try GrowingBuffer<Int>()

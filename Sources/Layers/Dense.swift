@@ -72,8 +72,8 @@ public struct Dense: Layer {
     ) {
         BatchProducts.columns(
             delta + first, stride: map.outputs, pass.framedInput ?? pass.input.value,
-            into: target + first &* map.inputs, m: count, n: map.inputs, k: pass.rows, alpha: alpha,
-            beta: beta)
+            into: target + first &* map.inputs,
+            m: count, n: map.inputs, k: pass.rows, alpha: alpha, beta: beta)
         guard map.hasBias else { return }
         epilogue.accumulate(
             delta, ones: pass.framedOnes, rows: pass.rows, into: target + map.weightCount,
@@ -83,7 +83,8 @@ public struct Dense: Layer {
     /// R z = V h + v_b + W R h
     public func forwardTangent(_ pass: LayerPass) {
         BatchProducts.rows(
-            pass.input.value, pass.direction, into: pass.outputTangent, m: pass.rows, n: map.outputs,
+            pass.input.value, pass.direction, into: pass.outputTangent, m: pass.rows,
+            n: map.outputs,
             k: map.inputs)
         if let tangent = pass.input.tangent {
             BLAS.multiply(
@@ -127,7 +128,8 @@ public struct Dense: Layer {
     }
 
     public func sharesOutputs(rows: Int, parts: Int) -> Bool {
-        // Each thread packs all samples and its share of the weights, instead of its share of the samples and all weights.
+        // Each thread packs all samples and its share of the weights, instead of its share of the
+        // samples and all weights.
         map.outputs > rows
             && BatchProducts.packsRows(m: rows / parts, n: map.outputs, k: map.inputs)
     }

@@ -1,6 +1,7 @@
 import CShims
 
-/// Bias and activation of a layer whose channels are the columns of its rows: one fused pass, and its derivatives.
+/// Bias and activation of a layer whose channels are the columns of its rows: one fused pass, and
+/// its derivatives.
 struct Epilogue: Sendable {
     let width: Int
     let activation: Activation

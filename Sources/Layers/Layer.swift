@@ -1,18 +1,19 @@
 import Runtime
 
-/// A kind of layer: one file that states facts and does its arithmetic. Passes, symmetries, files and the ABI read
-/// them; nothing else knows a kind but `LayerKinds`.
+/// A kind of layer: one file that states facts and does its arithmetic. Passes, symmetries, files
+/// and the ABI read them; nothing else knows a kind but `LayerKinds`.
 ///
-/// The law, which `EveryKindTests` holds every kind to: `backward` and `accumulate` are the derivatives of `forward`;
-/// the tangents are theirs in the direction of the weights; rows of samples and rows of gradients may be shared out
-/// in any way, equal shares with equal bits; nothing is allocated and no reference counted; what `describe` says of the channels'
-/// scales is true for every input; `arguments` make the layer again.
+/// The law, which `EveryKindTests` holds every kind to: `backward` and `accumulate` are the
+/// derivatives of `forward`; the tangents are theirs in the direction of the weights; rows of
+/// samples and rows of gradients may be shared out in any way, equal shares with equal bits;
+/// nothing is allocated and no reference counted; what `describe` says of the channels' scales is
+/// true for every input; `arguments` make the layer again.
 public protocol Layer: Sendable {
     /// The kind's name in an architecture's text.
     static var word: String { get }
 
-    /// From the words after the kind's name and the shapes of one or two inputs. Whatever is wrong with them is an
-    /// error that names it: a file or a host wrote them.
+    /// From the words after the kind's name and the shapes of one or two inputs. Whatever is wrong
+    /// with them is an error that names it: a file or a host wrote them.
     init(_ arguments: inout LayerArguments, inputs: [Shape], activation: Activation) throws
     /// The words that make this layer again.
     var arguments: String { get }
@@ -33,7 +34,8 @@ public protocol Layer: Sendable {
     func forward(_ pass: LayerPass)
     /// outputDelta <- outputDelta f'(z);  the inputs' deltas <- the derivatives by the inputs.
     func backward(_ pass: LayerPass)
-    /// target <- beta target + alpha gradient for rows `first ..< first + count`, over all `pass.rows` samples.
+    /// target <- beta target + alpha gradient for rows `first ..< first + count`, over all
+    /// `pass.rows` samples.
     func accumulate(
         _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, first: Int, count: Int,
         alpha: Float, beta: Float)
@@ -46,12 +48,13 @@ public protocol Layer: Sendable {
     func accumulateTangent(
         _ pass: LayerPass, into target: UnsafeMutablePointer<Float>, beta: Float)
 
-    /// What the layer does to the scales of channels: from the classes of its inputs' channels to that of its output's.
+    /// What the layer does to the scales of channels: from the classes of its inputs' channels to
+    /// that of its output's.
     func describe(_ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int) throws
         -> Int
 
-    /// Whether threads that share a batch of `rows` have less to do when each takes all samples and a share of the
-    /// outputs, by `multiply`, before they share the samples.
+    /// Whether threads that share a batch of `rows` have less to do when each takes all samples and
+    /// a share of the outputs, by `multiply`, before they share the samples.
     func sharesOutputs(rows: Int, parts: Int) -> Bool
     /// What `forward` begins with, for outputs `first ..< first + count` of all samples.
     func multiply(_ pass: LayerPass, first: Int, count: Int)

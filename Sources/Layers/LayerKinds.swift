@@ -2,7 +2,12 @@ import Runtime
 
 /// All kinds of layers; the one place that knows them.
 public enum LayerKinds {
-    public static let all: [any Layer.Type] = [Dense.self, Add.self, SampleTable.self]
+    public static let all: [any Layer.Type] = [
+        Dense.self,
+        Add.self,
+        SampleTable.self,
+        Flatten.self,
+    ]
 
     /// The layer of a line such as "dense 64 nobias".
     public static func layer(

@@ -1,7 +1,7 @@
 /// The map of a layer that is linear in its weights: z = W h + b, then its activation.
 ///
-/// What the groups that act through the inputs of a layer need to know of it; `offset`s count from the beginning of
-/// the model's parameters once a graph has placed the layer.
+/// What the groups that act through the inputs of a layer need to know of it; `offset`s count from
+/// the beginning of the model's parameters once a graph has placed the layer.
 public struct LinearMap: BitwiseCopyable, Sendable {
     public let inputs: Int
     public let outputs: Int

@@ -1,8 +1,9 @@
 import LinearAlgebra
 import Runtime
 
-/// h = f(W e_i + b) for sample i of the batch: a column of W for each sample, so what would be a product with the
-/// identity is a transposition. The first layer of a model that a batch's own samples are the coordinates of.
+/// h = f(W e_i + b) for sample i of the batch: a column of W for each sample, so what would be a
+/// product with the identity is a transposition. The first layer of a model that a batch's own
+/// samples are the coordinates of.
 public struct SampleTable: Layer {
     public static let word = "sample_table"
 

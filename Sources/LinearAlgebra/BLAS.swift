@@ -16,7 +16,7 @@ public enum BLAS {
     }
 
     /// Takes this thread's work buffer, so that a lack of memory is an error here and no product can fail later.
-    /// Every entry into the library that multiplies matrices calls it first; pool workers do so on their own.
+    /// `Workspace` sees to it for passes, and pool workers on their own; whoever multiplies without a workspace calls it first.
     public static func reserve() throws {
         _ = workersReserve
         guard shim_blas_reserve() == 0 else {

@@ -1,7 +1,7 @@
 import CShims
 
-/// The products of a mini-batch and a layer, each by what is faster at its sizes: OpenBLAS, which packs both factors
-/// first, or our own kernels (`products.h`), which pack nothing.
+/// The products of a mini-batch and a layer, each by what is faster at its sizes: OpenBLAS, which
+/// packs both factors first, or our own kernels (`products.h`), which pack nothing.
 ///
 /// The bounds are about where the two were measured to be level, on AVX2.
 public enum BatchProducts {
@@ -22,21 +22,23 @@ public enum BatchProducts {
     /// Whether `rows` goes to OpenBLAS.
     @inline(__always)
     public static func packsRows(m: Int, n: Int, k: Int) -> Bool {
-        // Each element ends in a sum of a vector's lanes, which only a long row pays for; OpenBLAS packs (m + n) k elements,
-        // which few rows do not pay for. And the smaller factor must stay in the second-level cache.
+        // Each element ends in a sum of a vector's lanes, which only a long row pays for; OpenBLAS
+        // packs (m + n) k elements, which few rows do not pay for. And the smaller factor must stay
+        // in the second-level cache.
         let fewest = min(m, n)
         let isLong = 2 &* k >= (fillsVectors(k) ? 3 : 8) &* fewest
         return k < 16 || !isLong || fewest &* k >= 1 << 16
     }
 
-    /// c <- alpha a^T b + beta c, with a: k x m, its rows `stride` apart, b: k x n, c: m x n, both contiguous.
+    /// c <- alpha a^T b + beta c, with a: k x m, its rows `stride` apart, b: k x n, c: m x n, both
+    /// contiguous.
     @inline(__always)
     public static func columns(
         _ a: UnsafePointer<Float>, stride: Int, _ b: UnsafePointer<Float>,
         into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int, alpha: Float, beta: Float
     ) {
-        // What is read in strips must come from the second-level cache. The strip at the rows' end overlaps the one before
-        // it, which costs more than packing where there are many rows.
+        // What is read in strips must come from the second-level cache. The strip at the rows' end
+        // overlaps the one before it, which costs more than packing where there are many rows.
         let isEven = fillsVectors(n) || (n >= 16 && m <= 32)
         if isEven && m &* n < 1 << 17 && k &* n < 1 << 16 {
             shim_column_products(a, stride, m, b, n, k, alpha, beta, c)
@@ -49,7 +51,8 @@ public enum BatchProducts {
         }
     }
 
-    /// c <- alpha a^T + beta c, with a: m x n and c: n x m, their rows `stride` apart: the product with an identity.
+    /// c <- alpha a^T + beta c, with a: m x n and c: n x m, their rows `stride` apart: the product
+    /// with an identity.
     public static func transpose(
         _ a: UnsafePointer<Float>, stride: Int, into c: UnsafeMutablePointer<Float>,
         stride strideC: Int, m: Int, n: Int, alpha: Float = 1, beta: Float = 0

@@ -1,7 +1,8 @@
 import COpenBLAS
 import Runtime
 
-/// The factor L of a symmetric positive definite A = L L^T (`dpotrf`), with an estimate of its condition.
+/// The factor L of a symmetric positive definite A = L L^T (`dpotrf`), with an estimate of its
+/// condition.
 public struct Cholesky {
     private let factor: Matrix
     /// 1 / condition number in the 1-norm (`dpocon`).

@@ -6,9 +6,10 @@ extension Matrix {
     /// exp(self) for a square matrix.
     public func exponential() throws -> Matrix { try exponentials().forward }
 
-    /// exp(self) and exp(-self), for a square matrix, by Pade approximants with scaling and squaring (Higham, SIAM J.
-    /// Matrix Anal. Appl. 26(4), 2005, algorithm 2.3). The approximant of -self is that of self with numerator and
-    /// denominator exchanged, so the second costs a quotient and no products.
+    /// exp(self) and exp(-self), for a square matrix, by Pade approximants with scaling and
+    /// squaring (Higham, SIAM J. Matrix Anal. Appl. 26(4), 2005, algorithm 2.3). The approximant of
+    /// -self is that of self with numerator and denominator exchanged, so the second costs a
+    /// quotient and no products.
     /// - Complexity: O(n^3).
     public func exponentials() throws -> (forward: Matrix, backward: Matrix) {
         let norm = oneNorm
@@ -30,7 +31,8 @@ extension Matrix {
             numerator.add(odd, scaledBy: sign)
             let denominator = try even.copy()
             denominator.add(odd, scaledBy: -sign)
-            // Polynomials of one matrix commute, so it does not matter from which side the quotient is taken.
+            // Polynomials of one matrix commute, so it does not matter from which side the quotient
+            // is taken.
             var result = try numerator.solved(by: denominator)
             for _ in 0..<squarings { result = try Matrix.product(result, .no, result) }
             guard result.isFinite else {
@@ -73,8 +75,8 @@ extension Matrix {
     }
 }
 
-/// A diagonal Pade approximant of exp: coefficients b of its numerator, and the 1-norm up to which it is accurate to
-/// double precision (table 2.3 of the paper).
+/// A diagonal Pade approximant of exp: coefficients b of its numerator, and the 1-norm up to which
+/// it is accurate to double precision (table 2.3 of the paper).
 private struct PadeApproximant {
     let coefficients: [Double]
     let largestNorm: Double

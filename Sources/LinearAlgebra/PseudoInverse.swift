@@ -2,9 +2,9 @@ import Runtime
 
 /// The Moore-Penrose inverse of H (n x k), factored once and applied often; never formed.
 ///
-/// The smaller Gram matrix by Cholesky where its condition number is under 10^8, so that H's is under 10^4 and a
-/// product keeps eight digits; otherwise the singular value decomposition, singular values under `cutoff` of the
-/// largest counted as zero.
+/// The smaller Gram matrix by Cholesky where its condition number is under 10^8, so that H's is
+/// under 10^4 and a product keeps eight digits; otherwise the singular value decomposition,
+/// singular values under `cutoff` of the largest counted as zero.
 public struct PseudoInverse {
     public static let leastReciprocalCondition = 1e-8
 

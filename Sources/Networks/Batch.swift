@@ -79,8 +79,10 @@ public struct Batch {
             }
         }
         guard let weights else { return }
-        for i in 0..<count where !(weights[i] >= 0 && weights[i].isFinite) {
-            throw TeleportError.wrong("weight \(i)", weights[i], "finite and not negative")
+        for i in 0..<count {
+            try require(
+                "weight \(i)", weights[i], weights[i] >= 0 && weights[i].isFinite,
+                "finite and not negative")
         }
         guard totalWeight > 0 else {
             throw TeleportError.invalid("all \(count) weights are 0")

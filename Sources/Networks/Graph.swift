@@ -1,7 +1,8 @@
 import Layers
 import Runtime
 
-/// The layers of a net in order, each with what it reads, checked, and the place of every parameter.
+/// The layers of a net in order, each with what it reads, checked, and the place of every
+/// parameter.
 public final class Graph: Sendable {
     public static let maximumLayerCount = 1_024
     public static let maximumWidthCount = maximumLayerCount
@@ -10,8 +11,8 @@ public final class Graph: Sendable {
     public let nodes: NodeList
     public let parameterCount: Int
     public let outputWidth: Int
-    /// The layers that are linear in their weights, from the input on; a buffer and not an array, so that training
-    /// steps read it without counting references.
+    /// The layers that are linear in their weights, from the input on; a buffer and not an array,
+    /// so that training steps read it without counting references.
     public let layers: Buffer<LinearMap>
     private let offsets: Buffer<Int>
 
@@ -33,7 +34,9 @@ public final class Graph: Sendable {
             // Float arrays of this many elements must be addressable.
             _ = try Memory.product(offset, 64)
         }
-        guard maps.count > 0 else { throw TeleportError.invalid("a net needs a layer with weights") }
+        guard maps.count > 0 else {
+            throw TeleportError.invalid("a net needs a layer with weights")
+        }
         layers = try Buffer(copying: maps.pointer, count: maps.count)
         self.input = input
         self.nodes = nodes
@@ -51,12 +54,16 @@ public final class Graph: Sendable {
             guard shape == facts.inputs[position] else {
                 throw TeleportError(
                     .shapeMismatch,
-                    "layer \(index) ('\(facts.line)') takes \(facts.inputs[position]) but reads \(shape)")
+                    "layer \(index) ('\(facts.line)') takes \(facts.inputs[position]) but reads \(shape)"
+                )
             }
         }
-        guard index == nodes.count - 1 || (index + 1..<nodes.count).contains(where: {
-            nodes[$0].reads(index)
-        }) else {
+        guard
+            index == nodes.count - 1
+                || (index + 1..<nodes.count).contains(where: {
+                    nodes[$0].reads(index)
+                })
+        else {
             throw TeleportError.invalid("nothing reads layer \(index) ('\(facts.line)')")
         }
     }
@@ -67,10 +74,6 @@ public final class Graph: Sendable {
     public var layerCount: Int { layers.count }
     public var hiddenLayerCount: Int { layers.count - 1 }
     public var inputWidth: Int { input.count }
-    /// Hidden units of all hidden layers.
-    public var hiddenUnitCount: Int {
-        layers.elements.dropLast().reduce(0) { $0 + $1.outputs }
-    }
     /// Floats of all layers' outputs, for one sample.
     public var valueCount: Int {
         (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.output.count }
@@ -104,10 +107,9 @@ extension Graph {
         for (index, width) in widths.enumerated() where width < 1 || width > Int(Int32.max) {
             throw TeleportError.invalid("width \(index) is \(width); it must be at least 1")
         }
-        guard activation.negativeSlope.isFinite, activation.negativeSlope >= 0 else {
-            throw TeleportError.wrong(
-                "negative_slope", activation.negativeSlope, "finite and not negative")
-        }
+        let slope = activation.negativeSlope
+        try require(
+            "negative_slope", slope, slope >= 0 && slope.isFinite, "finite and not negative")
         let last = widths.count - 2
         let nodes = try NodeList()
         for m in 0...last {

@@ -2,8 +2,9 @@ import CShims
 import Layers
 import Runtime
 
-/// Hessian-vector products by one forward-over-reverse pass (Pearlmutter, Neural Computation 6(1), 1994): every
-/// quantity q of the two passes is carried along with R q, its derivative in the direction v of the weights.
+/// Hessian-vector products by one forward-over-reverse pass (Pearlmutter, Neural Computation 6(1),
+/// 1994): every quantity q of the two passes is carried along with R q, its derivative in the
+/// direction v of the weights.
 ///
 /// No finite differences; about three times the cost of a gradient.
 public final class HessianVectorProduct {
@@ -27,8 +28,8 @@ public final class HessianVectorProduct {
         deltaTangents = try Buffer(count: elements)
     }
 
-    /// H v of the loss of a valid batch that fits the workspace, where `lossAndDeltas` of the same batch under the
-    /// same weights was the last to write it. What it wrote is lost.
+    /// H v of the loss of a valid batch that fits the workspace, where `lossAndDeltas` of the same
+    /// batch under the same weights was the last to write it. What it wrote is lost.
     public func productAfterDeltas(
         of batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,
         into result: UnsafeMutablePointer<Float>
@@ -50,7 +51,8 @@ public final class HessianVectorProduct {
         try accumulate(piece, v, into: result, beta: beta)
     }
 
-    /// H v of the loss of a valid batch into `result` (parameterCount, other memory than v); returns the loss.
+    /// H v of the loss of a valid batch into `result` (parameterCount, other memory than v);
+    /// returns the loss.
     @discardableResult
     public func product(
         _ batch: Batch, _ loss: Loss, v: UnsafePointer<Float>,

@@ -10,7 +10,8 @@ public enum Initialization: Int32, Sendable {
 }
 
 extension Initialization {
-    /// Fills the parameters layer by layer: weights in row-major order, then the bias, from one generator.
+    /// Fills the parameters layer by layer: weights in row-major order, then the bias, from one
+    /// generator.
     func fill(
         _ parameters: UnsafeMutablePointer<Float>, of graph: Graph, slope: Float, seed: UInt64
     ) {

@@ -18,7 +18,8 @@ extension Loss {
         }
     }
 
-    /// The loss of the rows times `scale`, summed in double; with `delta`, also its derivative by outputs.
+    /// The loss of the rows times `scale`, summed in double; with `delta`, also its derivative by
+    /// outputs.
     func evaluate(
         _ outputs: UnsafePointer<Float>, width: Int, batch: Batch, scale: Double,
         delta: UnsafeMutablePointer<Float>?

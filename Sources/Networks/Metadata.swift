@@ -1,6 +1,7 @@
 import Runtime
 
-/// Strings kept with a model, such as class names and normalization: UTF-8 without zeros, ordered by the keys' bytes.
+/// Strings kept with a model, such as class names and normalization: UTF-8 without zeros, ordered
+/// by the keys' bytes.
 ///
 /// Their memory comes from the checked allocator, since hosts and files decide their length.
 public struct Metadata: Sendable {

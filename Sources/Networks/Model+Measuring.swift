@@ -1,18 +1,15 @@
 import CShims
-import LinearAlgebra
 import Runtime
 
 extension Model {
     /// A workspace for measuring `count` samples, in pieces if they are many.
     public func measuringWorkspace(count: Int, backward: Bool = false) throws -> Workspace {
-        try BLAS.reserve()
-        return try Workspace(
-            graph, capacity: min(count, Workspace.measuringRows(graph)),
-            backward: backward)
+        try Workspace(
+            graph, capacity: min(count, Workspace.measuringRows(graph)), backward: backward)
     }
 
-    /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace; between them the work can
-    /// be stopped.
+    /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace; between
+    /// them the work can be stopped.
     public static func forEachPiece(
         of total: Int, _ workspace: Workspace, _ body: (_ first: Int, _ count: Int) throws -> Void
     ) throws {
@@ -59,7 +56,8 @@ extension Model {
         return sum
     }
 
-    /// Outputs of `count` samples into `out` (count x output width); as probabilities, the softmax of each row.
+    /// Outputs of `count` samples into `out` (count x output width); as probabilities, the softmax
+    /// of each row.
     public func outputs(
         _ x: UnsafePointer<Float>, count: Int, asProbabilities: Bool = false,
         into out: UnsafeMutablePointer<Float>, workspace: Workspace

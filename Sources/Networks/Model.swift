@@ -1,42 +1,16 @@
 import Layers
 import Runtime
 
-/// What a model is made from; the fields of `tp_model_config`.
-public struct ModelOptions: Sendable {
-    public var activation = ActivationKind.leakyReLU
-    public var negativeSlope: Float = 0.01
-    public var hasBias = true
-    public var initialization = Initialization.glorotUniform
-    public var seed: UInt64 = 0
-
-    public init() {}
-
-    /// After every layer but the last.
-    public var hiddenActivation: Activation {
-        Activation(activation, negativeSlope: negativeSlope)
-    }
-
-    public func validate() throws {
-        // The others have no use for it.
-        guard activation != .leakyReLU || (negativeSlope.isFinite && negativeSlope >= 0) else {
-            throw TeleportError.wrong(
-                "negative_slope", negativeSlope, "finite and not negative")
-        }
-    }
-}
-
 /// A net: its graph, the weights that training changes, and what its makers want kept with it.
 ///
 /// One thread at a time may change it; any number may read it while nobody does.
 public final class Model: @unchecked Sendable {
     public let graph: Graph
-    public let options: ModelOptions
+    public let options: ModelConfig
     public let weights: Weights
     public var metadata = Metadata()
-    /// A trainer runs on this model, and whoever calls now is inside its callback.
-    public var isBeingTrained = false
 
-    public convenience init(widths: [Int], options: ModelOptions = ModelOptions()) throws {
+    public convenience init(widths: [Int], options: ModelConfig = ModelConfig()) throws {
         let activation = options.hiddenActivation
         try self.init(
             Graph(widths: widths, activation: activation, hasBias: options.hasBias),
@@ -46,7 +20,7 @@ public final class Model: @unchecked Sendable {
     }
 
     /// A model whose parameters are still to be written.
-    public init(_ graph: Graph, options: ModelOptions) throws {
+    public init(_ graph: Graph, options: ModelConfig) throws {
         self.graph = graph
         self.options = options
         weights = try Weights(parameterCount: graph.parameterCount)
@@ -70,14 +44,15 @@ public final class Model: @unchecked Sendable {
         return graph.layers.pointer[layer]
     }
 
-    /// Refuses to change weights that a run, or a step that asks for its rate, is about to change.
+    /// Refuses to change weights that a run, or a step that asks for its rate, is about to change:
+    /// whoever calls now is inside its callback.
     public func requireIdle() throws {
-        guard !HostCallback.isAsking(self) else {
+        guard !HostCallback.isAsking(.rate, self) else {
             throw TeleportError(
                 .badState,
                 "the model's trainer is asking its rate callback, which may only read them")
         }
-        guard !isBeingTrained else {
+        guard !HostCallback.isAsking(.run, self) else {
             throw TeleportError(
                 .badState, "the model is inside tp_trainer_run; a callback may only read it")
         }

@@ -3,8 +3,8 @@ import Runtime
 
 /// The layers of a net in order, each with what it reads, as a graph is made of them.
 ///
-/// A file or a host says how many there are: the list is from the checked allocator, and only the layers themselves
-/// are Swift's small objects.
+/// A file or a host says how many there are: the list is from the checked allocator, and only the
+/// layers themselves are Swift's small objects.
 public final class NodeList: @unchecked Sendable {
     public struct Node: BitwiseCopyable {
         let layer: Unmanaged<AnyLayer>

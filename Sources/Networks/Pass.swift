@@ -3,12 +3,14 @@ import Layers
 /// What one part of a pass finds.
 struct PartialLoss {
     var loss = 0.0
-    /// Sums over layers of the largest |delta|, and of the largest |h| that deltas are multiplied by.
+    /// Sums over layers of the largest |delta|, and of the largest |h| that deltas are multiplied
+    /// by.
     var deltas = 0.0
     var factors = 0.0
 }
 
-/// One batch on its way through a net: plain pointers and the steps of a plan, so that the hot path counts no references.
+/// One batch on its way through a net: plain pointers and the steps of a plan, so that the hot path
+/// counts no references.
 struct Pass {
     let steps: UnsafePointer<Plan.Step>
     let stepCount: Int
@@ -22,7 +24,9 @@ struct Pass {
     let frames: UnsafePointer<FramedInput>?
 
     var outputs: UnsafeMutablePointer<Float> { values + steps[stepCount - 1].offset }
-    var outputDeltas: UnsafeMutablePointer<Float>? { deltas.map { $0 + steps[stepCount - 1].offset } }
+    var outputDeltas: UnsafeMutablePointer<Float>? {
+        deltas.map { $0 + steps[stepCount - 1].offset }
+    }
 
     /// What a step works on, for samples `first ..< first + count` of a batch.
     @inline(__always)
@@ -51,7 +55,8 @@ struct Pass {
         return input
     }
 
-    /// Samples `first ..< first + count` through all layers. `hasFirstProduct`: the first layer's is in place.
+    /// Samples `first ..< first + count` through all layers. `hasFirstProduct`: the first layer's
+    /// is in place.
     func forward(
         _ parameters: UnsafePointer<Float>, _ batch: Batch, first: Int, count: Int,
         hasFirstProduct: Bool

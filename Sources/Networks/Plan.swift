@@ -1,8 +1,8 @@
 import Layers
 import Runtime
 
-/// The passes of a graph through memory for `capacity` samples: every layer in order with all its offsets, fixed once.
-/// While a pass runs nothing of it is computed, counted or allocated.
+/// The passes of a graph through memory for `capacity` samples: every layer in order with all its
+/// offsets, fixed once. While a pass runs nothing of it is computed, counted or allocated.
 struct Plan: @unchecked Sendable {
     /// Where a value stands among the values of all layers; -1: the batch's own inputs.
     struct Source: BitwiseCopyable {
@@ -30,7 +30,8 @@ struct Plan: @unchecked Sendable {
     let count: Int
     /// Weights that the gradient phase shares out.
     let weightCount: Int
-    /// An input that is not finite need not show in the outputs: an activation is bounded, or there is no hidden layer.
+    /// An input that is not finite need not show in the outputs: an activation is bounded, or there
+    /// is no hidden layer.
     let hidesInputs: Bool
 
     private let storage: Buffer<Step>
@@ -41,7 +42,8 @@ struct Plan: @unchecked Sendable {
         self.graph = graph
         let count = graph.nodes.count
         let storage = try Buffer<Step>(count: count)
-        // Deltas are written from the last layer down, so of a value's readers the last one comes first.
+        // Deltas are written from the last layer down, so of a value's readers the last one comes
+        // first.
         let readers = try Buffer(repeating: 0, count: count)
         for index in 0..<count {
             let node = graph.nodes[index]

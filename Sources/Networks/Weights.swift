@@ -3,8 +3,8 @@ import Runtime
 
 /// All that training changes in a model, as one value: copied, compared and put back as a whole.
 ///
-/// Parameters today; whatever else a kind of layer comes to remember belongs here too, so that nobody who keeps a
-/// model's state can forget it.
+/// Parameters today; whatever else a kind of layer comes to remember belongs here too, so that
+/// nobody who keeps a model's state can forget it.
 public final class Weights: @unchecked Sendable {
     /// W_0 row-major, b_0, W_1, b_1, ...
     public let parameters: Buffer<Float>
@@ -12,7 +12,9 @@ public final class Weights: @unchecked Sendable {
     /// Not initialized.
     public init(parameterCount: Int) throws { parameters = try Buffer(count: parameterCount) }
 
-    public init(copying other: Weights) throws { parameters = try Buffer(copying: other.parameters) }
+    public init(copying other: Weights) throws {
+        parameters = try Buffer(copying: other.parameters)
+    }
 
     /// Takes over the numbers of weights of the same graph. Allocates nothing and cannot fail.
     public func copy(from other: Weights) {

@@ -5,10 +5,11 @@ import Runtime
 
 /// Values and deltas of up to `capacity` samples: what a forward and a backward pass write.
 ///
-/// Made once and used again; the passes allocate nothing.
+/// Made once and used again; the passes allocate nothing. A thread that makes one, or asks for room
+/// in one, has what OpenBLAS needs on it too, so that no pass can fail.
 public final class Workspace: @unchecked Sendable {
-    /// Larger batches that are only measured go through in pieces of this many samples: at most 1,024, and fewer
-    /// where a layer is so wide that a piece would take more than 16 MiB.
+    /// Larger batches that are only measured go through in pieces of this many samples: at most
+    /// 1,024, and fewer where a layer is so wide that a piece would take more than 16 MiB.
     public static func measuringRows(_ graph: Graph) -> Int {
         let widest = (0..<graph.nodes.count).reduce(graph.inputWidth) {
             max($0, graph.nodes[$1].facts.output.count)
@@ -30,6 +31,7 @@ public final class Workspace: @unchecked Sendable {
     private var framedValues: Buffer<Float>?
 
     public init(_ graph: Graph, capacity: Int, backward: Bool) throws {
+        try BLAS.reserve()
         self.graph = graph
         self.capacity = capacity
         plan = try Plan(graph, capacity: capacity)
@@ -42,6 +44,7 @@ public final class Workspace: @unchecked Sendable {
 
     /// Room for `rows` samples; what is there is lost when it grows. On failure nothing changes.
     public func reserve(_ rows: Int) throws {
+        try BLAS.reserve()
         guard rows > capacity else { return }
         let elements = try Memory.product(graph.valueCount, rows)
         let newPlan = try Plan(graph, capacity: rows)

@@ -1,6 +1,7 @@
 import CShims
 
-/// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011): S <- S + G^2, W <- W - learningRate G / (sqrt(S) + epsilon).
+/// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011): S <- S + G^2, W <- W - learningRate G /
+/// (sqrt(S) + epsilon).
 public final class AdaGrad: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState

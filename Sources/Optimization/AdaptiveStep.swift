@@ -1,7 +1,8 @@
 import CShims
 import Runtime
 
-/// One pass of the adaptive optimizers over all weights (`shim_adaptive_step`), shared by threads where it pays.
+/// One pass of the adaptive optimizers over all weights (`shim_adaptive_step`), shared by threads
+/// where it pays.
 struct AdaptiveStep {
     /// Weights for which a second thread gains more than it takes to wake.
     static let smallestShare = 1 << 17
@@ -15,7 +16,8 @@ struct AdaptiveStep {
     let count: Int
     let factors: shim_adaptive
 
-    /// Every weight's step depends on nothing but its own numbers, so the result does not depend on the parts.
+    /// Every weight's step depends on nothing but its own numbers, so the result does not depend on
+    /// the parts.
     func run() {
         let parts = min(max(count / Self.smallestShare, 1), ThreadPool.shared.threadCount)
         var job = (step: self, parts: parts)

@@ -26,18 +26,10 @@ public struct LearningRateSchedule {
     public init() {}
 
     public func validate() throws {
-        guard warmupSteps >= 0 else {
-            throw TeleportError.invalid("warmup_steps is \(warmupSteps); it must not be negative")
-        }
-        guard interval >= 1 else {
-            throw TeleportError.invalid("interval is \(interval); it must be at least 1")
-        }
-        guard factor > 0, factor.isFinite else {
-            throw TeleportError.wrong("factor", factor, "positive and finite")
-        }
-        guard floor >= 0, floor <= 1 else {
-            throw TeleportError.wrong("floor", floor, "0 to 1")
-        }
+        try require("warmup_steps", warmupSteps, warmupSteps >= 0, "at least 0")
+        try require("interval", interval, interval >= 1, "at least 1")
+        try require("factor", factor, factor > 0 && factor.isFinite, "positive and finite")
+        try require("floor", floor, floor >= 0 && floor <= 1, "0 to 1")
         guard kind != .callback || callback != nil else {
             throw TeleportError.invalid("rate is NULL, but the schedule is CALLBACK")
         }

@@ -1,6 +1,7 @@
 import Runtime
 
-/// Gradient descent with momentum: M <- mu M + G, W <- W - learningRate M. The first step takes M = G.
+/// Gradient descent with momentum: M <- mu M + G, W <- W - learningRate M. The first step takes M =
+/// G.
 public final class Momentum: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState

@@ -3,14 +3,14 @@ import Runtime
 
 /// A rule that turns gradients into steps, with the state it carries from step to step.
 ///
-/// One object serves one model; a rollout works on a copy and leaves the original alone. Formulas and defaults are
-/// those of PyTorch's `torch.optim`.
+/// One object serves one model; a rollout works on a copy and leaves the original alone. Formulas
+/// and defaults are those of PyTorch's `torch.optim`.
 public protocol Optimizer: AnyObject {
     /// The rate of the next step.
     var learningRate: Double { get set }
 
-    /// When a step is `parameters <- beta parameters + alpha gradient`, those factors: the step then is one
-    /// matrix product a layer and the gradient is never stored. Otherwise nil.
+    /// When a step is `parameters <- beta parameters + alpha gradient`, those factors: the step
+    /// then is one matrix product a layer and the gradient is never stored. Otherwise nil.
     var linearStep: (alpha: Float, beta: Float)? { get }
 
     /// One step. Arrays have the model's parameter count.

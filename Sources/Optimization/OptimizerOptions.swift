@@ -1,15 +1,9 @@
 import Runtime
 
-/// Which optimizer; raw values are those of `tp_optimizer`.
+/// Which optimizer; raw values, in this order, are those of `tp_optimizer`.
 public enum OptimizerKind: Int32, Sendable {
     case sgd = 0
-    case momentum = 1
-    case nesterov = 2
-    case adaGrad = 3
-    case rmsProp = 4
-    case adam = 5
-    case adamW = 6
-    case dog = 7
+    case momentum, nesterov, adaGrad, rmsProp, adam, adamW, dog
 }
 
 /// Which average of the weights is what training is for; raw values are those of `tp_average`.
@@ -73,20 +67,20 @@ public struct OptimizerOptions: Sendable {
 
     public func validate() throws {
         try Self.validate(learningRate: learningRate)
-        try check("momentum", momentum, momentum >= 0 && momentum < 1, "at least 0 and below 1")
-        try check("beta1", beta1, beta1 >= 0 && beta1 < 1, "at least 0 and below 1")
-        try check("beta2", beta2, beta2 >= 0 && beta2 < 1, "at least 0 and below 1")
-        try check("alpha", alpha, alpha >= 0 && alpha < 1, "at least 0 and below 1")
-        try check(
+        try require("momentum", momentum, momentum >= 0 && momentum < 1, "at least 0 and below 1")
+        try require("beta1", beta1, beta1 >= 0 && beta1 < 1, "at least 0 and below 1")
+        try require("beta2", beta2, beta2 >= 0 && beta2 < 1, "at least 0 and below 1")
+        try require("alpha", alpha, alpha >= 0 && alpha < 1, "at least 0 and below 1")
+        try require(
             "epsilon", resolvedEpsilon, resolvedEpsilon >= 0 && Float(resolvedEpsilon).isFinite,
             "finite and not negative")
-        try check(
+        try require(
             "weight_decay", resolvedWeightDecay,
             resolvedWeightDecay >= 0 && Float(resolvedWeightDecay).isFinite,
             "finite and not negative")
-        try check(
+        try require(
             "clip_norm", clipNorm, clipNorm >= 0 && clipNorm.isFinite, "finite and not negative")
-        try check(
+        try require(
             "initial_radius", resolvedInitialRadius,
             resolvedInitialRadius > 0 && Float(resolvedInitialRadius).isNormal,
             "positive and finite, or 0 for the default")
@@ -96,15 +90,10 @@ public struct OptimizerOptions: Sendable {
         }
     }
 
-    private func check(_ name: String, _ value: Double, _ isRight: Bool, _ rule: String) throws {
-        guard isRight else { throw TeleportError.wrong(name, value, rule) }
-    }
-
     public static func validate(learningRate: Double) throws {
-        guard learningRate.isFinite, learningRate >= 0, Float(learningRate).isFinite else {
-            throw TeleportError.wrong(
-                "learning_rate", learningRate, "finite and not negative")
-        }
+        try require(
+            "learning_rate", learningRate, learningRate >= 0 && Float(learningRate).isFinite,
+            "finite and not negative")
     }
 
     /// `layers`: each layer's parameters; DoG has a radius for each.

@@ -1,6 +1,7 @@
 import CShims
 
-/// RMSProp (Tieleman and Hinton, 2012): S <- alpha S + (1 - alpha) G^2, W <- W - learningRate G / (sqrt(S) + epsilon).
+/// RMSProp (Tieleman and Hinton, 2012): S <- alpha S + (1 - alpha) G^2, W <- W - learningRate G /
+/// (sqrt(S) + epsilon).
 public final class RMSProp: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState

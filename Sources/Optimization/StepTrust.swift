@@ -14,7 +14,7 @@ struct StepTrust {
     private let model: Model
     private let optimizer: any Optimizer
     /// Made when a gradient is first too large.
-    private var kept: (parameters: Buffer<Float>, optimizer: any Optimizer)?
+    private var kept: (weights: Weights, optimizer: any Optimizer)?
     /// An average of gradients is so large that a small gradient may follow it out of the finite numbers.
     private var isSuspect = false
 
@@ -44,11 +44,10 @@ struct StepTrust {
 
     private mutating func keep() throws {
         guard let kept else {
-            kept = (try Buffer(copying: model.parameters), try optimizer.copy())
+            kept = (try Weights(copying: model.weights), try optimizer.copy())
             return
         }
-        kept.parameters.pointer.update(
-            from: model.parameters.pointer, count: kept.parameters.count)
+        kept.weights.copy(from: model.weights)
         kept.optimizer.restore(from: optimizer)
     }
 
@@ -69,7 +68,7 @@ struct StepTrust {
 
     private func putBack() {
         guard let kept else { return }
-        model.parameters.pointer.update(from: kept.parameters.pointer, count: kept.parameters.count)
+        model.weights.copy(from: kept.weights)
         optimizer.restore(from: kept.optimizer)
     }
 }

@@ -1,10 +1,10 @@
 import CShims
 import Layers
-import LinearAlgebra
 import Networks
 import Runtime
 
-/// One training step, the same for trainers and for the rollouts of a teleport: forward, backward, update.
+/// One training step, the same for trainers and for the rollouts of a teleport: forward, backward,
+/// update.
 public final class TrainingStep {
     public let model: Model
     public let loss: Loss
@@ -27,7 +27,6 @@ public final class TrainingStep {
     public init(
         model: Model, loss: Loss, optimizer: any Optimizer, clipNorm: Double = 0, batchSize: Int
     ) throws {
-        try BLAS.reserve()
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -51,9 +50,9 @@ public final class TrainingStep {
         (self.frames, self.move) = (frames, move)
     }
 
-    /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the loss, the errors or
-    /// the weights after it are not finite: then weights and optimizer are as before. Takes memory only for a gradient
-    /// that may be too large.
+    /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
+    /// loss, the errors or the weights after it are not finite: then weights and optimizer are as
+    /// before. Takes memory only for a gradient that may be too large.
     public func take(_ batch: Batch) throws -> Double? {
         let (value, bound) = workspace.lossAndBound(
             model.parameters.pointer, batch: batch, loss: loss,
@@ -151,7 +150,8 @@ public final class TrainingStep {
         }
     }
 
-    /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_` does.
+    /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_`
+    /// does.
     private func clip(_ gradient: Buffer<Float>) {
         guard clipNorm > 0 else { return }
         let norm = squaredNorm(gradient.pointer, count: gradient.count).squareRoot()

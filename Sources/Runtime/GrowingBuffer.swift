@@ -1,5 +1,5 @@
-/// An array whose memory comes from the checked allocator, so that a folder or file of any size can at worst
-/// be refused.
+/// An array whose memory comes from the checked allocator, so that a folder or file of any size can
+/// at worst be refused.
 ///
 /// It is written while a data set or a file's header is built and only read afterwards.
 public final class GrowingBuffer<Element: BitwiseCopyable>: @unchecked Sendable {

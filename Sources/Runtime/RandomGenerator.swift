@@ -1,7 +1,7 @@
 import Glibc
 
-/// xoshiro256++ 1.0 of Blackman and Vigna (public domain algorithm), seeded through SplitMix64 as its authors
-/// advise. `stream` keeps the draws for different purposes apart under one seed.
+/// xoshiro256++ 1.0 of Blackman and Vigna (public domain algorithm), seeded through SplitMix64 as
+/// its authors advise. `stream` keeps the draws for different purposes apart under one seed.
 public struct RandomGenerator: RandomNumberGenerator, BitwiseCopyable, Sendable {
     public var state: (UInt64, UInt64, UInt64, UInt64) { words }
     @usableFromInline var words: (UInt64, UInt64, UInt64, UInt64)
@@ -23,11 +23,6 @@ public struct RandomGenerator: RandomNumberGenerator, BitwiseCopyable, Sendable 
         words.2 ^= shifted
         words.3 = rotateLeft(words.3, 45)
         return result
-    }
-
-    /// Uniform in [0, 1), a multiple of 2^-24.
-    public mutating func nextFloat() -> Float {
-        Float(next() >> 40) * 0x1p-24
     }
 
     /// Uniform in [0, 1), a multiple of 2^-53.
@@ -83,22 +78,6 @@ extension RandomGenerator {
             order[i] = order[j]
             order[j] = swapped
         }
-    }
-}
-
-/// The streams that keep draws for different purposes apart under one seed.
-public enum RandomStream {
-    public static let initialization: UInt64 = 1
-    public static let split: UInt64 = 2
-    public static let shuffle: UInt64 = 3
-    public static let teleportSamples: UInt64 = 4
-    public static let search: UInt64 = 5
-    public static let perturbations: UInt64 = 6
-    public static let frameSamples: UInt64 = 7
-
-    /// A stream of its own for each member of a family: an epoch's shuffle, say.
-    public static func member(_ index: Int, of family: UInt64) -> UInt64 {
-        family &+ (UInt64(bitPattern: Int64(index)) &+ 1) << 8
     }
 }
 

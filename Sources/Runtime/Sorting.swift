@@ -1,6 +1,7 @@
 extension UnsafeMutableBufferPointer {
-    /// Sorts in place without memory of its own, which the standard library's sort takes from Swift's allocator
-    /// (a heap sort). The order of equal elements is not kept: `isBefore` must tell them apart where it matters.
+    /// Sorts in place without memory of its own, which the standard library's sort takes from
+    /// Swift's allocator (a heap sort). The order of equal elements is not kept: `isBefore` must
+    /// tell them apart where it matters.
     ///
     /// - Complexity: O(count log count)
     public func sortInPlace(by isBefore: (Element, Element) -> Bool) {

@@ -1,15 +1,17 @@
 import CShims
 
-/// What is thrown where a call ends early because it was asked to; whoever passes it on puts back what he has changed.
+/// What is thrown where a call ends early because it was asked to; whoever passes it on puts back
+/// what he has changed.
 public struct Stopped: Error {
     public init() {}
 }
 
 /// Whether the call of the host that is under way on this thread is asked to end.
 ///
-/// One question for the whole library, asked between the pieces of long work: whatever ends a call, a flag of the host's,
-/// a trainer's or a callback, is known to the thread that it runs on, and need not be handed down to where the time goes.
-/// On pool workers, and in calls that cannot stop, the answer is no.
+/// One question for the whole library, asked between the pieces of long work: whatever ends a call,
+/// a flag of the host's, a trainer's or a callback, is known to the thread that it runs on, and
+/// need not be handed down to where the time goes. On pool workers, and in calls that cannot stop,
+/// the answer is no.
 public enum Stop {
     /// What is asked in every call of this thread from now on that can stop; each may be nil.
     public static func set(
@@ -24,8 +26,8 @@ public enum Stop {
         stop?.pointee.next_call = 0
     }
 
-    /// Lets `body` be stopped. A call within a callback of another is asked for itself: the flags of the outer one are
-    /// not its own.
+    /// Lets `body` be stopped. A call within a callback of another is asked for itself: the flags
+    /// of the outer one are not its own.
     public static func scope<Result>(_ body: () throws -> Result) rethrows -> Result {
         try with(shim_stop_source(flag: nil, next: nil), body)
     }

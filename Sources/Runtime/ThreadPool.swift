@@ -4,8 +4,9 @@ import Synchronization
 
 /// One pool of worker threads for the whole process, made when first needed.
 ///
-/// A job is cut into parts by its caller, so results never depend on which thread took which part. One job runs at
-/// a time: a caller that finds the pool busy does all its parts itself, with the same results.
+/// A job is cut into parts by its caller, so results never depend on which thread took which part.
+/// One job runs at a time: a caller that finds the pool busy does all its parts itself, with the
+/// same results.
 public final class ThreadPool: @unchecked Sendable {
     /// A part of a job: its context and the part's index.
     public typealias Part = @convention(c) (UnsafeMutableRawPointer?, Int) -> Void
@@ -32,7 +33,8 @@ public final class ThreadPool: @unchecked Sendable {
     private var context: UnsafeMutableRawPointer?
     private var body: Part?
 
-    /// Runs on a worker before it takes a part; when it answers anything but 0 the worker takes none.
+    /// Runs on a worker before it takes a part; when it answers anything but 0 the worker takes
+    /// none.
     private let workerSetup = Atomic<Int>(0)
 
     private init() {
@@ -40,7 +42,8 @@ public final class ThreadPool: @unchecked Sendable {
         wake = .allocate(capacity: 1)
         pthread_mutex_init(lock, nil)
         pthread_cond_init(wake, nil)
-        // In a forked child only the calling thread lives on: forget the workers and whatever they held.
+        // In a forked child only the calling thread lives on: forget the workers and whatever they
+        // held.
         pthread_atfork(nil, nil) { ThreadPool.shared.forgetWorkers() }
     }
 
@@ -75,8 +78,8 @@ public final class ThreadPool: @unchecked Sendable {
     private static let availableProcessors = min(
         max(Int(shim_processor_count()), 1), maximumThreadCount)
 
-    /// Runs `body(context, 0 ..< parts)`, each part once, and returns when all are done. Allocates nothing once
-    /// the workers live.
+    /// Runs `body(context, 0 ..< parts)`, each part once, and returns when all are done. Allocates
+    /// nothing once the workers live.
     public func run(parts: Int, context: UnsafeMutableRawPointer?, body: Part) {
         let threads = min(parts, threadCount)
         guard threads > 1, !busy.exchange(true, ordering: .acquiring) else {
@@ -97,7 +100,8 @@ public final class ThreadPool: @unchecked Sendable {
         pthread_mutex_unlock(lock)
 
         takeParts()
-        // A worker that wakes late must not join a job that is over, nor meet the next one half made.
+        // A worker that wakes late must not join a job that is over, nor meet the next one half
+        // made.
         pthread_mutex_lock(lock)
         joinable = 0
         pthread_mutex_unlock(lock)
@@ -143,9 +147,9 @@ public final class ThreadPool: @unchecked Sendable {
         pthread_sigmask(SIG_BLOCK, &blocked, nil)
         var seen: UInt32 = 0
         while true {
-            // Steps follow each other within microseconds: look for the next job a while before going to sleep, from
-            // which it may take a tenth of a millisecond to wake. By the clock, for a pause is 3 cycles on some
-            // processors and 140 on others.
+            // Steps follow each other within microseconds: look for the next job a while before
+            // going to sleep, from which it may take a tenth of a millisecond to wake. By the
+            // clock, for a pause is 3 cycles on some processors and 140 on others.
             let start = Clock.seconds()
             while generation.load(ordering: .acquiring) == seen,
                 Clock.seconds() - start < Self.watchfulSeconds

@@ -1,4 +1,5 @@
-/// Whether bytes are UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF.
+/// Whether bytes are UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past
+/// U+10FFFF.
 ///
 /// It allocates nothing, unlike a `String` made to find out.
 public func isUTF8(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {

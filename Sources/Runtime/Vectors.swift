@@ -1,5 +1,5 @@
-// The few SIMD helpers of the elementwise passes. Sixteen floats are one AVX-512 register, two of AVX2 or four of
-// SSE2; elementwise results do not depend on which.
+// The few SIMD helpers of the elementwise passes. Sixteen floats are one AVX-512 register, two of
+// AVX2 or four of SSE2; elementwise results do not depend on which.
 
 @inlinable @inline(__always)
 public func load(_ pointer: UnsafePointer<Float>) -> SIMD16<Float> {

@@ -89,3 +89,17 @@ struct Guard {
         memcmp(before.pointer, after.pointer, before.count * MemoryLayout<Float>.size) == 0
     }
 }
+
+extension Weights {
+    /// No parameter left the normal floats on the way from `before`: with powers of two the move then changed exponents
+    /// alone, and no output changes by one bit.
+    func areExact(from before: Weights) -> Bool {
+        let (before, after) = (before.parameters.pointer, parameters.pointer)
+        for i in 0..<parameters.count {
+            guard before[i] == after[i] || (after[i].isNormal && before[i].isNormal) else {
+                return false
+            }
+        }
+        return true
+    }
+}

@@ -21,24 +21,15 @@ protocol Move {
     func transform(_ state: OptimizerState) throws
 }
 
-extension Scaling: Move {
-    func apply(to model: Model) -> Bool {
-        apply(to: model.parameters.pointer)
-        return allFinite(model.parameters.pointer, count: model.parameters.count)
-    }
-}
-
 /// The weights themselves, for moves that are found by going there.
 struct MovedWeights: Move {
-    let parameters: Buffer<Float>
+    private let weights: Weights
 
-    init(_ model: Model) throws {
-        parameters = try Buffer(copying: model.parameters)
-    }
+    init(_ model: Model) throws { weights = try Weights(copying: model.weights) }
 
     func apply(to model: Model) -> Bool {
-        model.parameters.pointer.update(from: parameters.pointer, count: parameters.count)
-        return allFinite(parameters.pointer, count: parameters.count)
+        model.weights.copy(from: weights)
+        return weights.areFinite
     }
 
     func transform(_ state: OptimizerState) throws {

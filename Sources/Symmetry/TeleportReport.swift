@@ -43,12 +43,4 @@ public struct TeleportReport: Sendable {
     public var accepted: Bool { outcome == .accepted }
 
     public init() {}
-
-    /// Adds what a data-dependent action could not do exactly.
-    mutating func include(_ fit: LinearAction.Fit) {
-        guard fit.rank < .max else { return }
-        rank = fit.rank
-        inputCondition = fit.inputCondition
-        fitResidual = fit.residual
-    }
 }

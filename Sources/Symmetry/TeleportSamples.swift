@@ -81,45 +81,9 @@ private final class WeightedSamples {
 extension TeleportOptions {
     /// A quarter of the batch takes no part in the search.
     var holdsQuarterOut: Bool {
-        heldOutTolerance >= 0 && heldOut == nil && group.dependsOnData
+        heldOutTolerance >= 0 && heldOut == nil && symmetry.dependsOnData
     }
 
     /// Samples that a batch needs.
     public var fewestSamples: Int { holdsQuarterOut ? 4 : 1 }
-
-    /// Checks all that does not depend on the batch.
-    public func validate(for graph: Graph, loss: Loss) throws {
-        try validate(for: graph)
-        guard let heldOut else { return }
-        do {
-            try heldOut.validate(for: graph, loss: loss)
-            if heldOutTolerance >= 0 { try heldOut.requireFinite() }
-        } catch let error as TeleportError {
-            // The sentence speaks of a batch: it must be clear of which.
-            throw TeleportError(error.status, "held_out: " + error.message)
-        }
-    }
-}
-
-extension Batch {
-    /// On samples whose loss is no number nothing can be judged.
-    fileprivate func requireFinite() throws {
-        let isWhole =
-            allFinite(x, count: count * inputWidth)
-            && (targets.map { allFinite($0, count: count * targetWidth) } ?? true)
-        guard !isWhole else { return }
-        for row in 0..<count where weights.map({ $0[row] > 0 }) ?? true {
-            try requireFinite(x, row, inputWidth, "value")
-            if let targets { try requireFinite(targets, row, targetWidth, "target") }
-        }
-    }
-
-    private func requireFinite(
-        _ values: UnsafePointer<Float>, _ row: Int, _ width: Int, _ what: String
-    ) throws {
-        for j in 0..<width where !values[row * width + j].isFinite {
-            throw TeleportError(
-                .notFinite, "\(what) \(j) of sample \(row) is \(values[row * width + j])")
-        }
-    }
 }

@@ -45,7 +45,8 @@ private func setMessage(_ message: String) {
         length += 1
     }
     if message.utf8.count > length {
-        // Leave off a character that the cut went through: its continuation bytes, then its first byte.
+        // Leave off a character that the cut went through: its continuation bytes, then its first
+        // byte.
         while length > 0, UInt8(bitPattern: text[length - 1]) & 0xC0 == 0x80 { length -= 1 }
         if length > 0, text[length - 1] < 0 { length -= 1 }
     }

@@ -6,49 +6,45 @@ import Runtime
 
 extension tp_image_config {
     static var defaults: tp_image_config {
-        let options = ImageOptions()
+        let options = ImageConfig()
         var config = tp_image_config()
-        config.channels = options.channels
-        config.height = options.height
-        config.width = options.width
-        config.resampling = options.resampling
-        config.bad_image = options.badImage
-        config.allow_empty_classes = options.allowEmptyClasses
-        config.flat = options.flat
-        config.background = options.background
+        config.resampling = options.resampling.rawValue
+        config.bad_image = options.badImage.rawValue
         config.mean = options.mean
         config.std = options.std
-        config.max_width = options.maxWidth
-        config.max_height = options.maxHeight
-        config.max_pixels = options.maxPixels
-        config.max_chunk_bytes = options.maxChunkBytes
-        config.nested_classes = options.nestedClasses
+        config.max_width = Int32(options.maxWidth)
+        config.max_height = Int32(options.maxHeight)
+        config.max_pixels = Int64(options.maxPixels)
+        config.max_chunk_bytes = Int64(options.maxChunkBytes)
         return config
     }
 }
 
-extension ImageOptions {
-    /// The options check themselves where they are used.
+extension ImageConfig {
+    /// Numbers check themselves where they are used.
     fileprivate init(_ config: UnsafePointer<tp_image_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
-        channels = config.channels
-        height = config.height
-        width = config.width
-        resampling = config.resampling
-        badImage = config.bad_image
-        allowEmptyClasses = config.allow_empty_classes
-        flat = config.flat
-        background = config.background
+        channels = Int(config.channels)
+        height = Int(config.height)
+        width = Int(config.width)
+        resampling = try member(config.resampling, Resampling.self, "resampling")
+        badImage = try member(config.bad_image, BadImagePolicy.self, "bad_image")
+        allowsEmptyClasses = try flag(config.allow_empty_classes, "allow_empty_classes")
+        isFlat = try flag(config.flat, "flat")
+        let (red, green, blue) = config.background
+        background = (Int(red), Int(green), Int(blue))
         mean = config.mean
-        std = config.std
-        classNames = config.class_names
-        classCount = config.class_count
-        maxWidth = config.max_width
-        maxHeight = config.max_height
-        maxPixels = config.max_pixels
-        maxChunkBytes = config.max_chunk_bytes
-        nestedClasses = config.nested_classes
+        std.0 = given(config.std.0, or: std.0)
+        std.1 = given(config.std.1, or: std.1)
+        std.2 = given(config.std.2, or: std.2)
+        std.3 = given(config.std.3, or: std.3)
+        try setClassNames(config.class_names, count: config.class_count)
+        maxWidth = given(config.max_width, or: maxWidth)
+        maxHeight = given(config.max_height, or: maxHeight)
+        maxPixels = given(config.max_pixels, or: maxPixels)
+        maxChunkBytes = given(config.max_chunk_bytes, or: maxChunkBytes)
+        takesNestedClasses = try flag(config.nested_classes, "nested_classes")
         try requireZero(config.reserved)
     }
 }
@@ -115,7 +111,7 @@ public func tp_dataset_from_image_folder(
     callStoppable {
         try createStoppable(out) {
             try Dataset.fromImageFolder(
-                path: try path.required("path"), options: try ImageOptions(config),
+                path: try path.required("path"), options: try ImageConfig(config),
                 progress: adapt(progress, user_data))
         }
     }
@@ -132,7 +128,7 @@ public func tp_dataset_from_image_files(
         try createStoppable(out) {
             try Dataset.fromImageFiles(
                 paths: try paths.required("paths"), count: count,
-                options: try ImageOptions(config), progress: adapt(progress, user_data))
+                options: try ImageConfig(config), progress: adapt(progress, user_data))
         }
     }
 }
@@ -150,7 +146,7 @@ public func tp_dataset_from_pixels(
                 try pixels.required("pixels"),
                 shape: SampleShape(
                     channels: Int(shape[0]), height: Int(shape[1]), width: Int(shape[2])),
-                labels: labels, count: Int(count), options: try ImageOptions(config))
+                labels: labels, count: Int(count), options: try ImageConfig(config))
         }
     }
 }
@@ -164,26 +160,26 @@ public func tp_dataset_from_idx(
         try create(out) {
             try Dataset.fromIDX(
                 imagesPath: try images_path.required("images_path"), labelsPath: labels_path,
-                options: try ImageOptions(config))
+                options: try ImageConfig(config))
         }
     }
 }
 
 @_cdecl("tp_dataset_split") @implementation
 public func tp_dataset_split(
-    _ out_first: UnsafeMutablePointer<OpaquePointer?>?,
-    _ out_second: UnsafeMutablePointer<OpaquePointer?>?, _ dataset: OpaquePointer?,
+    _ first_out: UnsafeMutablePointer<OpaquePointer?>?,
+    _ second_out: UnsafeMutablePointer<OpaquePointer?>?, _ dataset: OpaquePointer?,
     _ fraction: Double, _ stratified: Int32, _ seed: UInt64
 ) -> tp_status {
     call {
-        let out_first = try out_first.required("out_first")
-        let out_second = try out_second.required("out_second")
-        out_first.pointee = nil
-        out_second.pointee = nil
+        let first_out = try first_out.required("first_out")
+        let second_out = try second_out.required("second_out")
+        first_out.pointee = nil
+        second_out.pointee = nil
         let (first, second) = try dataset.object(Dataset.self, "dataset").split(
             fraction: fraction, stratified: try flag(stratified, "stratified"), seed: seed)
-        out_first.pointee = makeHandle(first)
-        out_second.pointee = makeHandle(second)
+        first_out.pointee = makeHandle(first)
+        second_out.pointee = makeHandle(second)
     }
 }
 
@@ -320,7 +316,7 @@ public func tp_image_load(
             }
         }
         try Dataset.loadImage(
-            path: try path.required("path"), options: try ImageOptions(config), pixels: pixels,
+            path: try path.required("path"), options: try ImageConfig(config), pixels: pixels,
             capacity: Int(clamping: UInt(bitPattern: capacity)), shape: &shape)
     }
 }

@@ -17,7 +17,7 @@ public func tp_model_load(
 ) -> tp_status {
     call {
         try create(out) {
-            try Model.load(from: try path.required("path"), options: try ModelOptions(config))
+            try Model.load(from: try path.required("path"), options: try ModelConfig(config))
         }
     }
 }
@@ -51,7 +51,7 @@ public func tp_model_load_buffer(
             }
             return try Model.load(
                 from: UnsafeRawBufferPointer(start: data, count: size),
-                options: try ModelOptions(config))
+                options: try ModelConfig(config))
         }
     }
 }

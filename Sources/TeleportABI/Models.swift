@@ -10,7 +10,7 @@ import Runtime
 extension tp_model_config {
     static var defaults: tp_model_config {
         var config = tp_model_config()
-        let options = ModelOptions()
+        let options = ModelConfig()
         config.activation = options.activation.rawValue
         config.negative_slope = options.negativeSlope
         config.bias = options.hasBias ? 1 : 0
@@ -19,7 +19,7 @@ extension tp_model_config {
         return config
     }
 
-    fileprivate init(_ options: ModelOptions) {
+    fileprivate init(_ options: ModelConfig) {
         self = .defaults
         activation = options.activation.rawValue
         negative_slope = options.negativeSlope
@@ -29,16 +29,15 @@ extension tp_model_config {
     }
 }
 
-extension ModelOptions {
+extension ModelConfig {
     init(_ config: UnsafePointer<tp_model_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
         activation = try member(config.activation, ActivationKind.self, "activation")
         negativeSlope = config.negative_slope
         // Also where the activation, or a file that says its own, has no use for it.
-        guard negativeSlope.isFinite else {
-            throw TeleportError.wrong("negative_slope", negativeSlope, "finite and not negative")
-        }
+        try require(
+            "negative_slope", negativeSlope, negativeSlope.isFinite, "finite and not negative")
         hasBias = try flag(config.bias, "bias")
         initialization = try member(config.initialization, Initialization.self, "initialization")
         seed = config.seed
@@ -66,7 +65,7 @@ public func tp_model_create_mlp(
                 )
             }
             return try Model(
-                widths: (0..<count).map { Int(widths[$0]) }, options: try ModelOptions(config))
+                widths: (0..<count).map { Int(widths[$0]) }, options: try ModelConfig(config))
         }
     }
 }
@@ -123,12 +122,12 @@ public func tp_model_widths(
 
 @_cdecl("tp_model_get_config") @implementation
 public func tp_model_get_config(
-    _ model: OpaquePointer?, _ config: UnsafeMutablePointer<tp_model_config>?
+    _ model: OpaquePointer?, _ config_out: UnsafeMutablePointer<tp_model_config>?
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
-        try writeOutput(
-            tp_model_config(model.options), to: try config.required("config"), "config")
+        let config_out = try config_out.required("config_out")
+        try writeOutput(tp_model_config(model.options), to: config_out, "config_out")
     }
 }
 
@@ -225,6 +224,19 @@ public func tp_model_set_parameters(
 
 // Strings.
 
+/// A text and its zero into a host's buffer; NULL with capacity 0 asks for the length alone.
+private func copy(
+    _ text: Buffer<UInt8>, into buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int,
+    _ length_out: UnsafeMutablePointer<Int>?
+) throws {
+    length_out?.pointee = text.count
+    guard buffer != nil || capacity != 0 else { return }
+    let buffer = try buffer.required("buffer")
+    try requireCapacity(capacity, text.count + 1, "buffer")
+    memcpy(buffer, text.pointer, text.count)
+    buffer[text.count] = 0
+}
+
 private func bytes(_ text: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(
         start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
@@ -251,12 +263,28 @@ public func tp_model_get_metadata(
         guard let value = model.metadata.value(of: bytes(key)) else {
             throw TeleportError(.notFound, "the model has no metadata key \(quoted(key))")
         }
-        length_out?.pointee = value.count
-        guard buffer != nil || capacity != 0 else { return }
-        let buffer = try buffer.required("buffer")
-        try requireCapacity(capacity, value.count + 1, "buffer")
-        memcpy(buffer, value.pointer, value.count)
-        buffer[value.count] = 0
+        try copy(value, into: buffer, capacity, length_out)
+    }
+}
+
+@_cdecl("tp_model_metadata_count") @implementation
+public func tp_model_metadata_count(_ model: OpaquePointer?) -> Int32 {
+    guard let model = try? model.object(Model.self, "model") else { return 0 }
+    return Int32(truncatingIfNeeded: model.metadata.entries.count)
+}
+
+@_cdecl("tp_model_metadata_key") @implementation
+public func tp_model_metadata_key(
+    _ model: OpaquePointer?, _ index: Int32, _ buffer: UnsafeMutablePointer<CChar>?,
+    _ capacity: Int, _ length_out: UnsafeMutablePointer<Int>?
+) -> tp_status {
+    call {
+        let entries = try model.object(Model.self, "model").metadata.entries
+        guard entries.indices.contains(Int(index)) else {
+            throw TeleportError(
+                .notFound, "index is \(index), but the model has \(entries.count) metadata keys")
+        }
+        try copy(entries[Int(index)].key, into: buffer, capacity, length_out)
     }
 }
 
@@ -280,7 +308,7 @@ private func checkSamples(
 @_cdecl("tp_model_predict") @implementation
 public func tp_model_predict(
     _ model: OpaquePointer?, _ x: UnsafePointer<Float>?, _ x_width: Int64, _ count: Int64,
-    _ kind: tp_output, _ out: UnsafeMutablePointer<Float>?, _ capacity: Int
+    _ kind: tp_output, _ outputs: UnsafeMutablePointer<Float>?, _ capacity: Int
 ) -> tp_status {
     callStoppable {
         let model = try model.object(Model.self, "model")
@@ -288,13 +316,13 @@ public func tp_model_predict(
             throw TeleportError.invalid("kind is \(kind.rawValue), which is none of its values")
         }
         guard let x = try checkSamples(model, x, x_width, count) else { return }
-        let out = try out.required("out")
+        let outputs = try outputs.required("outputs")
         try requireCapacity(
-            capacity, try Memory.product(Int(count), model.graph.outputWidth), "out")
+            capacity, try Memory.product(Int(count), model.graph.outputWidth), "outputs")
         let workspace = try model.measuringWorkspace(count: Int(count))
         try model.outputs(
-            x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES, into: out,
-            workspace: workspace)
+            x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES,
+            into: outputs, workspace: workspace)
     }
 }
 

@@ -78,75 +78,78 @@ public func tp_plane_function_init(
     call { try initialize(function, size: struct_size, with: tp_plane_function(), "function") }
 }
 
-@_cdecl("tp_plane_rosenbrock") @implementation
-public func tp_plane_rosenbrock(_ function: UnsafeMutablePointer<tp_plane_function>?) -> tp_status {
-    call {
+/// The library's own functions, told apart by the user_data that their callbacks get.
+private enum TestFunction: Int {
+    case rosenbrock = 1
+    case booth = 2
+
+    init?(_ user: UnsafeMutableRawPointer?) { self.init(rawValue: Int(bitPattern: user)) }
+
+    var function: PlaneFunction {
+        switch self {
+        case .rosenbrock: return .rosenbrock
+        case .booth: return .booth
+        }
+    }
+
+    func fill(_ target: UnsafeMutablePointer<tp_plane_function>?) throws {
         var result = tp_plane_function()
-        result.value = { xy, _ in xy.map { PlaneFunction.rosenbrock.value(SIMD2($0)) } ?? .nan }
-        result.gradient = { xy, out, _ in
-            if let xy { PlaneFunction.rosenbrock.gradient(SIMD2(xy)).store(to: out) }
+        result.user_data = UnsafeMutableRawPointer(bitPattern: rawValue)
+        result.value = { xy, user in
+            guard let xy, let test = TestFunction(user) else { return .nan }
+            return test.function.value(SIMD2(xy))
         }
-        result.to_uv = { xy, out, _ in
-            if let xy { PlaneFunction.rosenbrock.toUV(SIMD2(xy)).store(to: out) }
+        result.gradient = { xy, out, user in TestFunction(user)?.store(xy, out) { $0.gradient } }
+        result.to_uv = { xy, out, user in TestFunction(user)?.store(xy, out) { $0.toUV } }
+        result.from_uv = { uv, out, user in TestFunction(user)?.store(uv, out) { $0.fromUV } }
+        result.hessian = { xy, out, user in TestFunction(user)?.storeRows(xy, out) { $0.hessian } }
+        result.from_uv_jacobian = { uv, out, user in
+            TestFunction(user)?.storeRows(uv, out) { $0.fromUVJacobian }
         }
-        result.from_uv = { uv, out, _ in
-            if let uv { PlaneFunction.rosenbrock.fromUV(SIMD2(uv)).store(to: out) }
-        }
-        result.hessian = { xy, out, _ in
-            guard let xy, let rows = PlaneFunction.rosenbrock.hessian?(SIMD2(xy)) else { return }
-            rows.0.store(to: out)
-            rows.1.store(to: out.map { $0 + 2 })
-        }
-        result.from_uv_jacobian = { uv, out, _ in
-            guard let uv, let rows = PlaneFunction.rosenbrock.fromUVJacobian?(SIMD2(uv)) else {
-                return
-            }
-            rows.0.store(to: out)
-            rows.1.store(to: out.map { $0 + 2 })
-        }
-        try writeOutput(result, to: try function.required("function"), "function")
+        try writeOutput(result, to: try target.required("function_out"), "function_out")
+    }
+
+    private typealias Pair = PlaneFunction.Pair
+
+    private func store(
+        _ point: UnsafePointer<Double>?, _ out: UnsafeMutablePointer<Double>?,
+        _ part: (PlaneFunction) -> (Pair) -> Pair
+    ) {
+        if let point { part(function)(SIMD2(point)).store(to: out) }
+    }
+
+    private func storeRows(
+        _ point: UnsafePointer<Double>?, _ out: UnsafeMutablePointer<Double>?,
+        _ part: (PlaneFunction) -> ((Pair) -> (Pair, Pair))?
+    ) {
+        guard let point, let rows = part(function)?(SIMD2(point)) else { return }
+        rows.0.store(to: out)
+        rows.1.store(to: out.map { $0 + 2 })
     }
 }
 
+@_cdecl("tp_plane_rosenbrock") @implementation
+public func tp_plane_rosenbrock(
+    _ function_out: UnsafeMutablePointer<tp_plane_function>?
+) -> tp_status {
+    call { try TestFunction.rosenbrock.fill(function_out) }
+}
+
 @_cdecl("tp_plane_booth") @implementation
-public func tp_plane_booth(_ function: UnsafeMutablePointer<tp_plane_function>?) -> tp_status {
-    call {
-        var result = tp_plane_function()
-        result.value = { xy, _ in xy.map { PlaneFunction.booth.value(SIMD2($0)) } ?? .nan }
-        result.gradient = { xy, out, _ in
-            if let xy { PlaneFunction.booth.gradient(SIMD2(xy)).store(to: out) }
-        }
-        result.to_uv = { xy, out, _ in
-            if let xy { PlaneFunction.booth.toUV(SIMD2(xy)).store(to: out) }
-        }
-        result.from_uv = { uv, out, _ in
-            if let uv { PlaneFunction.booth.fromUV(SIMD2(uv)).store(to: out) }
-        }
-        result.hessian = { xy, out, _ in
-            guard let xy, let rows = PlaneFunction.booth.hessian?(SIMD2(xy)) else { return }
-            rows.0.store(to: out)
-            rows.1.store(to: out.map { $0 + 2 })
-        }
-        result.from_uv_jacobian = { uv, out, _ in
-            guard let uv, let rows = PlaneFunction.booth.fromUVJacobian?(SIMD2(uv)) else { return }
-            rows.0.store(to: out)
-            rows.1.store(to: out.map { $0 + 2 })
-        }
-        try writeOutput(result, to: try function.required("function"), "function")
-    }
+public func tp_plane_booth(
+    _ function_out: UnsafeMutablePointer<tp_plane_function>?
+) -> tp_status {
+    call { try TestFunction.booth.fill(function_out) }
 }
 
 extension tp_plane_config {
     static var defaults: tp_plane_config {
         let options = PlaneOptions()
-        var config = tp_plane_config()
-        config.steps = Int32(options.steps)
-        config.theta_steps = Int32(options.thetaSteps)
-        config.learning_rate = options.learningRate
-        config.theta_learning_rate = options.thetaLearningRate
-        config.loss_tolerance = options.lossTolerance
-        config.seed = options.seed
-        return config
+        return tp_plane_config(
+            struct_size: 0, steps: Int32(options.steps), theta_steps: Int32(options.thetaSteps),
+            learning_rate: options.learningRate, theta_learning_rate: options.thetaLearningRate,
+            loss_tolerance: options.lossTolerance, teleport_steps: nil, teleport_step_count: 0,
+            theta_starts: nil, theta_start_count: 0, seed: options.seed)
     }
 }
 
@@ -154,13 +157,13 @@ extension PlaneOptions {
     fileprivate init(_ config: UnsafePointer<tp_plane_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
-        steps = Int(config.steps)
+        steps = given(config.steps, or: steps)
         // A step teleports once, so that the arrays have no use for more values than steps.
         try validateSteps()
-        thetaSteps = Int(config.theta_steps)
+        thetaSteps = given(config.theta_steps, or: thetaSteps)
         learningRate = config.learning_rate
         thetaLearningRate = config.theta_learning_rate
-        lossTolerance = config.loss_tolerance
+        lossTolerance = given(config.loss_tolerance, or: lossTolerance)
         teleportSteps = try array(
             config.teleport_steps, config.teleport_step_count, most: steps, "teleport_steps")
         thetaStarts = try array(
@@ -179,15 +182,11 @@ public func tp_plane_config_init(
 
 extension tp_plane_report {
     fileprivate init(_ move: PlaneMove) {
-        self.init()
-        struct_size = MemoryLayout<tp_plane_report>.size
-        accepted = move.accepted ? 1 : 0
-        outcome = move.outcome.rawValue
-        theta = move.theta
-        value_before = move.valueBefore
-        value_after = move.valueAfter
-        gradient_norm2_before = move.gradientNorm2Before
-        gradient_norm2_after = move.gradientNorm2After
+        self.init(
+            struct_size: MemoryLayout<tp_plane_report>.size, accepted: move.accepted ? 1 : 0,
+            outcome: move.outcome.rawValue, theta: move.theta, value_before: move.valueBefore,
+            value_after: move.valueAfter, gradient_norm2_before: move.gradientNorm2Before,
+            gradient_norm2_after: move.gradientNorm2After)
     }
 }
 

@@ -1,7 +1,8 @@
 import Glibc
 import Runtime
 
-// Structs of hosts that were compiled against another version of the header: each begins with its own size.
+// Structs of hosts that were compiled against another version of the header: each begins with its
+// own size.
 
 /// Larger than any struct of the header will be; a size beyond it is no size.
 private let largestStructSize = 65_536
@@ -16,7 +17,8 @@ private func structSize(at pointer: UnsafeRawPointer, _ name: StaticString) thro
     return size
 }
 
-/// A host's config: the defaults for NULL and for what a shorter struct lacks; a longer one must end in zeros.
+/// A host's config: the defaults for NULL and for what a shorter struct lacks; a longer one must
+/// end in zeros.
 func readConfig<Config: BitwiseCopyable>(
     _ config: UnsafePointer<Config>?, defaults: Config, _ name: StaticString
 ) throws -> Config {
@@ -35,6 +37,20 @@ func readConfig<Config: BitwiseCopyable>(
         )
     }
     return result
+}
+
+/// A config's number, or the standard one where 0 stands for it (header, "Defaults").
+func given(_ value: some BinaryInteger, or standard: Int) -> Int {
+    value == 0 ? standard : Int(truncatingIfNeeded: value)
+}
+
+func given<Number: Numeric>(_ value: Number, or standard: Number) -> Number {
+    value == 0 ? standard : value
+}
+
+/// The same where 0 is a value, so that -1 stands for the default.
+func givenUnlessMinusOne(_ value: Double) -> Double? {
+    value == -1 ? nil : value
 }
 
 /// Fills a host's struct with `value` as far as it reaches, zeros after that, and its own size.

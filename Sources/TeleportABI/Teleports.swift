@@ -14,19 +14,18 @@ extension tp_teleport_config {
         config.search = options.search.rawValue
         config.objective = options.objective.rawValue
         config.state = options.state.rawValue
-        config.candidates = Int32(options.candidates)
         config.layer = Int32(TP_LAYER_ALL)
-        config.sampler = options.sampler.rawValue
-        config.perturbations = Int32(options.perturbations)
-        config.curves = Int32(options.curves)
         config.null_tolerance = options.nullTolerance
+        config.candidates = Int32(options.candidates)
+        config.sampler = options.sampler.rawValue
+        config.seed = options.seed
         config.rollout_steps = Int32(options.rolloutSteps)
         config.rollout_batch = Int32(options.rolloutBatch)
-        config.exact = 0
         config.learning_rate = options.learningRate
+        config.perturbations = Int32(options.perturbations)
+        config.curves = Int32(options.curves)
         config.loss_tolerance = options.lossTolerance
         config.held_out_tolerance = options.heldOutTolerance
-        config.seed = options.seed
         return config
     }
 }
@@ -40,16 +39,23 @@ extension TeleportOptions {
         search = try member(config.search, Search.self, "search")
         objective = try member(config.objective, Objective.self, "objective")
         state = try member(config.state, StatePolicy.self, "state")
-        radius = config.radius == 0 ? nil : config.radius
-        steps = config.steps == 0 ? nil : Int(config.steps)
-        candidates = Int(config.candidates)
         switch config.layer {
         case Int32(TP_LAYER_ALL): layers = .all
         case Int32(TP_LAYER_RANDOM): layers = .random
         default: layers = .one(Int(config.layer))
         }
+        exact = try flag(config.exact, "exact")
+        radius = config.radius == 0 ? nil : config.radius
+        nullTolerance = given(config.null_tolerance, or: nullTolerance)
+        steps = config.steps == 0 ? nil : Int(config.steps)
+        candidates = given(config.candidates, or: candidates)
         sampler = try member(config.sampler, Sampler.self, "sampler")
-        perturbations = Int(config.perturbations)
+        seed = config.seed
+        rolloutSteps = given(config.rollout_steps, or: rolloutSteps)
+        rolloutBatch = given(config.rollout_batch, or: rolloutBatch)
+        learningRate = config.learning_rate
+        perturbations = given(config.perturbations, or: perturbations)
+        curves = given(config.curves, or: curves)
         if let norms = try array(
             config.perturbation_norms, config.perturbation_norm_count,
             most: TeleportOptions.mostPerturbationNorms, "perturbation_norms"),
@@ -57,16 +63,13 @@ extension TeleportOptions {
         {
             perturbationNorms = norms
         }
-        curves = Int(config.curves)
-        nullTolerance = config.null_tolerance
-        rolloutSteps = Int(config.rollout_steps)
-        rolloutBatch = Int(config.rollout_batch)
-        exact = try flag(config.exact, "exact")
-        learningRate = config.learning_rate
-        lossTolerance = config.loss_tolerance
-        heldOutTolerance = config.held_out_tolerance
+        lossTolerance = given(config.loss_tolerance, or: lossTolerance)
+        heldOutTolerance = given(config.held_out_tolerance, or: heldOutTolerance)
+        guard heldOutTolerance >= 0 || heldOutTolerance == -1 || !heldOutTolerance.isFinite else {
+            throw TeleportError.wrong(
+                "held_out_tolerance", heldOutTolerance, "positive, -1 for off or 0 for the default")
+        }
         heldOut = try config.held_out.map { try Batch($0, "held_out") }
-        seed = config.seed
         try validate()
     }
 }
@@ -80,28 +83,28 @@ extension tp_teleport_report {
         group = report.group.rawValue
         search = report.search.rawValue
         layer = Int32(truncatingIfNeeded: report.layer ?? -1)
-        halves_shared = report.halvesShared ? 1 : 0
+        rank = Int32(truncatingIfNeeded: report.rank)
         steps = Int32(truncatingIfNeeded: report.steps)
         backtracks = Int32(truncatingIfNeeded: report.backtracks)
         candidates = Int32(truncatingIfNeeded: report.candidates)
         refused = Int32(truncatingIfNeeded: report.refused)
-        rank = Int32(truncatingIfNeeded: report.rank)
+        halves_shared = report.halvesShared ? 1 : 0
+        seconds = report.seconds
         radius = report.radius
+        gradient_norm2_before = report.gradientNorm2Before
+        gradient_norm2_after = report.gradientNorm2After
+        objective_before = report.objectiveBefore
+        objective_after = report.objectiveAfter
+        score_before = report.scoreBefore
+        score_after = report.scoreAfter
         loss_before = report.lossBefore
         loss_after = report.lossAfter
         held_out_before = report.heldOutBefore
         held_out_after = report.heldOutAfter
-        gradient_norm2_before = report.gradientNorm2Before
-        gradient_norm2_after = report.gradientNorm2After
         output_change = report.outputChange
         condition = report.condition
-        fit_residual = report.fitResidual
-        score_before = report.scoreBefore
-        score_after = report.scoreAfter
-        seconds = report.seconds
-        objective_before = report.objectiveBefore
-        objective_after = report.objectiveAfter
         input_condition = report.inputCondition
+        fit_residual = report.fitResidual
     }
 }
 
@@ -143,8 +146,8 @@ public func tp_teleport_outcome_string(_ outcome: tp_teleport_outcome) -> Unsafe
     return UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
-@_cdecl("tp_model_can_teleport") @implementation
-public func tp_model_can_teleport(
+@_cdecl("tp_model_check_teleport") @implementation
+public func tp_model_check_teleport(
     _ model: OpaquePointer?, _ config: UnsafePointer<tp_teleport_config>?
 ) -> tp_status {
     call {
@@ -228,7 +231,7 @@ public func tp_model_scaling_gradient_norm(
         let log_scale = try log_scale.required("log_scale")
         let phi_out = try phi_out.required("phi_out")
         try Scaling.requireHomogeneous(model.graph)
-        let units = model.graph.hiddenUnitCount
+        let units = try Scaling.channelCount(model.graph)
         try requireCount(count, units, "log_scale")
         try requireOptional(gradient, capacity, units, "gradient")
         if let gradient {

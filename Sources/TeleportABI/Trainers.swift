@@ -55,8 +55,8 @@ extension OptimizerOptions {
         beta1 = config.beta1
         beta2 = config.beta2
         alpha = config.alpha
-        epsilon = config.epsilon == -1 ? nil : config.epsilon
-        weightDecay = config.weight_decay == -1 ? nil : config.weight_decay
+        epsilon = givenUnlessMinusOne(config.epsilon)
+        weightDecay = givenUnlessMinusOne(config.weight_decay)
         clipNorm = config.clip_norm
         initialRadius = config.initial_radius == 0 ? nil : config.initial_radius
         isLayerwise = try flag(config.dog_layerwise, "dog_layerwise")
@@ -88,11 +88,11 @@ public func tp_trainer_create(
 @_cdecl("tp_trainer_get_config") @implementation
 public func tp_trainer_get_config(
     _ trainer: OpaquePointer?, _ loss_out: UnsafeMutablePointer<tp_loss>?,
-    _ config: UnsafeMutablePointer<tp_optimizer_config>?
+    _ config_out: UnsafeMutablePointer<tp_optimizer_config>?
 ) -> tp_status {
     call {
         let trainer = try trainer.object(Trainer.self, "trainer")
-        try writeOutput(tp_optimizer_config(trainer), to: config, "config")
+        try writeOutput(tp_optimizer_config(trainer), to: config_out, "config_out")
         loss_out?.pointee = tp_loss(rawValue: UInt32(trainer.loss.rawValue))
     }
 }
@@ -190,8 +190,8 @@ extension LearningRateSchedule {
         self.init()
         kind = try member(config.schedule, Kind.self, "schedule")
         warmupSteps = Int(config.warmup_steps)
-        interval = Int(config.interval)
-        factor = config.factor
+        interval = given(config.interval, or: interval)
+        factor = given(config.factor, or: factor)
         floor = config.floor
         let user = config.user_data
         callback = config.rate.map { rate in { step, base in rate(Int64(step), base, user) } }
@@ -241,7 +241,7 @@ public func tp_trainer_load(
 
 extension tp_run_config {
     static var defaults: tp_run_config {
-        let options = RunOptions()
+        let options = RunConfig()
         var config = tp_run_config()
         config.epochs = Int32(options.epochs)
         config.batch_size = Int32(options.batchSize)
@@ -257,29 +257,29 @@ extension tp_run_config {
     }
 }
 
-extension RunOptions {
+extension RunConfig {
     fileprivate init(_ config: tp_run_config) throws {
         self.init()
-        epochs = Int(config.epochs)
-        batchSize = Int(config.batch_size)
+        epochs = given(config.epochs, or: epochs)
+        batchSize = given(config.batch_size, or: batchSize)
         seed = config.seed
         shuffle = try flag(config.shuffle, "shuffle")
         dropLast = try flag(config.drop_last, "drop_last")
         if let config = config.teleport { teleport = try TeleportOptions(config) }
         teleportEpochs = try array(
             config.teleport_epochs, config.teleport_epoch_count,
-            most: RunOptions.mostTeleportEpochs, "teleport_epochs")
-        teleportsPerEpoch = Int(config.teleports_per_epoch)
-        teleportSamples = Int(config.teleport_samples)
+            most: RunConfig.mostTeleportEpochs, "teleport_epochs")
+        teleportsPerEpoch = given(config.teleports_per_epoch, or: teleportsPerEpoch)
+        teleportSamples = given(config.teleport_samples, or: teleportSamples)
         watchSteps = Int(config.watch_steps)
         progressInterval = Int(config.progress_interval)
         finish = try member(config.finish, Finish.self, "finish")
         frames = try config.frames.map { try FrameOptions($0) }
         if let path = config.checkpoint_path {
-            var options = try CheckpointOptions(path: path)
+            var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)
             options.seconds = config.checkpoint_seconds
-            options.kept = config.checkpoint_keep == 0 ? 1 : Int(config.checkpoint_keep)
+            options.kept = given(config.checkpoint_keep, or: options.kept)
             checkpoints = options
         } else if config.checkpoint_steps != 0 || config.checkpoint_seconds != 0
             || config.checkpoint_keep > 1 || config.checkpoint_keep < 0
@@ -333,7 +333,7 @@ public func tp_trainer_run(
             try trainer.run(
                 try train.object(Dataset.self, "train"),
                 validation: try valid.map { try Optional($0).object(Dataset.self, "valid") },
-                options: try RunOptions(config),
+                options: try RunConfig(config),
                 notify: { event in progress.map { deliver(event, to: $0, user_data) } ?? false })
         }
         guard isDone else { throw Stopped() }

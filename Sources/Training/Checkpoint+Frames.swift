@@ -122,9 +122,9 @@ extension Trainer {
         snapshot.optimizer.state.steps = try file.count(name + "_optimizer_steps")
         try file.readAverage(of: snapshot.optimizer.state, named: name + "_")
         try file.read(
-            prefix + CheckpointFile.parameters, into: snapshot.parameters.pointer,
-            count: snapshot.parameters.count)
-        guard allFinite(snapshot.parameters.pointer, count: snapshot.parameters.count) else {
+            prefix + CheckpointFile.parameters, into: snapshot.weights.parameters.pointer,
+            count: snapshot.weights.parameters.count)
+        guard allFinite(snapshot.weights.parameters.pointer, count: snapshot.weights.parameters.count) else {
             throw FileFailure(.notFinite, "the weights before its last teleport are not finite")
         }
         try file.read(snapshot.optimizer.state, named: prefix)

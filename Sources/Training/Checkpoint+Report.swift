@@ -3,8 +3,9 @@ import Runtime
 import Symmetry
 
 // The report of a teleport that may still be undone, in a checkpoint: numbers in __metadata__ under
-// teleport.trainer.watched.*, by the names of tp_teleport_report. A field that a file lacks keeps its default and one
-// that only a newer library knows is left alone, so fields may come without a new format.
+// teleport.trainer.watched.*, by the names of tp_teleport_report. A field that a file lacks keeps
+// its default and one that only a newer library knows is left alone, so fields may come without a
+// new format.
 //
 // At first it was a tensor of 26 numbers by their position, which is still read.
 
@@ -30,7 +31,8 @@ extension SafetensorsWriter {
 }
 
 extension TeleportReport {
-    // The first five and the first sixteen stand in the order of files by position; new ones go to the end.
+    // The first five and the first sixteen stand in the order of files by position; new ones go to
+    // the end.
 
     fileprivate static var counts: [(String, WritableKeyPath<TeleportReport, Int>)] {
         [

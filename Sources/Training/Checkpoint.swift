@@ -4,9 +4,9 @@ import Optimization
 import Runtime
 import Symmetry
 
-// A trainer in a safetensors file: its model as in `ModelFile`, so that the file is a model's file too; numbers in
-// __metadata__ under teleport.trainer.*; the optimizer's averages, and what undoing a teleport needs, as tensors
-// trainer.* in the order of the parameters.
+// A trainer in a safetensors file: its model as in `ModelFile`, so that the file is a model's file
+// too; numbers in __metadata__ under teleport.trainer.*; the optimizer's averages, and what undoing
+// a teleport needs, as tensors trainer.* in the order of the parameters.
 
 /// Keys of `__metadata__` and names of tensors.
 enum CheckpointFile {
@@ -70,8 +70,8 @@ extension LearningRateSchedule.Kind: NamedInFiles {
 
 // Writing.
 extension Trainer {
-    /// Writes all that training goes on from (`tp_trainer_save`), after the `keeping` checkpoints before it have
-    /// moved on to path.1, path.2, ...
+    /// Writes all that training goes on from (`tp_trainer_save`), after the `keeping` checkpoints
+    /// before it have moved on to path.1, path.2, ...
     public func save(to path: UnsafePointer<CChar>, keeping: Int = 0) throws {
         try requireUsable(optimizer.state, named: CheckpointFile.current)
         if let undo = beforeTeleport {
@@ -109,8 +109,8 @@ extension Trainer {
         for (name, snapshot) in snapshots {
             let prefix = CheckpointFile.current + name + "."
             try writer.tensor(
-                prefix + CheckpointFile.parameters, [snapshot.parameters.count],
-                of: snapshot.parameters.pointer, count: snapshot.parameters.count)
+                prefix + CheckpointFile.parameters, [snapshot.weights.parameters.count],
+                of: snapshot.weights.parameters.pointer, count: snapshot.weights.parameters.count)
             try writer.tensors(of: snapshot.optimizer.state, named: prefix)
             if snapshot.frames != nil {
                 try writer.tensor(of: snapshot.frameNumbers, named: prefix)
@@ -167,7 +167,8 @@ extension Trainer {
 }
 
 extension OptimizerState {
-    /// The first average that makes the next step unfit to be trusted: one that is not finite, or a negative square.
+    /// The first average that makes the next step unfit to be trusted: one that is not finite, or a
+    /// negative square.
     fileprivate var unusableMoment: (name: String, index: Int, value: Float)? {
         for (name, values) in arrays {
             let least: Float = name == CheckpointFile.secondMoments ? 0 : -.infinity
@@ -199,7 +200,7 @@ extension Trainer {
                 throw FileFailure(.format, "it holds no trainer")
             }
             let trainer = try Trainer(
-                try Model(from: file, options: ModelOptions()),
+                try Model(from: file, options: ModelConfig()),
                 loss: try file.member(CheckpointFile.key("loss")),
                 options: try OptimizerOptions(from: file))
             try trainer.restore(from: file)

@@ -48,7 +48,8 @@ public final class Evaluation {
         return metrics
     }
 
-    /// counts[t * k + p] += 1 for each sample of class t that is predicted as p; k the output width.
+    /// counts[t * k + p] += 1 for each sample of class t that is predicted as p; k the output
+    /// width.
     public func confusion(
         _ dataset: Dataset, into counts: UnsafeMutablePointer<Int64>
     ) throws {

@@ -1,8 +1,8 @@
 import Files
 import Runtime
 
-// The order of the layers in a file of another program. Numbers in the names give it, or the shapes leave only one;
-// nothing else does: an autoencoder's encoder and decoder fit both ways round.
+// The order of the layers in a file of another program. Numbers in the names give it, or the shapes
+// leave only one; nothing else does: an autoencoder's encoder and decoder fit both ways round.
 
 /// Where two names part, at a byte or at a number.
 struct NameParting: BitwiseCopyable {
@@ -46,11 +46,12 @@ struct NameParting: BitwiseCopyable {
     }
 }
 
-/// The layers that some numbers leave without an order: looks for one that all numbers and all shapes allow, and
-/// whether there is a second.
+/// The layers that some numbers leave without an order: looks for one that all numbers and all
+/// shapes allow, and whether there is a second.
 private struct OrderSearch {
     static let mostLayers = UInt64.bitWidth
-    /// Ends what shapes made for it could keep going for ever; 64 layers of different shapes take 4,096.
+    /// Ends what shapes made for it could keep going for ever; 64 layers of different shapes take
+    /// 4,096.
     static let mostSteps = 100_000
 
     let layers: GrowingBuffer<FileLayer>
@@ -69,7 +70,8 @@ private struct OrderSearch {
         path = try Buffer(repeating: 0, count: count)
         found = try Buffer(repeating: 0, count: count)
         for first in 0..<count {
-            // Sorted names part where the ones between them part first, and there are numbers if all have them.
+            // Sorted names part where the ones between them part first, and there are numbers if
+            // all have them.
             var (least, isByNumber) = (Int.max, true)
             for second in (first + 1)..<count {
                 let parting = partings[second - 1]

@@ -5,7 +5,7 @@ import Runtime
 
 extension Model {
     /// The model in a file. `options` say what a file of another program does not.
-    convenience init(from file: SafetensorsReader, options: ModelOptions) throws {
+    convenience init(from file: SafetensorsReader, options: ModelConfig) throws {
         var options = options
         let layers: GrowingBuffer<FileLayer>
         if try file.isOwn() {
@@ -45,7 +45,8 @@ extension Model {
             "element \(index) of tensor \(quoted(file.name(of: tensor))) is \(target[index])")
     }
 
-    /// Keeps metadata that a model may hold and leaves out the rest: another program's is no reason to refuse its file.
+    /// Keeps metadata that a model may hold and leaves out the rest: another program's is no reason
+    /// to refuse its file.
     private func keep(
         _ key: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>
     ) throws {
@@ -56,7 +57,7 @@ extension Model {
     }
 }
 
-extension ModelOptions {
+extension ModelConfig {
     fileprivate mutating func read(from file: SafetensorsReader) throws(FileFailure) {
         activation = try file.member(ModelFile.activationKey)
         negativeSlope = try file.number(ModelFile.negativeSlopeKey)
@@ -131,8 +132,9 @@ extension SafetensorsReader {
         return layers
     }
 
-    /// Every tensor, named as PyTorch names those of linear layers, in the order that numbers in their names or their
-    /// shapes give: `0.weight`, `2.weight`, `10.weight`; `net.0.weight`; `fc1.weight`, `fc2.weight`.
+    /// Every tensor, named as PyTorch names those of linear layers, in the order that numbers in
+    /// their names or their shapes give: `0.weight`, `2.weight`, `10.weight`; `net.0.weight`;
+    /// `fc1.weight`, `fc2.weight`.
     fileprivate func foreignLayers() throws -> GrowingBuffer<FileLayer> {
         let weights = try GrowingBuffer<Tensor>()
         var biasCount = 0

@@ -3,9 +3,9 @@ import Layers
 import Networks
 import Runtime
 
-// A model in a safetensors file: layers.0.weight (outputs x inputs), layers.0.bias, layers.1.weight, ... as F32, in
-// this order, which is that of the parameters; in __metadata__ what the shapes do not tell, under teleport.*, and
-// the model's own strings.
+// A model in a safetensors file: layers.0.weight (outputs x inputs), layers.0.bias,
+// layers.1.weight, ... as F32, in this order, which is that of the parameters; in __metadata__ what
+// the shapes do not tell, under teleport.*, and the model's own strings.
 
 /// Keys of `__metadata__` and names of tensors.
 enum ModelFile {
@@ -74,12 +74,9 @@ extension SafetensorsWriter {
 
     /// What is not finite is not read again, so it must not take a good file's place.
     private func requireFinite(_ model: Model) throws {
-        let parameters = model.parameters
-        guard !allFinite(parameters.pointer, count: parameters.count) else { return }
-        let index = (0..<parameters.count).first { !parameters.pointer[$0].isFinite } ?? 0
+        guard let (index, value) = model.weights.firstNotFinite else { return }
         throw TeleportError(
-            .notFinite,
-            "parameter \(index) of the model is \(parameters.pointer[index]); it is not saved")
+            .notFinite, "parameter \(index) of the model is \(value); it is not saved")
     }
 }
 
@@ -106,7 +103,7 @@ extension Model {
 
     /// Reads a model from a file (`tp_model_load`).
     public static func load(
-        from path: UnsafePointer<CChar>, options: ModelOptions
+        from path: UnsafePointer<CChar>, options: ModelConfig
     ) throws -> Model {
         try options.validate()
         return try reading(path, as: "model file") { file in try Model(from: file, options: options)
@@ -115,7 +112,7 @@ extension Model {
 
     /// Reads a model from memory (`tp_model_load_buffer`).
     public static func load(
-        from bytes: UnsafeRawBufferPointer, options: ModelOptions
+        from bytes: UnsafeRawBufferPointer, options: ModelConfig
     ) throws -> Model {
         try options.validate()
         do {

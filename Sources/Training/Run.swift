@@ -1,11 +1,11 @@
 import Datasets
 import Layers
-import LinearAlgebra
 import Networks
 import Runtime
 import Symmetry
 
-/// One run of a trainer over a data set: epochs of shuffled mini-batches, scheduled teleports, validation, events.
+/// One run of a trainer over a data set: epochs of shuffled mini-batches, scheduled teleports,
+/// validation, events.
 final class Run {
     enum End {
         case done
@@ -15,7 +15,7 @@ final class Run {
     private let trainer: Trainer
     private let train: Dataset
     private let validation: Dataset?
-    private let options: RunOptions
+    private let options: RunConfig
     private let notify: (TrainingEvent) -> Bool
 
     private let start = Clock.seconds()
@@ -38,7 +38,7 @@ final class Run {
 
     /// `notify` says whether to stop after an event.
     init(
-        _ trainer: Trainer, train: Dataset, validation: Dataset?, options: RunOptions,
+        _ trainer: Trainer, train: Dataset, validation: Dataset?, options: RunConfig,
         notify: @escaping (TrainingEvent) -> Bool
     ) throws {
         try options.validate()
@@ -46,7 +46,6 @@ final class Run {
         try train.validate(for: graph, loss: trainer.loss)
         try validation?.validate(for: graph, loss: trainer.loss)
         try options.validateTeleports(of: trainer, samples: train.count)
-        try BLAS.reserve()
         batchSize = min(options.batchSize, train.count)
         stepsPerEpoch =
             options.dropLast
@@ -105,7 +104,8 @@ final class Run {
 
     private func epoch() throws -> End {
         shuffle()
-        // Past the end: another data set or batch size than before. At the end: stopped by the last step's event.
+        // Past the end: another data set or batch size than before. At the end: stopped by the last
+        // step's event.
         if trainer.stepInEpoch > stepsPerEpoch { trainer.beginEpoch() }
         try epochStart.take(trainer)
         placeOfStart = (trainer.stepInEpoch, trainer.epochLoss)
@@ -117,7 +117,8 @@ final class Run {
             let count = min(batchSize, train.count - first)
             let batch = samples.gather(train, order.pointer + first, count: count)
             guard let loss = try trainer.advance(batch) else {
-                // Without the teleport the same batch is tried again from where the weights are then.
+                // Without the teleport the same batch is tried again from where the weights are
+                // then.
                 if try recover() == .stopped { return .stopped }
                 continue
             }
@@ -152,7 +153,8 @@ final class Run {
         return notify(event) ? .stopped : end
     }
 
-    /// The epoch's order is a function of seed and epoch alone: teleports and pauses do not change it.
+    /// The epoch's order is a function of seed and epoch alone: teleports and pauses do not change
+    /// it.
     private func shuffle() {
         guard options.shuffle else {
             for i in 0..<order.count { order.pointer[i] = i }
@@ -193,7 +195,7 @@ extension Run {
             trainer.lastScheduledTeleport != trainer.stepCount
         else { return .done }
         // A generator of its own, so that a schedule does not change the shuffles.
-        let index = trainer.epoch * RunOptions.mostTeleportsPerEpoch + trainer.stepInEpoch
+        let index = trainer.epoch * RunConfig.mostTeleportsPerEpoch + trainer.stepInEpoch
         var generator = RandomGenerator(
             seed: options.seed,
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
@@ -211,12 +213,12 @@ extension Run {
 
     /// Goes on if the weights are finite, or are so again without the watched teleport.
     private func recoverWeights() throws -> End {
-        let parameters = trainer.model.parameters
-        return allFinite(parameters.pointer, count: parameters.count) ? .done : try recover()
+        trainer.model.weights.areFinite ? .done : try recover()
     }
 
-    /// The loss or the weights stopped being finite: back to before the teleport if one is watched; otherwise the
-    /// run fails, and weights that are not finite themselves go back to where the epoch began.
+    /// The loss or the weights stopped being finite: back to before the teleport if one is watched;
+    /// otherwise the run fails, and weights that are not finite themselves go back to where the
+    /// epoch began.
     private func recover() throws -> End {
         if try trainer.goBackInFrames() { return notify(framesUndone) }
         if var report = trainer.watch?.report, try trainer.goBackBeforeTeleport() {
@@ -225,8 +227,7 @@ extension Run {
         }
         let (step, epoch) = (trainer.stepInEpoch, trainer.epoch)
         var place = "the weights are those of the step before"
-        let parameters = trainer.model.parameters
-        if !allFinite(parameters.pointer, count: parameters.count) {
+        if !trainer.model.weights.areFinite {
             try epochStart.restore(trainer)
             (trainer.stepInEpoch, trainer.epochLoss) = placeOfStart
             place = "the weights had left the finite numbers too and are those the epoch began with"
@@ -303,19 +304,15 @@ extension Run {
 extension Trainer {
     /// Trains over `train` (`tp_trainer_run`). Returns false when it was stopped early.
     public func run(
-        _ train: Dataset, validation: Dataset?, options: RunOptions,
+        _ train: Dataset, validation: Dataset?, options: RunConfig,
         notify: @escaping (TrainingEvent) -> Bool
     ) throws -> Bool {
         try requireIdle()
         let run = try Run(
             self, train: train, validation: validation, options: options, notify: notify)
-        isRunning = true
-        model.isBeingTrained = true
-        defer {
-            isRunning = false
-            model.isBeingTrained = false
+        return try HostCallback.asking(.run, self, model) {
+            defer { endWatch() }
+            return try answeringRequests { try run.run() == .done }
         }
-        defer { endWatch() }
-        return try answeringRequests { try run.run() == .done }
     }
 }

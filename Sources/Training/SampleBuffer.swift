@@ -3,7 +3,8 @@ import Layers
 import Networks
 import Runtime
 
-/// Room for up to `capacity` samples drawn from data sets of one shape, and the batch that they make.
+/// Room for up to `capacity` samples drawn from data sets of one shape, and the batch that they
+/// make.
 public final class SampleBuffer {
     public let capacity: Int
     private let x: Buffer<Float>

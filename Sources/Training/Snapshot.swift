@@ -4,7 +4,7 @@ import Runtime
 
 /// Weights, optimizer state and frames of a trainer at one moment, in memory that is taken once.
 final class Snapshot {
-    let parameters: Buffer<Float>
+    let weights: Weights
     let optimizer: any Optimizer
     /// The frames that were in force, and what was in them.
     private(set) var frames: Frames?
@@ -13,7 +13,7 @@ final class Snapshot {
     private(set) var frameScale = 1.0
 
     init(_ trainer: Trainer) throws {
-        parameters = try Buffer(copying: trainer.model.parameters)
+        weights = try Weights(copying: trainer.model.weights)
         optimizer = try trainer.optimizer.copy()
         try takeFrames(trainer.frames)
     }
@@ -21,8 +21,7 @@ final class Snapshot {
     /// Takes memory only when the trainer has come to other frames.
     func take(_ trainer: Trainer) throws {
         try takeFrames(trainer.frames)
-        parameters.pointer.update(
-            from: trainer.model.parameters.pointer, count: parameters.count)
+        weights.copy(from: trainer.model.weights)
         optimizer.restore(from: trainer.optimizer)
     }
 
@@ -46,8 +45,7 @@ final class Snapshot {
         if let frames, let frameNumbers {
             frames.restore(frameNumbers, age: frameAge, scale: frameScale)
         }
-        trainer.model.parameters.pointer.update(
-            from: parameters.pointer, count: parameters.count)
+        trainer.model.weights.copy(from: weights)
         trainer.optimizer.restore(from: optimizer)
     }
 }

@@ -1,12 +1,12 @@
 import CShims
 import Layers
-import LinearAlgebra
 import Networks
 import Optimization
 import Runtime
 import Symmetry
 
-/// Trains one model with one optimizer, step by step or over data sets, and teleports it on the way.
+/// Trains one model with one optimizer, step by step or over data sets, and teleports it on the
+/// way.
 public final class Trainer {
     public let model: Model
     public let loss: Loss
@@ -26,11 +26,10 @@ public final class Trainer {
     var stepInEpoch = 0
     /// Losses of these steps times their samples, and the samples.
     var epochLoss = (sum: 0.0, samples: 0)
-    /// A run is under way: whoever calls now is inside its callback.
-    var isRunning = false
     /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
     private let stopRequest: UnsafeMutablePointer<Int32>
-    /// The step count at which the schedule teleported last, so that a run taken up again does not repeat it.
+    /// The step count at which the schedule teleported last, so that a run taken up again does not
+    /// repeat it.
     var lastScheduledTeleport = -1
 
     /// The last teleport of a run's schedule, for as long as a loss that is not finite undoes it.
@@ -71,11 +70,12 @@ public final class Trainer {
 
     deinit { stopRequest.deallocate() }
 
-    /// Asks the run or teleport under way, or else the next one, to stop. Safe on any thread and in a signal handler:
-    /// one atomic store.
+    /// Asks the run or teleport under way, or else the next one, to stop. Safe on any thread and in
+    /// a signal handler: one atomic store.
     public func requestStop() { shim_write_flag(stopRequest, 1) }
 
-    /// Carries out what a request stops, which with that is answered. `body` says whether it came to its end.
+    /// Carries out what a request stops, which with that is answered. `body` says whether it came
+    /// to its end.
     func answeringRequests(_ body: () throws -> Bool) throws -> Bool {
         do {
             let isDone = try Stop.watching(stopRequest, body)
@@ -87,16 +87,20 @@ public final class Trainer {
         }
     }
 
-    /// The rate of the next step. A schedule of the host is asked for it, and must not ask in its turn: then it is NaN.
+    /// The rate of the next step. A schedule of the host is asked for it, and must not ask in its
+    /// turn: then it is NaN.
     public var learningRate: Double {
         guard schedule.kind == .callback else {
             return schedule.rate(step: stepCount, base: baseRate)
         }
-        guard !HostCallback.isAsking(self) else { return .nan }
-        return HostCallback.asking(self, model) { schedule.rate(step: stepCount, base: baseRate) }
+        guard !HostCallback.isAsking(.rate, self) else { return .nan }
+        return HostCallback.asking(.rate, self, model) {
+            schedule.rate(step: stepCount, base: baseRate)
+        }
     }
 
-    /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the schedule may not.
+    /// Sets the rate that the schedule starts from. A callback of a run may do so; that of the
+    /// schedule may not.
     public func setLearningRate(_ value: Double) throws {
         try requireNotAsking()
         try OptimizerOptions.validate(learningRate: value)
@@ -125,7 +129,7 @@ public final class Trainer {
     }
 
     private func requireNotAsking() throws {
-        guard !HostCallback.isAsking(self) else {
+        guard !HostCallback.isAsking(.rate, self) else {
             throw TeleportError(
                 .badState, "the trainer is asking its rate callback, which may only read it")
         }
@@ -133,7 +137,7 @@ public final class Trainer {
 
     func requireIdle() throws {
         try requireNotAsking()
-        guard !isRunning else {
+        guard !HostCallback.isAsking(.run, self) else {
             throw TeleportError(
                 .badState, "the trainer is inside tp_trainer_run; a callback may only read it")
         }
@@ -154,13 +158,13 @@ public final class Trainer {
         lastScheduledTeleport = -1
     }
 
-    /// Room for batches of `count` samples.
+    /// Room for batches of `count` samples, on this thread.
     func reserve(_ count: Int) throws {
         try step.workspace.reserve(count)
     }
 
-    /// One step on a valid batch for which there is room; nil, and all as before, where the loss, an error or the weights
-    /// after it are not finite.
+    /// One step on a valid batch for which there is room; nil, and all as before, where the loss,
+    /// an error or the weights after it are not finite.
     func advance(_ batch: Batch) throws -> Double? {
         try updateRate()
         guard let value = try step.take(batch) else { return nil }
@@ -171,7 +175,6 @@ public final class Trainer {
     /// One step on a host's batch; returns the loss before it.
     public func takeStep(_ batch: Batch) throws -> Double {
         try requireIdle()
-        try BLAS.reserve()
         // A step is one product a layer over the whole batch, and products count rows in 32 bits.
         guard batch.count <= Int(Int32.max) else {
             throw TeleportError.invalid(
@@ -239,7 +242,8 @@ public final class Trainer {
         return report
     }
 
-    /// With `keepingFirst` an earlier teleport that may still be undone stays the one that is gone back to.
+    /// With `keepingFirst` an earlier teleport that may still be undone stays the one that is gone
+    /// back to.
     func teleport(
         _ batch: Batch, _ options: TeleportOptions, keepingFirst: Bool
     ) throws -> TeleportReport {

@@ -70,7 +70,7 @@ final class BadImageTests: XCTestCase {
             var shape: SampleShape?
             let error = failure {
                 try Dataset.loadImage(
-                    path: path, options: ImageOptions(), pixels: &pixels, capacity: pixels.count,
+                    path: path, options: ImageConfig(), pixels: &pixels, capacity: pixels.count,
                     shape: &shape)
             }
             XCTAssertEqual(error.status, .format, name)
@@ -79,9 +79,9 @@ final class BadImageTests: XCTestCase {
     }
 
     func testAFolderOfBadFilesAloneHasNoImage() throws {
-        var options = ImageOptions()
-        options.flat = 1
-        options.badImage = BadImagePolicy.skip.rawValue
+        var options = ImageConfig()
+        options.isFlat = true
+        options.badImage = .skip
         let error = failure { try Dataset.images(in: Fixture.bad.path, options) }
         XCTAssertEqual(error.status, .format)
         XCTAssertEqual(
@@ -106,8 +106,8 @@ final class BadImageTests: XCTestCase {
 
     func testSkipLeavesOutBadFilesAndListsThem() throws {
         let folder = try mixedFolder()
-        var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        var options = ImageConfig()
+        options.badImage = .skip
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(
             set.paths(below: folder.path),
@@ -157,8 +157,8 @@ final class BadImageTests: XCTestCase {
         }
         try folder.add("bad/empty.png", as: "a/000a.png")
         defer { try? ThreadPool.shared.setThreadCount(0) }
-        var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        var options = ImageConfig()
+        options.badImage = .skip
         for threads in [1, 2, 5] {
             try ThreadPool.shared.setThreadCount(threads)
             let set = try Dataset.images(in: folder.path, options)
@@ -176,8 +176,8 @@ final class BadImageTests: XCTestCase {
         let folder = try TemporaryFolder()
         try folder.add("bad/idat_short.png", as: "a/0.png")
         try folder.add("rgb_8_5x3.png", as: "a/1.png")
-        var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        var options = ImageConfig()
+        options.badImage = .skip
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.shape, SampleShape(channels: 3, height: 3, width: 5))
         XCTAssertEqual(set.count, 1)
@@ -187,7 +187,7 @@ final class BadImageTests: XCTestCase {
     func testAMissingFileIsNotFound() {
         let error = failure {
             try withCStrings(["no such file.png"]) {
-                try Dataset.fromImageFiles(paths: $0, count: 1, options: ImageOptions())
+                try Dataset.fromImageFiles(paths: $0, count: 1, options: ImageConfig())
             }
         }
         XCTAssertEqual(error.status, .notFound)
@@ -204,7 +204,7 @@ final class BadImageTests: XCTestCase {
             XCTAssertGreaterThanOrEqual(descriptor, 0)
             close(descriptor)
             return failure {
-                try Dataset.fromImageFiles(paths: &path, count: 1, options: ImageOptions())
+                try Dataset.fromImageFiles(paths: &path, count: 1, options: ImageConfig())
             }
         }
         XCTAssertEqual(

@@ -98,13 +98,13 @@ final class DatasetArrayTests: XCTestCase {
         XCTAssertEqual(
             failure {
                 try Dataset.fromPixels(
-                    [0], shape: large, labels: nil, count: 1, options: ImageOptions())
+                    [0], shape: large, labels: nil, count: 1, options: ImageConfig())
             }.status, .outOfMemory)
     }
 
     func testPixelsAreNormalizedForEachChannel() throws {
         let pixels = (0..<60).map { UInt8($0 * 4) }
-        var options = ImageOptions()
+        var options = ImageConfig()
         options.mean = (0.25, 0.5, 0.75, 9)
         options.std = (0.5, 0.25, 2, 9)
         let set = try Dataset.fromPixels(
@@ -125,7 +125,7 @@ final class DatasetArrayTests: XCTestCase {
         let pixels = (0..<256).map { UInt8($0) }
         let set = try Dataset.fromPixels(
             pixels, shape: SampleShape(channels: 1, height: 16, width: 16), labels: nil, count: 1,
-            options: ImageOptions())
+            options: ImageConfig())
         let values = set.values
         XCTAssertEqual(values[0], 0)
         XCTAssertEqual(values[0].sign, .plus)
@@ -138,7 +138,7 @@ final class DatasetArrayTests: XCTestCase {
         let pixels = (0..<50 * 30).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
         let labels = (0..<50).map { Int32($0 % 7) }
         let set = try Dataset.fromPixels(
-            pixels, shape: rgb, labels: labels, count: 50, options: ImageOptions())
+            pixels, shape: rgb, labels: labels, count: 50, options: ImageConfig())
         let all = set.values
         let positions = [49, 0, 7, 7, 23]
         var drawn = [Float](repeating: 0, count: 5 * 30)
@@ -169,7 +169,7 @@ final class DatasetArrayTests: XCTestCase {
         func message(_ shape: SampleShape) -> String {
             failure {
                 try Dataset.fromPixels(
-                    [0], shape: shape, labels: nil, count: 1, options: ImageOptions())
+                    [0], shape: shape, labels: nil, count: 1, options: ImageConfig())
             }.message
         }
         XCTAssertEqual(

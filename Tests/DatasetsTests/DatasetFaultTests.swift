@@ -5,8 +5,8 @@ import XCTest
 
 /// A lack of memory at any allocation is an error and nothing else.
 final class DatasetFaultTests: XCTestCase {
-    /// Runs `body` with the first, the second, ... allocation failing until none does, and gives what
-    /// each failure said.
+    /// Runs `body` with the first, the second, ... allocation failing until none does, and gives
+    /// what each failure said.
     private func failEachAllocation(
         _ body: () throws -> Void, file: StaticString = #filePath, line: UInt = #line
     ) -> [String] {
@@ -35,9 +35,9 @@ final class DatasetFaultTests: XCTestCase {
         try folder.add("bad/truncated.png", as: "c/2.png")
         for threads in [1, 2] {
             try ThreadPool.shared.setThreadCount(threads)
-            var options = ImageOptions()
-            options.badImage = BadImagePolicy.skip.rawValue
-            options.nestedClasses = 1
+            var options = ImageConfig()
+            options.badImage = .skip
+            options.takesNestedClasses = true
             (options.height, options.width) = (6, 6)
             let messages = failEachAllocation {
                 let set = try Dataset.images(in: folder.path, options)
@@ -58,7 +58,7 @@ final class DatasetFaultTests: XCTestCase {
         let messages = failEachAllocation {
             let set = try Dataset.fromIDX(
                 imagesPath: folder.path("images"), labelsPath: folder.path("labels"),
-                options: ImageOptions())
+                options: ImageConfig())
             _ = try set.split(fraction: 0.5, stratified: true, seed: 1)
             _ = try Dataset.fromTargets(
                 x: [1, 2], width: 1, targets: [3, 4], targetWidth: 1, count: 2)
@@ -66,7 +66,7 @@ final class DatasetFaultTests: XCTestCase {
             var shape: SampleShape?
             try Dataset.loadImage(
                 path: Fixture.good.appendingPathComponent("rgba_8_13x9.png").path,
-                options: ImageOptions(), pixels: &bytes, capacity: 1024, shape: &shape)
+                options: ImageConfig(), pixels: &bytes, capacity: 1024, shape: &shape)
         }
         XCTAssertGreaterThan(messages.count, 15)
     }
@@ -75,8 +75,8 @@ final class DatasetFaultTests: XCTestCase {
         let folder = try TemporaryFolder()
         for i in 0..<20 { try folder.add("grey_8_5x3.png", as: "\(i).png") }
         let paths = (0..<20).map { folder.path("\($0).png") }
-        var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        var options = ImageConfig()
+        options.badImage = .skip
         var old = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &old)
         var none = rlimit(rlim_cur: 0, rlim_max: old.rlim_max)

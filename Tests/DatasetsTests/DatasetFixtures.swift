@@ -95,7 +95,7 @@ func failure<Value>(
 
 extension Dataset {
     static func images(
-        in folder: String, _ options: ImageOptions = ImageOptions(), progress: Progress? = nil
+        in folder: String, _ options: ImageConfig = ImageConfig(), progress: Progress? = nil
     ) throws -> Dataset {
         let set = try fromImageFolder(path: folder, options: options, progress: progress)
         return try XCTUnwrap(set)

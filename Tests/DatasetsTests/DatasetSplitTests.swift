@@ -103,8 +103,8 @@ final class DatasetSplitTests: XCTestCase {
         let folder = try TemporaryFolder()
         for i in 0..<6 { try folder.add("grey_8_5x3.png", as: "c\(i % 2)/\(i).png") }
         try folder.add("bad/empty.png", as: "c0/9.png")
-        var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+        var options = ImageConfig()
+        options.badImage = .skip
         var source: Dataset? = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(source?.skippedCount, 1)
         let all = source?.paths(below: folder.path)

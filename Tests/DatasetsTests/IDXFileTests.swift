@@ -13,7 +13,7 @@ final class IDXFileTests: XCTestCase {
     private let packed = "H4sIAAAAAAACA2Ng4GBmYGBggmJmBuO0mWf+MzIxs7CyAQDycsrpHAAAAA=="
 
     private func read(
-        _ images: [UInt8], _ labels: [UInt8]? = nil, _ options: ImageOptions = ImageOptions()
+        _ images: [UInt8], _ labels: [UInt8]? = nil, _ options: ImageConfig = ImageConfig()
     ) throws -> Dataset {
         let folder = try TemporaryFolder()
         try folder.write(images, as: "images")
@@ -52,11 +52,10 @@ final class IDXFileTests: XCTestCase {
 
     func testMeanStdAndClassNamesAreUsed() throws {
         try withCStrings((0..<10).map { "digit \($0)" }) { names in
-            var options = ImageOptions()
+            var options = ImageConfig()
             options.mean.0 = 0.5
             options.std.0 = 0.25
-            options.classNames = names
-            options.classCount = 10
+            try options.setClassNames(names, count: 10)
             let set = try read(images + pixels, labels, options)
             XCTAssertEqual(set.classCount, 10)
             XCTAssertEqual(set.className(7).map { String(cString: $0) }, "digit 7")
@@ -65,11 +64,10 @@ final class IDXFileTests: XCTestCase {
         }
     }
 
-    func testALabelPastTheClassNamesIsNamed() {
-        withCStrings(["a", "b"]) { names in
-            var options = ImageOptions()
-            options.classNames = names
-            options.classCount = 2
+    func testALabelPastTheClassNamesIsNamed() throws {
+        try withCStrings(["a", "b"]) { names in
+            var options = ImageConfig()
+            try options.setClassNames(names, count: 2)
             XCTAssertEqual(
                 failure { try read(images + pixels, labels, options) }.message,
                 "the label of sample 0 is 7, but there are 2 classes, 0 to 1")
@@ -123,7 +121,7 @@ final class IDXFileTests: XCTestCase {
     func testAMissingFileIsNotFound() {
         let error = failure {
             try Dataset.fromIDX(
-                imagesPath: "no such file", labelsPath: nil, options: ImageOptions())
+                imagesPath: "no such file", labelsPath: nil, options: ImageConfig())
         }
         XCTAssertEqual(error.status, .notFound)
         XCTAssertEqual(error.message, "IDX file 'no such file': No such file or directory")

@@ -13,9 +13,9 @@ final class ImageFolderTests: XCTestCase {
         return folder
     }
 
-    private func skip(_ change: (inout ImageOptions) -> Void = { _ in }) -> ImageOptions {
-        var options = ImageOptions()
-        options.badImage = BadImagePolicy.skip.rawValue
+    private func skip(_ change: (inout ImageConfig) -> Void = { _ in }) -> ImageConfig {
+        var options = ImageConfig()
+        options.badImage = .skip
         change(&options)
         return options
     }
@@ -24,10 +24,9 @@ final class ImageFolderTests: XCTestCase {
         _ folder: TemporaryFolder, classes: [String], allowEmpty: Bool = false
     ) throws -> Dataset {
         try withCStrings(classes) { names in
-            var options = ImageOptions()
-            options.classNames = names
-            options.classCount = classes.count
-            options.allowEmptyClasses = allowEmpty ? 1 : 0
+            var options = ImageConfig()
+            try options.setClassNames(names, count: classes.count)
+            options.allowsEmptyClasses = allowEmpty
             return try Dataset.images(in: folder.path, options)
         }
     }
@@ -75,7 +74,7 @@ final class ImageFolderTests: XCTestCase {
 
     func testAFolderNamedPNGIsAFolder() throws {
         let folder = try folder(["a/b.png/c.png"])
-        let set = try Dataset.images(in: folder.path, skip { $0.nestedClasses = 1 })
+        let set = try Dataset.images(in: folder.path, skip { $0.takesNestedClasses = true })
         XCTAssertEqual(set.paths(below: folder.path), ["a/b.png/c.png"])
     }
 
@@ -93,8 +92,8 @@ final class ImageFolderTests: XCTestCase {
         try folder.link("a/up", to: "..")
         try folder.link("a/self", to: ".")
         try folder.link("a/round", to: "round")
-        var options = ImageOptions()
-        options.allowEmptyClasses = 1
+        var options = ImageConfig()
+        options.allowsEmptyClasses = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(
             set.paths(below: folder.path), ["a/1.png", "a/again/q.png", "a/file.png", "pool/p.png"])
@@ -213,7 +212,7 @@ final class ImageFolderTests: XCTestCase {
         }
         deep += "/1.png"
         XCTAssertEqual(rename(folder.path("a/1.png"), folder.path(deep)), 0)
-        let set = try Dataset.images(in: folder.path, skip { $0.nestedClasses = 1 })
+        let set = try Dataset.images(in: folder.path, skip { $0.takesNestedClasses = true })
         XCTAssertEqual(set.paths(below: folder.path), [deep])
     }
 
@@ -226,8 +225,8 @@ final class ImageFolderTests: XCTestCase {
             error.message,
             "class 'b' has no .png file in '\(folder.path)'; allow_empty_classes = 1 keeps such a class"
         )
-        var options = ImageOptions()
-        options.allowEmptyClasses = 1
+        var options = ImageConfig()
+        options.allowsEmptyClasses = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.names, ["a", "b", "c"])
         XCTAssertEqual(set.labels, [0, 2])
@@ -289,8 +288,8 @@ final class ImageFolderTests: XCTestCase {
 
     func testFlatReadsEverythingWithoutLabels() throws {
         let folder = try folder(["2.png", "1.png", "b/3.png"])
-        var options = ImageOptions()
-        options.flat = 1
+        var options = ImageConfig()
+        options.isFlat = true
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.paths(below: folder.path), ["1.png", "2.png", "b/3.png"])
         XCTAssertFalse(set.hasLabels)
@@ -306,7 +305,7 @@ final class ImageFolderTests: XCTestCase {
         let folder = try folder(["b.png", "a.png"])
         let paths = [folder.path("b.png"), folder.path("a.png"), folder.path("b.png")]
         let set = try withCStrings(paths) {
-            try Dataset.fromImageFiles(paths: $0, count: 3, options: ImageOptions())
+            try Dataset.fromImageFiles(paths: $0, count: 3, options: ImageConfig())
         }
         XCTAssertEqual(set?.paths(below: folder.path), ["b.png", "a.png", "b.png"])
         XCTAssertEqual(set?.hasLabels, false)
@@ -316,11 +315,11 @@ final class ImageFolderTests: XCTestCase {
         var path: UnsafePointer<CChar>?
         XCTAssertEqual(
             failure {
-                try Dataset.fromImageFiles(paths: &path, count: 1, options: ImageOptions())
+                try Dataset.fromImageFiles(paths: &path, count: 1, options: ImageConfig())
             }.message, "paths[0] is NULL")
         XCTAssertEqual(
             failure {
-                try Dataset.fromImageFiles(paths: &path, count: 0, options: ImageOptions())
+                try Dataset.fromImageFiles(paths: &path, count: 0, options: ImageConfig())
             }.message, "count is 0; at least 1 file is needed")
     }
 
@@ -358,7 +357,7 @@ final class ImageFolderTests: XCTestCase {
         var allowed = 0
         while allowed < 1000 {
             var calls = 0
-            let set = try Dataset.fromImageFolder(path: folder.path, options: ImageOptions()) {
+            let set = try Dataset.fromImageFolder(path: folder.path, options: ImageConfig()) {
                 _, _ in
                 calls += 1
                 return calls <= allowed

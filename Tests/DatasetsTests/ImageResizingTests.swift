@@ -10,11 +10,11 @@ final class ImageResizingTests: XCTestCase {
     private func load(
         _ name: String, height: Int, width: Int, _ method: Resampling, channels: Int = 0
     ) throws -> [UInt8] {
-        var options = ImageOptions()
-        options.height = Int32(height)
-        options.width = Int32(width)
-        options.channels = Int32(channels)
-        options.resampling = method.rawValue
+        var options = ImageConfig()
+        options.height = height
+        options.width = width
+        options.channels = channels
+        options.resampling = method
         let path = Fixture.good.appendingPathComponent(name).path
         var shape: SampleShape?
         var bytes = [UInt8](repeating: 0, count: 4 * height * width)
@@ -57,7 +57,8 @@ final class ImageResizingTests: XCTestCase {
             let source = try original(name)
             for (height, width) in sizes {
                 let result = try load(name, height: height, width: width, .area)
-                // On a grid of 9 * height by 13 * width points every pixel of both images is a block.
+                // On a grid of 9 * height by 13 * width points every pixel of both images is a
+                // block.
                 for i in 0..<result.count {
                     let (c, y, x) = (i / (height * width), i / width % height, i % width)
                     var sum = 0
@@ -77,7 +78,7 @@ final class ImageResizingTests: XCTestCase {
         var shape: SampleShape?
         var bytes = [UInt8](repeating: 0, count: 351)
         try Dataset.loadImage(
-            path: path, options: ImageOptions(), pixels: &bytes, capacity: 351, shape: &shape)
+            path: path, options: ImageConfig(), pixels: &bytes, capacity: 351, shape: &shape)
         XCTAssertEqual(try load("rgb_16_13x9.png", height: 9, width: 13, .bilinear), bytes)
         XCTAssertEqual(try load("rgb_16_13x9.png", height: 9, width: 13, .area), bytes)
     }
@@ -88,7 +89,7 @@ final class ImageResizingTests: XCTestCase {
         try folder.add("grey_8_5x3.png", as: "a/2.png")
         try folder.add("rgb_8_13x9.png", as: "a/3.png")
         try folder.add("grey_8_13x9.png", as: "a/4.png")
-        var options = ImageOptions()
+        var options = ImageConfig()
         (options.height, options.width) = (4, 6)
         let set = try Dataset.images(in: folder.path, options)
         XCTAssertEqual(set.shape, SampleShape(channels: 1, height: 4, width: 6))

@@ -3,8 +3,8 @@ import Foundation
 import Runtime
 import XCTest
 
-/// Every colour type, depth and interlacing against the stored samples that the Python script wrote beside the
-/// files, through the formulas of the header written down once more here.
+/// Every colour type, depth and interlacing against the stored samples that the Python script wrote
+/// beside the files, through the formulas of the header written down once more here.
 final class PNGDecodingTests: XCTestCase {
     private struct Stored: Decodable {
         let width: Int
@@ -67,7 +67,7 @@ final class PNGDecodingTests: XCTestCase {
     }
 
     private func load(
-        _ name: String, _ options: ImageOptions
+        _ name: String, _ options: ImageConfig
     ) throws -> (shape: SampleShape, bytes: [UInt8]) {
         let path = Fixture.good.appendingPathComponent(name).path
         var shape: SampleShape?
@@ -85,8 +85,8 @@ final class PNGDecodingTests: XCTestCase {
         XCTAssertGreaterThanOrEqual(images.count, 150)
         for (name, stored) in images {
             for channels in [0, 1, 3, 4] {
-                var options = ImageOptions()
-                options.channels = Int32(channels)
+                var options = ImageConfig()
+                options.channels = channels
                 options.background = (10, 200, 90)
                 let (shape, bytes) = try load(name, options)
                 let wanted = channels == 0 ? stored.natural : channels
@@ -101,7 +101,7 @@ final class PNGDecodingTests: XCTestCase {
     }
 
     func testTransparencyDropsToBlackByDefault() throws {
-        var options = ImageOptions()
+        var options = ImageConfig()
         options.channels = 3
         let name = "rgba_8_13x9.png"
         let stored = try XCTUnwrap(storedImages()[name])
@@ -115,7 +115,7 @@ final class PNGDecodingTests: XCTestCase {
         var shape: SampleShape?
         let error = failure {
             try Dataset.loadImage(
-                path: path, options: ImageOptions(), pixels: &bytes, capacity: 44, shape: &shape)
+                path: path, options: ImageConfig(), pixels: &bytes, capacity: 44, shape: &shape)
         }
         XCTAssertEqual(error.status, .bufferTooSmall)
         XCTAssertEqual(
@@ -130,7 +130,7 @@ final class PNGDecodingTests: XCTestCase {
         var shape: SampleShape?
         let error = failure {
             try Dataset.loadImage(
-                path: path, options: ImageOptions(), pixels: nil, capacity: 9, shape: &shape)
+                path: path, options: ImageConfig(), pixels: nil, capacity: 9, shape: &shape)
         }
         XCTAssertEqual(error.message, "pixels is NULL, but its capacity is 9")
     }
@@ -141,7 +141,7 @@ final class PNGDecodingTests: XCTestCase {
         var shape: SampleShape?
         let error = failure {
             try Dataset.loadImage(
-                path: path, options: ImageOptions(), pixels: &bytes, capacity: 64, shape: &shape)
+                path: path, options: ImageConfig(), pixels: &bytes, capacity: 64, shape: &shape)
         }
         XCTAssertEqual(error.status, .format)
         XCTAssertEqual(bytes, [UInt8](repeating: 7, count: 64))
@@ -149,8 +149,8 @@ final class PNGDecodingTests: XCTestCase {
 
     func testLimitsOfTheOptionsRefuseAnImageBeforeItIsRead() {
         let path = Fixture.good.appendingPathComponent("grey_8_13x9.png").path
-        func message(_ change: (inout ImageOptions) -> Void) -> String {
-            var options = ImageOptions()
+        func message(_ change: (inout ImageConfig) -> Void) -> String {
+            var options = ImageConfig()
             change(&options)
             var shape: SampleShape?
             return failure {

@@ -66,7 +66,8 @@ final class ActivationTests: XCTestCase {
         }
     }
 
-    /// Derivatives come from h: the smallest z must not be taken for 0, nor the largest lose its bound.
+    /// Derivatives come from h: the smallest z must not be taken for 0, nor the largest lose its
+    /// bound.
     func testExtremesStayInRange() {
         let extremes: [Float] = [
             .leastNonzeroMagnitude, -.leastNonzeroMagnitude, .greatestFiniteMagnitude,

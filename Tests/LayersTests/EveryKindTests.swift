@@ -6,10 +6,11 @@ import XCTest
 
 @testable import Layers
 
-// To add a kind of layer: write `Sources/Layers/<Kind>.swift`, a struct that conforms to `Layer` (its first lines of
-// documentation give the line of the graph text and the formula); name it in `LayerKinds.all`; and add its lines
-// to `cases` and `wrong` below. That is all: passes, plans, files and symmetries read the facts that the kind states,
-// and the tests here hold it to the law that `Layer` states.
+// To add a kind of layer: write `Sources/Layers/<Kind>.swift`, a struct that conforms to `Layer`
+// (its first lines of documentation give the line of the graph text and the formula); name it in
+// `LayerKinds.all`; and add its lines to `cases` and `wrong` below. That is all: passes, plans,
+// files and symmetries read the facts that the kind states, and the tests here hold it to the law
+// that `Layer` states.
 
 /// The law of layers, for every kind.
 final class EveryKindTests: XCTestCase {
@@ -21,6 +22,7 @@ final class EveryKindTests: XCTestCase {
         ("dense 4", [[2, 3, 4]]),
         ("add", [[6], [6]]), ("add", [[2, 3, 4], [2, 3, 4]]),
         ("sample_table 6", [[9]]), ("sample_table 6 nobias", [[9]]),
+        ("flatten", [[2, 3, 4]]), ("flatten", [[7]]),
     ]
 
     /// Lines that no layer can be made of, with a part of the sentence.
@@ -29,11 +31,15 @@ final class EveryKindTests: XCTestCase {
         ("dense 0", [[7]], "'dense 0' has '0' for its number of outputs"),
         ("dense -3", [[7]], "'-3'"), ("dense 5.5", [[7]], "'5.5'"),
         ("dense 99999999999999999999", [[7]], "must be 1 to"),
-        ("dense 5 nobais", [[7]], "goes on with 'nobais'"), ("dense 5 bias nobias", [[7]], "'nobias'"),
+        ("dense 5 nobais", [[7]], "goes on with 'nobais'"),
+        ("dense 5 bias nobias", [[7]], "'nobias'"),
         ("dense 5", [[7], [7]], "reads one layer; 2 given"),
         ("add", [[6]], "reads two layers; 1 given"), ("add", [[6], [7]], "they must be alike"),
         ("add 3", [[6], [6]], "goes on with '3'"),
-        ("sample_table", [[9]], "lacks"), ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
+        ("sample_table", [[9]], "lacks"),
+        ("flatten", [[6], [6]], "reads one layer; 2 given"),
+        ("flatten 3", [[6]], "goes on with '3'"),
+        ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
     ]
 
     private static let activations: [Activation] = [
@@ -81,8 +87,8 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// Derivatives of sum(delta * output) by inputs and parameters: central differences, summed in double. Floats leave
-    /// about 1e-4, and a wrong term is of order 1.
+    /// Derivatives of sum(delta * output) by inputs and parameters: central differences, summed in
+    /// double. Floats leave about 1e-4, and a wrong term is of order 1.
     func testBackwardAndAccumulateAreTheDerivativesOfForward() throws {
         try forEveryKind { layer, bench in
             let result = bench.run()
@@ -123,7 +129,8 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// R of outputs, deltas and gradients: central differences along the direction in parameters, inputs and deltas.
+    /// R of outputs, deltas and gradients: central differences along the direction in parameters,
+    /// inputs and deltas.
     func testTangentsAreTheDerivativesOfThePasses() throws {
         try forEveryKind { layer, bench in
             let step: Float = 0.002
@@ -156,8 +163,9 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// Shares of samples and of gradient rows, as 1 to 4 threads have them, at any place: the same shares give the same
-    /// bits, others differ by rounding, since products are summed in an order that their sizes decide.
+    /// Shares of samples and of gradient rows, as 1 to 4 threads have them, at any place: the same
+    /// shares give the same bits, others differ by rounding, since products are summed in an order
+    /// that their sizes decide.
     func testRowsMayBeSharedOutInAnyWay() throws {
         try forEveryKind { layer, bench in
             let whole = bench.run()
@@ -177,10 +185,12 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// A net around the layer: its classes scaled by e^s keep the outputs, and |grad L|^2 is what the blocks say.
+    /// A net around the layer: its classes scaled by e^s keep the outputs, and |grad L|^2 is what
+    /// the blocks say.
     func testChannelsScaleAsDescribed() throws {
         try forEveryKind { layer, _ in
-            guard layer.activation.isPositivelyHomogeneous, layer.linearMap?.readsTable != true else {
+            guard layer.activation.isPositivelyHomogeneous, layer.linearMap?.readsTable != true
+            else {
                 return
             }
             let model = try Self.net(around: layer)
@@ -191,7 +201,9 @@ final class EveryKindTests: XCTestCase {
             let (blocks, sizes) = try model.graph.channels().numbered()
             XCTAssertGreaterThan(sizes.count, 0, layer.line)
             var generator = RandomGenerator(seed: 6)
-            let s = sizes.elements.map { (0..<$0).map { _ in generator.nextDouble(from: -1, to: 1) } }
+            let s = sizes.elements.map {
+                (0..<$0).map { _ in generator.nextDouble(from: -1, to: 1) }
+            }
             var expected = 0.0
             for block in blocks.elements {
                 for i in 0..<block.rows {
@@ -214,7 +226,43 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// The layer between dense layers of the same activation where it reads vectors, and on the net's inputs elsewhere.
+    /// What a layer without weights does to the scales of its inputs' channels: outputs move by the
+    /// factor of the channel that the next layer's columns are said to belong to. Powers of two, so
+    /// to the bit.
+    func testScalesAreCarriedAsDescribed() throws {
+        try forEveryKind { layer, bench in
+            guard layer.tensors.isEmpty, layer.activation.isPositivelyHomogeneous else { return }
+            var map = try ChannelMap()
+            let classes = try layer.inputs.map { try map.newClass($0.channels) }
+            let output = try layer.describe(&map, inputs: classes, parameterOffset: 0)
+            _ = try map.linear(
+                LinearMap(
+                    inputs: layer.output.count, outputs: 1, hasBias: false,
+                    activation: Activation(.tanh)), input: output)
+            let (blocks, sizes) = try map.numbered()
+            let block = try XCTUnwrap(blocks.elements.first, layer.line)
+            XCTAssertGreaterThanOrEqual(block.columnClass, 0, layer.line)
+            XCTAssertEqual(
+                sizes[block.columnClass] * block.columnsPerChannel, layer.output.count, layer.line)
+            func factor(_ channel: Int) -> Float {
+                Float(sign: .plus, exponent: channel - 1, significand: 1)
+            }
+            let before = bench.run().output
+            for (index, shape) in layer.inputs.enumerated() {
+                for i in bench.inputs[index].indices {
+                    bench.inputs[index][i] *= factor(
+                        i % shape.count / (shape.count / shape.channels))
+                }
+            }
+            let expected = before.enumerated().map { i, value in
+                value * factor(i % layer.output.count / block.columnsPerChannel)
+            }
+            XCTAssertEqual(bench.run().output, expected, layer.line)
+        }
+    }
+
+    /// The layer between dense layers of the same activation where it reads vectors, and on the
+    /// net's inputs elsewhere.
     private static func net(around layer: any Layer) throws -> Model {
         let width = layer.inputs[0].count
         let isVector = layer.inputs.allSatisfy { $0.isVector }
@@ -224,7 +272,9 @@ final class EveryKindTests: XCTestCase {
         }
         let input = isVector ? try Shape(channels: 4) : layer.inputs[0]
         if isVector {
-            for _ in layer.inputs { nodes.append((try dense(input, width, layer.activation), [-1])) }
+            for _ in layer.inputs {
+                nodes.append((try dense(input, width, layer.activation), [-1]))
+            }
         }
         nodes.append((layer, isVector ? Array(nodes.indices) : layer.inputs.map { _ in -1 }))
         // A value that is read twice: the deltas of its readers add up.
@@ -234,7 +284,7 @@ final class EveryKindTests: XCTestCase {
         let five = try Shape(channels: 5)
         nodes.append((try LayerKinds.layer("add", inputs: [five, five]), [last + 1, last + 2]))
         nodes.append((try dense(five, 3, Activation(.identity)), [last + 3]))
-        let model = try Model(Graph(input: input, nodes), options: ModelOptions())
+        let model = try Model(Graph(input: input, nodes), options: ModelConfig())
         var generator = RandomGenerator(seed: 8)
         for i in 0..<model.parameters.count {
             model.parameters.pointer[i] = Float(0.4 * generator.nextNormal())
@@ -242,7 +292,8 @@ final class EveryKindTests: XCTestCase {
         return model
     }
 
-    /// Gradients of nets of any shape, values read twice included, against central differences: 1e-3.
+    /// Gradients of nets of any shape, values read twice included, against central differences:
+    /// 1e-3.
     func testNetsAroundEveryKindHaveTheirGradients() throws {
         try forEveryKind { layer, _ in
             // A step along all weights crosses the kinks of other activations.
@@ -259,7 +310,10 @@ final class EveryKindTests: XCTestCase {
             func moved(_ step: Float) throws -> (loss: Double, gradient: [Float]) {
                 let other = try Model(copying: model)
                 for i in v.indices { other.parameters.pointer[i] += step * v[i] }
-                return (try other.value(samples, .crossEntropy), try other.gradient(samples, .crossEntropy))
+                return (
+                    try other.value(samples, .crossEntropy),
+                    try other.gradient(samples, .crossEntropy)
+                )
             }
             let step: Float = 2e-3
             let (above, below) = (try moved(step), try moved(-step))

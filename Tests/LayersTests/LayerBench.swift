@@ -5,7 +5,8 @@ import TestSupport
 
 @testable import Layers
 
-/// One layer on a bench: inputs, parameters, deltas and tangents of a few samples in memory of their own.
+/// One layer on a bench: inputs, parameters, deltas and tangents of a few samples in memory of
+/// their own.
 final class LayerBench {
     let layer: any Layer
     let rows: Int
@@ -20,7 +21,9 @@ final class LayerBench {
 
     init(_ layer: any Layer, rows: Int, seed: UInt64) throws {
         var generator = RandomGenerator(seed: seed, stream: 7)
-        func normal(_ count: Int) -> [Float] { (0..<count).map { _ in Float(generator.nextNormal()) } }
+        func normal(_ count: Int) -> [Float] {
+            (0..<count).map { _ in Float(generator.nextNormal()) }
+        }
         self.layer = layer
         self.rows = rows
         inputs = layer.inputs.map { normal(rows * $0.count) }
@@ -92,8 +95,8 @@ final class LayerBench {
         )
     }
 
-    /// Through all six functions of the layer; `cuts` of the samples for what goes by rows, `gradientCuts` of the
-    /// gradient's rows.
+    /// Through all six functions of the layer; `cuts` of the samples for what goes by rows,
+    /// `gradientCuts` of the gradient's rows.
     func run(cuts: [Int] = [], gradientCuts: [Int] = []) -> Result {
         let width = layer.output.count
         var result = Result(

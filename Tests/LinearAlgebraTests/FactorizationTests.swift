@@ -14,7 +14,8 @@ final class FactorizationTests: XCTestCase {
         let factored = try XCTUnwrap(try Cholesky(try gram.copy()))
         try factored.solve(solution)
         XCTAssertLessThan(try gram.times(solution).distance(b), 1e-12)
-        // The estimate is of the 1-norm: within a factor of the size of the condition in the 2-norm.
+        // The estimate is of the 1-norm: within a factor of the size of the condition in the
+        // 2-norm.
         let condition = try SVD.condition(gram)
         XCTAssertGreaterThan(factored.reciprocalCondition, 1 / condition / 12)
         XCTAssertLessThan(factored.reciprocalCondition, 12 / condition)

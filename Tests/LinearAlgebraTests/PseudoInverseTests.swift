@@ -6,7 +6,8 @@ import XCTest
 final class PseudoInverseTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// Penrose's four conditions say that X is H^+ and no other matrix; X by both ways of applying it.
+    /// Penrose's four conditions say that X is H^+ and no other matrix; X by both ways of applying
+    /// it.
     private func checkPenrose(
         _ h: Matrix, rank: Int, tolerance: Double = 1e-11, line: UInt = #line
     ) throws {
@@ -35,7 +36,8 @@ final class PseudoInverseTests: XCTestCase {
         try checkPenrose(try Matrix.random(60, 100, seed: 6), rank: 60)
     }
 
-    /// It does what the inverse of an identity matrix does, and knows the condition that it was given.
+    /// It does what the inverse of an identity matrix does, and knows the condition that it was
+    /// given.
     func testTheInverseOfTheIdentityIsThatOfItsMatrix() throws {
         let known = PseudoInverse(identity: 5, condition: 17)
         let factored = try PseudoInverse(try Matrix(identity: 5))

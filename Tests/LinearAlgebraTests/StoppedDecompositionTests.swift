@@ -5,7 +5,8 @@ import XCTest
 @testable import LinearAlgebra
 
 final class StoppedDecompositionTests: XCTestCase {
-    /// LAPACK is left in the middle of its work; the next decompositions on the thread are what they would have been.
+    /// LAPACK is left in the middle of its work; the next decompositions on the thread are what
+    /// they would have been.
     func testADecompositionIsLeftAtAnyOfItsQuestions() throws {
         try BLAS.reserve()
         var generator = RandomGenerator(seed: 4, stream: 1)

@@ -11,7 +11,8 @@ final class GradientTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
     override func tearDown() { XCTAssertNoThrow(try ThreadPool.shared.setThreadCount(0)) }
 
-    /// Float32 against automatic differentiation in float64: 1e-6 for losses and outputs, 1e-5 for derivatives.
+    /// Float32 against automatic differentiation in float64: 1e-6 for losses and outputs, 1e-5 for
+    /// derivatives.
     func testGoldenLossesGradientsAndHessianVectorProducts() throws {
         let cases = try Golden.file("gradients")["cases"].list
         XCTAssertEqual(cases.count, 6)
@@ -112,8 +113,8 @@ final class GradientTests: XCTestCase {
         }
     }
 
-    /// Large enough for the pool: the same numbers to rounding, and to the bit for the same thread count. The second net's
-    /// first layer is wide enough to be shared by outputs.
+    /// Large enough for the pool: the same numbers to rounding, and to the bit for the same thread
+    /// count. The second net's first layer is wide enough to be shared by outputs.
     func testThreadsChangeRoundingOnlyAndRepeatToTheBit() throws {
         for (widths, count) in [([128, 200, 200, 10], 515), ([700, 530, 60, 10], 300)] {
             let model = try Model.random(widths, seed: 4)

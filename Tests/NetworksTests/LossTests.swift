@@ -41,7 +41,8 @@ final class LossTests: XCTestCase {
         }
     }
 
-    /// One rule for all losses: no share in the loss, in the gradient and in Hessian-vector products, whatever the outputs.
+    /// One rule for all losses: no share in the loss, in the gradient and in Hessian-vector
+    /// products, whatever the outputs.
     func testAWeightOfZeroLeavesASampleOutWhoseOutputsAreNotFinite() throws {
         for loss in all {
             for bad in [Float.nan, .infinity, -.infinity] {
@@ -164,7 +165,8 @@ final class LossTests: XCTestCase {
             labelled.labels?.pointer[3] = label
             let refused = refusal(labelled.batch, .crossEntropy)
             XCTAssertEqual(refused?.0, .invalidArgument)
-            XCTAssertEqual(refused?.1, "the label of sample 3 is \(label); the model has classes 0 to 1")
+            XCTAssertEqual(
+                refused?.1, "the label of sample 3 is \(label); the model has classes 0 to 1")
         }
         for weights in [[0, 0, 0, 0], [1, 1, -1, 1], [1, .nan, 1, 1], [1, .infinity, 1, 1]]
             as [[Float]]

@@ -34,7 +34,7 @@ final class ModelTests: XCTestCase {
     }
 
     func testSlopesOutOfRangeAreRefused() throws {
-        var options = ModelOptions()
+        var options = ModelConfig()
         for slope in [Float.nan, .infinity, -0.1] {
             options.negativeSlope = slope
             XCTAssertEqual(
@@ -63,7 +63,7 @@ final class ModelTests: XCTestCase {
 
     /// Numbers of a program in C.
     func testWeightsOfASeedAreThePinnedOnes() throws {
-        var options = ModelOptions()
+        var options = ModelConfig()
         options.seed = 9
         let model = try Model(widths: [3, 2], options: options)
         let expected: [Float] = [
@@ -74,7 +74,7 @@ final class ModelTests: XCTestCase {
 
     /// A draw within 2^-25 of 1, which rounds to 1 as a float: the eleventh of this seed.
     func testUniformWeightsStayBelowOne() throws {
-        var options = ModelOptions()
+        var options = ModelConfig()
         (options.initialization, options.seed) = (.uniform01, 6_574_214)
         let model = try Model(widths: [4, 4], options: options)
         XCTAssertEqual(model.parameters.pointer[10], Float(1).nextDown)
@@ -89,7 +89,7 @@ final class ModelTests: XCTestCase {
             (Initialization.glorotUniform, -glorot, glorot, false), (.heUniform, -he, he, false),
             (.torchLinear, -0.1, 0.1, true), (.uniform01, 0, 1, true),
         ] {
-            var options = ModelOptions()
+            var options = ModelConfig()
             options.initialization = kind
             options.negativeSlope = 0.5
             let model = try Model(widths: [inputs, outputs], options: options)
@@ -109,10 +109,12 @@ final class ModelTests: XCTestCase {
 
     func testEqualSeedsGiveEqualWeightsAndOthersDiffer() throws {
         let first = try Model.random([7, 6, 3], seed: 5)
-        XCTAssertEqual(first.bits, try Model.random([7, 6, 3], seed: 5).bits)
-        XCTAssertNotEqual(first.bits, try Model.random([7, 6, 3], seed: 6).bits)
+        XCTAssertTrue(
+            first.weights.isIdentical(to: try Model.random([7, 6, 3], seed: 5).weights))
+        XCTAssertFalse(
+            first.weights.isIdentical(to: try Model.random([7, 6, 3], seed: 6).weights))
         // The same on every machine and in every version: the first draws, pinned.
-        var options = ModelOptions()
+        var options = ModelConfig()
         options.initialization = .uniform01
         let pinned = try Model(widths: [2, 1], options: options)
         var generator = RandomGenerator(seed: 0, stream: RandomStream.initialization)
@@ -123,11 +125,11 @@ final class ModelTests: XCTestCase {
         let model = try Model.random([3, 4, 2], seed: 1)
         try model.metadata.set("class.0", to: "cat")
         let copy = try Model(copying: model)
-        XCTAssertEqual(copy.bits, model.bits)
-        let before = model.bits
+        XCTAssertTrue(copy.weights.isIdentical(to: model.weights))
+        let before = try Weights(copying: model.weights)
         copy.parameters.pointer[0] += 1
         try copy.metadata.set("class.0", to: "dog")
-        XCTAssertEqual(model.bits, before)
+        XCTAssertTrue(model.weights.isIdentical(to: before))
         XCTAssertEqual(model.metadata["class.0"], "cat")
     }
 

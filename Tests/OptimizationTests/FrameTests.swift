@@ -35,7 +35,7 @@ final class FrameTests: XCTestCase {
     }
 
     private func model(_ golden: Golden) throws -> Model {
-        var options = ModelOptions()
+        var options = ModelConfig()
         options.activation = golden["activation"].text == "tanh" ? .tanh : .leakyReLU
         let model = try Model(
             widths: golden["widths"].numbers.map { Int($0) }, options: options)

@@ -28,8 +28,8 @@ final class OptimizerTests: XCTestCase {
         return options
     }
 
-    /// 25 steps in float32 against PyTorch's in float64. Losses to 1e-5; weights to 1e-5, to 1e-4 where the step
-    /// divides by the root of small averages, which magnifies a gradient's rounding.
+    /// 25 steps in float32 against PyTorch's in float64. Losses to 1e-5; weights to 1e-5, to 1e-4
+    /// where the step divides by the root of small averages, which magnifies a gradient's rounding.
     func testGoldenRunsOfAllOptimizers() throws {
         let golden = try Golden.file("optimizers")
         let runs = golden["runs"].list

@@ -15,7 +15,8 @@ final class RandomGeneratorTests: XCTestCase {
         XCTAssertEqual(differing, 100)
     }
 
-    /// Numbers of the authors' C code for xoshiro256++ and SplitMix64: a draw of another machine or version is the same.
+    /// Numbers of the authors' C code for xoshiro256++ and SplitMix64: a draw of another machine or
+    /// version is the same.
     func testFirstDrawsAreThoseOfTheAuthorsCode() {
         var plain = RandomGenerator(seed: 7)
         XCTAssertEqual(

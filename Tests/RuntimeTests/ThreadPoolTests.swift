@@ -34,7 +34,8 @@ final class ThreadPoolTests: XCTestCase {
 
     func testShortJobsFollowEachOtherWithoutMixing() throws {
         try ThreadPool.shared.setThreadCount(4)
-        // A worker that wakes late must not take a part of the next job, whose context is another one.
+        // A worker that wakes late must not take a part of the next job, whose context is another
+        // one.
         for job in 0..<5_000 {
             let results = Atomic<Int>(0)
             ThreadPool.shared.forEach(4) {

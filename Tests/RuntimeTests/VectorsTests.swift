@@ -1,7 +1,8 @@
 import Runtime
 import XCTest
 
-/// Lengths around the sixteen of a vector, unaligned starts included: every element is in a vector or in the tail.
+/// Lengths around the sixteen of a vector, unaligned starts included: every element is in a vector
+/// or in the tail.
 final class VectorsTests: XCTestCase {
     private let lengths = [0, 1, 7, 8, 15, 16, 17, 31, 32, 33, 48, 63, 100]
 

@@ -1,5 +1,5 @@
-import Layers
 import Foundation
+import Layers
 import Networks
 import Runtime
 
@@ -49,7 +49,7 @@ extension Golden {
 
     /// The model of a case with `layer_sizes`, `activation`, `W` and `b`.
     public func model() throws -> Model {
-        var options = ModelOptions()
+        var options = ModelConfig()
         options.hasBias = !self["b"].isNull
         options.negativeSlope = Float(self["negative_slope"].number)
         let kinds: [String: ActivationKind] = [

@@ -2,8 +2,8 @@ import Foundation
 import Layers
 import Networks
 
-/// The network and its losses once more, in double and in plain loops: what the library's float passes are
-/// compared with, and what finite differences are taken of.
+/// The network and its losses once more, in double and in plain loops: what the library's float
+/// passes are compared with, and what finite differences are taken of.
 public struct ReferenceNetwork {
     public let widths: [Int]
     public let activation: Activation
@@ -81,7 +81,8 @@ public struct ReferenceNetwork {
         }
     }
 
-    /// Central differences of the loss by every parameter: the error is about step^2 and 1e-16 / step.
+    /// Central differences of the loss by every parameter: the error is about step^2 and 1e-16 /
+    /// step.
     public func gradient(_ samples: Samples, _ loss: Loss, step: Double = 1e-5) -> [Double] {
         var network = self
         return parameters.indices.map { i in

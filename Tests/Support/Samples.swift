@@ -88,14 +88,15 @@ extension Model {
         _ widths: [Int], _ activation: ActivationKind = .leakyReLU, slope: Float = 0.1,
         bias: Bool = true, seed: UInt64
     ) throws -> Model {
-        var options = ModelOptions()
+        var options = ModelConfig()
         options.activation = activation
         options.negativeSlope = slope
         options.hasBias = bias
         options.initialization = .torchLinear
         options.seed = seed
         let model = try Model(widths: widths, options: options)
-        // PyTorch's range makes small outputs; three times it makes losses that depend on the weights.
+        // PyTorch's range makes small outputs; three times it makes losses that depend on the
+        // weights.
         for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 3 }
         return model
     }

@@ -16,8 +16,8 @@ final class LinearGroupTests: XCTestCase {
             hiddenLayer: layer, g: g.map { Float($0) }, count: g.count, batch: samples?.batch)
     }
 
-    /// Computed in double from float weights and a float g: 1e-5 for the weights, which a condition of h of up to a
-    /// hundred stands behind, 1e-5 of the range for the outputs.
+    /// Computed in double from float weights and a float g: 1e-5 for the weights, which a condition
+    /// of h of up to a hundred stands behind, 1e-5 of the range for the outputs.
     func testGoldenActions() throws {
         let golden = try Golden.file("gl_action")
         let cases = golden["cases"].list
@@ -76,8 +76,8 @@ final class LinearGroupTests: XCTestCase {
         }
     }
 
-    /// phi and d phi / d T against automatic differentiation: float32 gradients and Hessian-vector products, through
-    /// h^+: 1e-4.
+    /// phi and d phi / d T against automatic differentiation: float32 gradients and Hessian-vector
+    /// products, through h^+: 1e-4.
     func testGoldenAscentGradients() throws {
         let cases = try Golden.file("ascent_gradient")["cases"].list
         XCTAssertEqual(cases.count, 6)
@@ -98,8 +98,9 @@ final class LinearGroupTests: XCTestCase {
         }
     }
 
-    /// The derivative by T of any function of the weights, here a fixed linear one, against differences of the move
-    /// itself: W is rounded to float, so the step is 1e-3 and the tolerance 2e-3.
+    /// The derivative by T of any function of the weights, here a fixed linear one, against
+    /// differences of the move itself: W is rounded to float, so the step is 1e-3 and the tolerance
+    /// 2e-3.
     func testTheDerivativeAgreesWithDifferencesOfTheMove() throws {
         for kind in [ActivationKind.identity, .leakyReLU, .tanh, .sigmoid] {
             let model = try Model.random([9, 5, 4, 3], kind, seed: 3)
@@ -169,8 +170,8 @@ final class LinearGroupTests: XCTestCase {
         }
     }
 
-    /// What a group keeps of a layer must not outlive the weights that it was computed from: after any change of weights
-    /// it moves as one that has seen no others, to the bit.
+    /// What a group keeps of a layer must not outlive the weights that it was computed from: after
+    /// any change of weights it moves as one that has seen no others, to the bit.
     func testAGroupThatHasSeenOtherWeightsMovesAsAFreshOne() throws {
         for kind in [ActivationKind.leakyReLU, .tanh, .identity] {
             let samples = try Samples.random(5, width: 14, outputs: 3, seed: 4)
@@ -182,7 +183,8 @@ final class LinearGroupTests: XCTestCase {
                 .x
             let seasoned = try LinearGroup(graph, samples.batch, layers: layers)
             var generator = RandomGenerator(seed: 6)
-            // In turn: nothing, one weight or bias of each layer, all weights, and the first ones again.
+            // In turn: nothing, one weight or bias of each layer, all weights, and the first ones
+            // again.
             let places = [0, 1, 2].flatMap { m in
                 let layer = graph.layers.pointer[m]
                 return [layer.weightOffset + 3, layer.biasOffset + 1]
@@ -238,8 +240,9 @@ final class LinearGroupTests: XCTestCase {
         }
     }
 
-    /// Half as many samples as inputs, |T| = 0.3: the loss on the batch stays to 1e-5 in at least 95 of 100 nets.
-    /// What it does to samples that the move did not see is another matter, and printed.
+    /// Half as many samples as inputs, |T| = 0.3: the loss on the batch stays to 1e-5 in at least
+    /// 95 of 100 nets. What it does to samples that the move did not see is another matter, and
+    /// printed.
     func testBatchesOfHalfTheInputsKeepTheirLossInNinetyFiveNetsOfAHundred() throws {
         print(
             "slope  accepted  batch change (median, worst)  unseen change of 1,000 samples (median, 95 %, worst)"

@@ -11,8 +11,8 @@ import XCTest
 final class LinearScoresTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// The score of an element is |grad L|^2 of the whole model that it moved, to 1e-4, for every layer, activation and
-    /// loss, with the inverse given or solved for.
+    /// The score of an element is |grad L|^2 of the whole model that it moved, to 1e-4, for every
+    /// layer, activation and loss, with the inverse given or solved for.
     func testScoresAreTheGradientNormsOfMovedModels() throws {
         for kind in [ActivationKind.leakyReLU, .tanh, .sigmoid] {
             for (loss, bias) in [(Loss.crossEntropy, true), (.meanSquaredError, false)] {
@@ -57,7 +57,8 @@ final class LinearScoresTests: XCTestCase {
         }
     }
 
-    /// Units that are saturated on a sample stay; samples of weight 0 bound what a layer may do, but have no gradient.
+    /// Units that are saturated on a sample stay; samples of weight 0 bound what a layer may do,
+    /// but have no gradient.
     func testSaturatedUnitsAndSamplesWithoutWeightCount() throws {
         for kind in [ActivationKind.tanh, .sigmoid] {
             let model = try Model.random([40, 12, 11, 3], kind, seed: 3)
@@ -109,7 +110,8 @@ final class LinearScoresTests: XCTestCase {
         }
     }
 
-    /// Outputs of 10^-65 are zero in floats, but not out of the range: the model moves, and there is a score.
+    /// Outputs of 10^-65 are zero in floats, but not out of the range: the model moves, and there
+    /// is a score.
     func testOutputsUnderTheSmallestFloatAreInTheRange() throws {
         let model = try Model.random([40, 3, 4], .sigmoid, seed: 3)
         let samples = try Samples.random(11, width: 40, outputs: 4, seed: 4)
@@ -128,7 +130,8 @@ final class LinearScoresTests: XCTestCase {
         }
     }
 
-    /// H H^T of a hidden layer leaves the range of floats where the model does not: then candidates are moved by, not ranked.
+    /// H H^T of a hidden layer leaves the range of floats where the model does not: then candidates
+    /// are moved by, not ranked.
     func testLayersTooLargeForScoresAreSearchedWithoutThem() throws {
         let model = try Model.random([40, 12, 11, 3], seed: 3)
         let layers = model.graph.layers.elements
@@ -166,8 +169,8 @@ final class LinearScoresTests: XCTestCase {
         XCTAssertNotNil(try space.scores(.crossEntropy, moving: [0]))
     }
 
-    /// The parameters in the row space where a search that moves the model by each candidate ends, and one that ranks them
-    /// first; nil where it stays.
+    /// The parameters in the row space where a search that moves the model by each candidate ends,
+    /// and one that ranks them first; nil where it stays.
     private func ends(
         _ model: Model, _ samples: Samples, _ options: TeleportOptions
     ) throws -> ([[Float]?], [TeleportReport]) {
@@ -176,16 +179,15 @@ final class LinearScoresTests: XCTestCase {
         var reports: [TeleportReport] = []
         for rows in [nil, space] {
             var report = TeleportReport()
+            let task = SearchTask(
+                space.model, space.batch, .crossEntropy, options,
+                radius: options.resolvedRadius, steps: options.resolvedSteps)
+            let group = try LinearGroup(
+                space.model.graph, space.batch, layers: [0, 1], inverse: space.inverse)
             let search = RandomSearch(
-                model: space.model, batch: space.batch, loss: .crossEntropy, options: options,
-                layers: [0, 1], inverse: space.inverse, rows: rows)
-            let move = try search.run(
-                try space.gradientNorm(.crossEntropy),
-                rollout: Rollout(
-                    training: samples.batch, scoring: samples.batch, loss: .crossEntropy,
-                    steps: 3, batchSize: 8),
-                optimizer: try OptimizerOptions().makeOptimizer(
-                    parameterCount: space.model.parameters.count), &report)
+                sampler: LinearSampler(task: task, group: group, layers: [0, 1], rows: rows),
+                task: task)
+            let move = try search.findMove(try space.gradientNorm(.crossEntropy), &report)
             let moved = try Model(copying: space.model)
             XCTAssertTrue(move?.apply(to: moved) ?? true)
             XCTAssertEqual(move == nil, moved.parameters.array == space.model.parameters.array)
@@ -195,7 +197,8 @@ final class LinearScoresTests: XCTestCase {
         return (ends, reports)
     }
 
-    /// The first in rank that does not keep the loss is refused and the next one asked, as by a search that asks all.
+    /// The first in rank that does not keep the loss is refused and the next one asked, as by a
+    /// search that asks all.
     func testWhereTheBestDoesNotKeepTheLossTheNextIsTaken() throws {
         var refused = 0
         var stayed = 0
@@ -217,7 +220,8 @@ final class LinearScoresTests: XCTestCase {
         XCTAssertLessThan(stayed, 20)
     }
 
-    /// A search that ranks candidates first ends at the one that a search which moves the model by each ends at.
+    /// A search that ranks candidates first ends at the one that a search which moves the model by
+    /// each ends at.
     func testARankedSearchEndsWhereOneThatMovesEachEnds() throws {
         for (sampler, objective) in [
             (Sampler.exponential, Objective.gradientNormMaximize),

@@ -8,14 +8,16 @@ import XCTest
 
 @testable import Symmetry
 
-/// What a lookahead chooses, on the smallest network there is, where it can be worked out by hand: y = w2 w1 x, x = 1.
+/// What a lookahead chooses, on the smallest network there is, where it can be worked out by hand:
+/// y = w2 w1 x, x = 1.
 ///
-/// A candidate g takes (w1, w2) to (w1 g, w2 / g). Its rollout takes three steps of SGD on L = (w1 w2 - t)^2, t the
-/// target of every sample of the first half:
+/// A candidate g takes (w1, w2) to (w1 g, w2 / g). Its rollout takes three steps of SGD on L = (w1
+/// w2 - t)^2, t the target of every sample of the first half:
 ///
 ///     e = 2 (w1 w2 - t)        w1 <- w1 - rate e w2        w2 <- w2 - rate e w1
 ///
-/// and its score is (w1 w2 - u)^2, u the target of every sample of the second half. |w1| > |w2| makes phi grow with g.
+/// and its score is (w1 w2 - u)^2, u the target of every sample of the second half. |w1| > |w2|
+/// makes phi grow with g.
 final class LookaheadTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
@@ -31,12 +33,14 @@ final class LookaheadTests: XCTestCase {
     // Products w1 w2 after the three steps, by hand. g = 2^rung.
     private let examples = [
         // Small g is best: every larger one jumps over t = 2.
-        //   stay 2.8600 0.9521 2.5308    -1 1.9600 2.0232 1.9858    -0.5 2.1600 1.8808 2.0741    1 7.585 0.2405 37.96
+        //   stay 2.8600 0.9521 2.5308    -1 1.9600 2.0232 1.9858    -0.5 2.1600 1.8808 2.0741    1
+        //   7.585 0.2405 37.96
         Example(
             name: "a negative rung", w1: 2, w2: 0.5, t: 2, u: 2, rate: 0.2, rung: -1,
             before: 0.281789, after: 0.000201),
         // On the first half 2 is best, as near to 1 as any comes; on the second 1.5, near 0.8.
-        //   stay 0.2821 0.3137 0.3449    1 0.3707 0.4729 0.5593    1.5 0.4905 0.6546 0.7665    2 0.7303 0.9035 0.9656
+        //   stay 0.2821 0.3137 0.3449    1 0.3707 0.4729 0.5593    1.5 0.4905 0.6546 0.7665    2
+        //   0.7303 0.9035 0.9656
         Example(
             name: "the second half decides", w1: 1, w2: 0.25, t: 1, u: 0.8, rate: 0.02, rung: 1.5,
             before: 0.207117, after: 0.001122),
@@ -116,8 +120,8 @@ final class LookaheadTests: XCTestCase {
         }
     }
 
-    /// GL(1) by the Cayley transform, g = (1 + T/2) / (1 - T/2): with a radius of 2/3 the rung -1 is 1/2 again, and 1.5
-    /// is 3.
+    /// GL(1) by the Cayley transform, g = (1 + T/2) / (1 - T/2): with a radius of 2/3 the rung -1
+    /// is 1/2 again, and 1.5 is 3.
     func testTheLinearGroupChoosesAsWorkedOutByHand() throws {
         for example in examples where example.name != "a score that rises is out" {
             try check(example, .linear, radius: 2.0 / 3) { (1 + $0 / 3) / (1 - $0 / 3) }

@@ -40,7 +40,8 @@ final class ObjectiveTests: XCTestCase {
         XCTAssertEqual(try objective.value(model), try objective.value(model))
     }
 
-    /// Along the steepest directions of s (step 1e-2) and of T (1e-3), float losses summed in double: 1e-2.
+    /// Along the steepest directions of s (step 1e-2) and of T (1e-3), float losses summed in
+    /// double: 1e-2.
     func testTheDerivativeOfSharpnessAgreesWithDifferencesAlongTheGroups() throws {
         try compareAlongScaling()
         // Smooth, since a step over the kink of a LeakyReLU is no derivative.
@@ -77,7 +78,8 @@ final class ObjectiveTests: XCTestCase {
         let moves = try ScalingMoves(model.graph, layers: [0, 1], exact: false)
         let s = try XCTUnwrap(try moves.direction(at: model, covector.pointer))
         XCTAssertEqual(s.elements.reduce(0) { max($0, abs($1)) }, 1)
-        // d / d s is the direction before it was scaled to its largest entry: the first unit's by hand.
+        // d / d s is the direction before it was scaled to its largest entry: the first unit's by
+        // hand.
         var slope = 0.0
         let (first, next) = (
             model.graph.layers.pointer[0], model.graph.layers.pointer[1]
@@ -125,7 +127,8 @@ final class ObjectiveTests: XCTestCase {
         }
     }
 
-    /// Both derivatives of the curve against differences of the moves in double; float weights bound the second: 1e-2.
+    /// Both derivatives of the curve against differences of the moves in double; float weights
+    /// bound the second: 1e-2.
     func testCurvatureAgreesWithDifferencesOfTheCurve() throws {
         let samples = try Samples.random(5, width: 12, outputs: 3, seed: 4)
         for (group, kind) in [
@@ -135,8 +138,12 @@ final class ObjectiveTests: XCTestCase {
         ] {
             let model = try Model.random([12, 6, 5, 3], kind, seed: 3)
             for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 0.3 }
+            var options = TeleportOptions()
+            options.group = group
             let objective = try Curvature(
-                model, samples.batch, group: group, layers: [0, 1], count: 1, seed: 7)
+                model.graph,
+                try options.symmetry.curves(model.graph, samples.batch, layers: [0, 1]), count: 1,
+                seed: 7)
             var generator = RandomGenerator(seed: 7, stream: RandomStream.perturbations)
             let step = 0.05
             var points: [[Double]] = []
@@ -183,7 +190,9 @@ final class ObjectiveTests: XCTestCase {
         let samples = try Samples.random(5, width: 12, outputs: 3, seed: 4)
         model.parameters.pointer[model.graph.layers.pointer[0].biasOffset + 1] = 60
         let objective = try Curvature(
-            model, samples.batch, group: .linear, layers: [0, 1], count: 8, seed: 7)
+            model.graph,
+            LinearCurves(graph: model.graph, batch: samples.batch, layers: [0, 1]), count: 8,
+            seed: 7)
         let value = try objective.value(model)
         XCTAssertTrue(value.isFinite && value > 0)
     }
@@ -201,7 +210,8 @@ final class ObjectiveTests: XCTestCase {
             XCTAssertEqual(report.rank, 10)
             XCTAssertGreaterThan(report.objectiveAfter, report.objectiveBefore)
             let moved = ReferenceNetwork(model)
-            // Weights that move by a twentieth of their norm and more; activations by their rounding to float.
+            // Weights that move by a twentieth of their norm and more; activations by their
+            // rounding to float.
             XCTAssertGreaterThan(relativeError(moved.parameters, network.parameters), 0.02)
             for layer in 0..<3 {
                 XCTAssertLessThan(
@@ -247,7 +257,8 @@ final class ObjectiveTests: XCTestCase {
         XCTAssertGreaterThan(dot(direction, covector.array.map { Double($0) }), 0)
     }
 
-    /// Minimizing the gradient norm over the scaling group ends where its measured derivative is zero.
+    /// Minimizing the gradient norm over the scaling group ends where its measured derivative is
+    /// zero.
     func testMinimizingReachesAStationaryPoint() throws {
         let model = try Model.random([6, 8, 7, 3], seed: 7)
         let samples = try Samples.random(40, width: 6, outputs: 3, seed: 8)

@@ -24,7 +24,8 @@ final class PlaneTests: XCTestCase {
         return options
     }
 
-    /// Values and points of every run but Rosenbrock with teleports, whose ascent of theta is chaotic: 1e-9.
+    /// Values and points of every run but Rosenbrock with teleports, whose ascent of theta is
+    /// chaotic: 1e-9.
     func testGoldenRuns() throws {
         let runs = try Golden.file("so2")["runs"].list
         XCTAssertEqual(runs.count, 4)
@@ -77,10 +78,11 @@ final class PlaneTests: XCTestCase {
         }
     }
 
-    /// 100 seeds, teleports before steps 99, 199, ..., 999, theta uniform in [0, pi): the median of the last values lies
-    /// between 1e-9 and 1e-6, and each teleport keeps the value to 1e-12 relative, as far as a point in double can:
-    /// x and y near (1, 1) have a last digit of 2e-16, u = 10 (x^2 - y) one of 1e-14, and u^2 + v^2 = f then one of
-    /// 4e-14 sqrt(f), which passes 1e-12 f where f is under 1e-3.
+    /// 100 seeds, teleports before steps 99, 199, ..., 999, theta uniform in [0, pi): the median of
+    /// the last values lies between 1e-9 and 1e-6, and each teleport keeps the value to 1e-12
+    /// relative, as far as a point in double can: x and y near (1, 1) have a last digit of 2e-16, u
+    /// = 10 (x^2 - y) one of 1e-14, and u^2 + v^2 = f then one of 4e-14 sqrt(f), which passes 1e-12
+    /// f where f is under 1e-3.
     func testRosenbrockWithTeleportsOverAHundredSeeds() throws {
         var last: [Double] = []
         var worst = 0.0

@@ -33,15 +33,17 @@ final class RefusalTests: XCTestCase {
         var options = TeleportOptions.plain(.scaling, .ascent, radius: 0.1)
         options.objective = .sharpnessMaximize
         let search = DirectedSearch(
-            moves: try ScalingMoves(model.graph, layers: [0, 1], exact: false), model: model,
-            loss: .crossEntropy, options: options, batch: samples.batch)
+            moves: try ScalingMoves(model.graph, layers: [0, 1], exact: false),
+            task: SearchTask(
+                model, samples.batch, .crossEntropy, options, radius: 0.1, steps: 10))
         var report = TeleportReport()
         let move = try search.ascent(Cliff(model), &report)
         XCTAssertNil(move)
         XCTAssertEqual(report.steps, 0)
     }
 
-    /// A g that differs from I in one place of a saturated unit's row or column, or on its diagonal.
+    /// A g that differs from I in one place of a saturated unit's row or column, or on its
+    /// diagonal.
     func testAGivenElementMustLeaveSaturatedUnitsAlone() throws {
         for (kind, bound) in [(ActivationKind.tanh, Float(15)), (.sigmoid, 30)] {
             for sign in [Float(1), -1] {
@@ -78,8 +80,9 @@ final class RefusalTests: XCTestCase {
         }
     }
 
-    /// Derivatives by a layer's weights lie in the span of its inputs, and the second ones leave it only where these
-    /// change with the weights: in hidden layers, and where there are fewer samples than units.
+    /// Derivatives by a layer's weights lie in the span of its inputs, and the second ones leave it
+    /// only where these change with the weights: in hidden layers, and where there are fewer
+    /// samples than units.
     func testANullSpaceWithoutRoomSaysSo() throws {
         let noRoom: Int32 = 8
         for (samples, outcome) in [

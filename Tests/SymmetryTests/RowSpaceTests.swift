@@ -12,8 +12,8 @@ final class RowSpaceTests: XCTestCase {
 
     private let kinds = [ActivationKind.leakyReLU, .tanh, .sigmoid]
 
-    /// On its samples the model in the space is the whole one: outputs to 1e-5 of their range, loss and |grad L|^2 to
-    /// 1e-5, for every loss; with weights of samples too.
+    /// On its samples the model in the space is the whole one: outputs to 1e-5 of their range, loss
+    /// and |grad L|^2 to 1e-5, for every loss; with weights of samples too.
     func testTheModelInTheSpaceIsTheWholeOneOnItsSamples() throws {
         for kind in kinds {
             for loss in [Loss.crossEntropy, .meanSquaredError, .halfSquaredError] {
@@ -36,7 +36,8 @@ final class RowSpaceTests: XCTestCase {
         }
     }
 
-    /// The derivative by T is the same in the space, and a move there lifted is the move of the whole model.
+    /// The derivative by T is the same in the space, and a move there lifted is the move of the
+    /// whole model.
     func testDerivativesAndMovesAgreeWithThoseOfTheWholeModel() throws {
         for kind in kinds {
             let model = try Model.random([40, 9, 12, 3], kind, seed: 3)
@@ -106,8 +107,9 @@ final class RowSpaceTests: XCTestCase {
         XCTAssertNil(try RowSpace(of: model, samples.batch))
     }
 
-    /// Rounding of the lifted weights may undo what a search has won in the space: then it is not taken. The samples are
-    /// pairs that are nearly equal and have different labels, the model has been trained on them.
+    /// Rounding of the lifted weights may undo what a search has won in the space: then it is not
+    /// taken. The samples are pairs that are nearly equal and have different labels, the model has
+    /// been trained on them.
     func testWhatIsAcceptedImprovesTheObjectiveOfTheWholeModel() throws {
         var accepted = 0
         for seed in UInt64(0)..<120 {
@@ -134,7 +136,8 @@ final class RowSpaceTests: XCTestCase {
         XCTAssertGreaterThan(accepted, 120)
     }
 
-    /// K or what it is multiplied with leaves the range of floats, the whole model does not: the search goes on with that.
+    /// K or what it is multiplied with leaves the range of floats, the whole model does not: the
+    /// search goes on with that.
     func testSamplesTooLargeForTheSpaceAreSearchedWithoutIt() throws {
         for scale in [Float(1e18), 5e18] {
             let model = try Model.random([40, 9, 3], seed: 3)
@@ -158,7 +161,8 @@ final class RowSpaceTests: XCTestCase {
         }
     }
 
-    /// Layers with fewer inputs than samples could only fit: left out where another can follow, unless named.
+    /// Layers with fewer inputs than samples could only fit: left out where another can follow,
+    /// unless named.
     func testLayersThatCouldOnlyFitStayWhereOthersCanFollow() throws {
         let samples = try Samples.random(20, width: 40, outputs: 3, seed: 4)
         for search in [Search.ascent, .random] {
@@ -191,7 +195,8 @@ final class RowSpaceTests: XCTestCase {
         XCTAssertNil(report.layer)
     }
 
-    /// The derivative after a measurement at the same weights is the one without it, and never that of other weights.
+    /// The derivative after a measurement at the same weights is the one without it, and never that
+    /// of other weights.
     func testTheDerivativeDoesNotDependOnWhatWasMeasuredBefore() throws {
         let samples = try Samples.random(9, width: 6, outputs: 3, seed: 4)
         let model = try Model.random([6, 5, 3], .tanh, seed: 3)

@@ -48,10 +48,10 @@ final class ScalingTests: XCTestCase {
         _ graph: Graph, radius: Double, exact: Bool, seed: UInt64
     ) throws -> (element: Scaling, s: [Double]) {
         var generator = RandomGenerator(seed: seed)
-        let s = (0..<graph.hiddenUnitCount).map { _ in
+        let element = try Scaling(graph)
+        let s = element.factors.elements.map { _ in
             generator.nextDouble(from: -radius, to: radius)
         }
-        let element = try Scaling(graph)
         element.setLogFactors(s, exact: exact)
         return (element, s)
     }
@@ -95,7 +95,8 @@ final class ScalingTests: XCTestCase {
         XCTAssertEqual(model.bits, before)
     }
 
-    /// The closed form at s against a gradient measured at the moved weights: 1e-4, the float gradients' own error.
+    /// The closed form at s against a gradient measured at the moved weights: 1e-4, the float
+    /// gradients' own error.
     func testPhiIsTheGradientNormAtTheMovedWeights() throws {
         for (widths, seed) in [([5, 8, 3], UInt64(1)), ([5, 8, 9, 3], 2), ([5, 6, 7, 8, 3], 3)] {
             for loss in [Loss.crossEntropy, .meanSquaredError] {
@@ -202,8 +203,9 @@ final class ScalingTests: XCTestCase {
             .unsupported)
     }
 
-    /// After a scaling, averages must be those of the gradients that the same steps would have seen there. A linear
-    /// recursion: the transformed average of old gradients is the average of transformed ones.
+    /// After a scaling, averages must be those of the gradients that the same steps would have seen
+    /// there. A linear recursion: the transformed average of old gradients is the average of
+    /// transformed ones.
     func testTransformedStateIsTheStateOfTransformedGradients() throws {
         let model = try Model.random([5, 8, 9, 3], seed: 6)
         let samples = try Samples.random(40, width: 5, outputs: 3, seed: 7)

@@ -8,8 +8,9 @@ import XCTest
 @testable import Symmetry
 
 final class StopTests: XCTestCase {
-    /// At whichever of its questions a teleport is stopped, the weights and the optimizer are as before, to the bit; and a
-    /// teleport that has not been stopped before it ended is what it is without questions.
+    /// At whichever of its questions a teleport is stopped, the weights and the optimizer are as
+    /// before, to the bit; and a teleport that has not been stopped before it ended is what it is
+    /// without questions.
     func testATeleportIsStoppedAtAnyQuestionAndPutBack() throws {
         let cases: [(Group, Search, Objective, ActivationKind)] = [
             (.scaling, .lookahead, .gradientNormMaximize, .leakyReLU),
@@ -75,7 +76,8 @@ final class StopTests: XCTestCase {
         }
     }
 
-    /// A call in a callback of another does not end by the other's flag, and the other is asked again after it.
+    /// A call in a callback of another does not end by the other's flag, and the other is asked
+    /// again after it.
     func testAFlagOfACallDoesNotConcernTheCallsInItsCallbacks() {
         var flag: Int32 = 1
         withUnsafePointer(to: &flag) { flag in

@@ -30,8 +30,8 @@ final class TeleportTests: XCTestCase {
     }
 
     func testEveryCombinationWorksOrIsRefusedWithASentence() throws {
-        // Fewer samples than hidden units, or the null space is empty: a derivative by the first layer's weights lies in
-        // the span of the samples that it is taken on.
+        // Fewer samples than hidden units, or the null space is empty: a derivative by the first
+        // layer's weights lies in the span of the samples that it is taken on.
         let samples = try Samples.random(12, width: 14, outputs: 3, seed: 2)
         var outcomes: [TeleportOutcome: Int] = [:]
         for kind in [ActivationKind.identity, .leakyReLU, .reLU, .sigmoid, .tanh] {
@@ -125,7 +125,8 @@ final class TeleportTests: XCTestCase {
         XCTAssertEqual(status(model) { $0.lossTolerance = .nan }, .notFinite)
         let norms = try Buffer(copying: [0.1, 0], count: 2)
         XCTAssertEqual(status(model) { $0.perturbationNorms = norms }, .invalidArgument)
-        // Without a trainer a lookahead needs a rate; and data-dependent moves a quarter to hold out.
+        // Without a trainer a lookahead needs a rate; and data-dependent moves a quarter to hold
+        // out.
         let three = try Samples.random(3, width: 4, outputs: 3, seed: 1)
         var options = TeleportOptions()
         XCTAssertEqual(
@@ -141,7 +142,7 @@ final class TeleportTests: XCTestCase {
     func testALossThatMovesIsPutBackToTheBit() throws {
         let model = try Model.random([5, 8, 6, 3], seed: 1)
         let samples = try Samples.random(40, width: 5, outputs: 3, seed: 2)
-        let before = model.bits
+        let before = try Weights(copying: model.weights)
         let g = try LinearGroup(model.graph, samples.batch, layers: [0, 1])
         var generator = RandomGenerator(seed: 3)
         let t = try LinearGroup.randomAlgebra(
@@ -153,25 +154,21 @@ final class TeleportTests: XCTestCase {
         XCTAssertGreaterThan(
             abs(try broken.value(samples, .crossEntropy) - model.value(samples, .crossEntropy)),
             1e-3)
-        // The search refuses such candidates; the last check does too, of a group that would offer one.
+        // The search refuses such candidates; the last check does too, of a group that would offer
+        // one.
         var check = try Guard(
             model, samples.batch, .crossEntropy, workspace: try model.measuringWorkspace(count: 40))
-        model.parameters.pointer.update(
-            from: broken.parameters.pointer, count: broken.parameters.count)
+        model.weights.copy(from: broken.weights)
         try check.measureAfter()
         XCTAssertFalse(check.keepsLoss(tolerance: 1e-5))
-        for (i, bits) in before.enumerated() {
-            model.parameters.pointer[i] = Float(bitPattern: bits)
-        }
+        model.weights.copy(from: before)
         for search in searches {
             let report = try Teleport(
                 model, samples.batch, .crossEntropy, .plain(.linear, search, radius: 16)
             ).run()
             XCTAssertFalse(report.accepted && abs(report.lossAfter / report.lossBefore - 1) > 2e-5)
-            if !report.accepted { XCTAssertEqual(model.bits, before) }
-            for (i, bits) in before.enumerated() {
-                model.parameters.pointer[i] = Float(bitPattern: bits)
-            }
+            if !report.accepted { XCTAssertTrue(model.weights.isIdentical(to: before)) }
+            model.weights.copy(from: before)
         }
     }
 
@@ -193,7 +190,8 @@ final class TeleportTests: XCTestCase {
         }
     }
 
-    /// A move that keeps its own samples and not others: weights and optimizer are as before to the bit.
+    /// A move that keeps its own samples and not others: weights and optimizer are as before to the
+    /// bit.
     func testHeldOutSamplesPutAMoveBackToTheBit() throws {
         let model = try Model.random([32, 24, 16, 4], slope: 0.01, seed: 4)
         let samples = try Samples.random(16, width: 32, outputs: 4, seed: 5)
@@ -328,7 +326,8 @@ final class TeleportTests: XCTestCase {
         }
     }
 
-    /// Every allocation that a teleport makes, failing in turn: out of memory, and nothing has moved.
+    /// Every allocation that a teleport makes, failing in turn: out of memory, and nothing has
+    /// moved.
     func testALackOfMemoryMovesNothing() throws {
         let samples = try Samples.random(12, width: 14, outputs: 3, seed: 2)
         for group in groups {

@@ -11,8 +11,8 @@ import XCTest
 final class WeightTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// A weighted batch with a gap of weight 0, with cross-entropy of inputs that are no numbers too, and what is left
-    /// without it.
+    /// A weighted batch with a gap of weight 0, with cross-entropy of inputs that are no numbers
+    /// too, and what is left without it.
     private func withAndWithout(
         _ gap: Range<Int>, of count: Int, width: Int, _ loss: Loss
     ) throws -> (with: Samples, without: Samples) {

@@ -8,11 +8,12 @@ import XCTest
 
 @testable import Training
 
-/// What can be known before the first step of a run, and where the teleports of its schedule begin and end.
+/// What can be known before the first step of a run, and where the teleports of its schedule begin
+/// and end.
 final class RunCheckTests: XCTestCase {
     /// The error of a run that would teleport in its third epoch, and the steps it took until then.
     private func fails(
-        _ loss: Loss = .crossEntropy, _ change: (inout RunOptions) throws -> Void
+        _ loss: Loss = .crossEntropy, _ change: (inout RunConfig) throws -> Void
     ) throws -> (error: TeleportError?, steps: Int) {
         let data =
             try loss == .crossEntropy
@@ -35,7 +36,7 @@ final class RunCheckTests: XCTestCase {
 
     private func check(
         _ status: Status, _ part: String, _ loss: Loss = .crossEntropy,
-        _ change: (inout RunOptions) throws -> Void
+        _ change: (inout RunConfig) throws -> Void
     ) throws {
         let (error, steps) = try fails(loss, change)
         XCTAssertEqual(error?.status, status, part)
@@ -97,7 +98,7 @@ final class RunCheckTests: XCTestCase {
     /// A folder that is not there, when nothing has been lost yet.
     func testAPlaceForCheckpointsIsLookedForBeforeTheFirstStep() throws {
         try check(.notFound, "nowhere/checkpoint") {
-            $0.checkpoints = try CheckpointOptions(path: "nowhere/checkpoint")
+            $0.checkpoints = try CheckpointConfig(path: "nowhere/checkpoint")
         }
     }
 
@@ -121,7 +122,8 @@ final class RunCheckTests: XCTestCase {
         }
     }
 
-    /// A weight that is multiplied divides its gradient, so the product of it and its average stays.
+    /// A weight that is multiplied divides its gradient, so the product of it and its average
+    /// stays.
     func testATransformedStateMovesAsGradientsDo() throws {
         let samples = try Samples.random(80, width: 6, outputs: 3, seed: 5)
         for search in [Search.ascent, .lookahead, .random] {
@@ -150,7 +152,8 @@ final class RunCheckTests: XCTestCase {
     /// "within watch_steps of a teleport": the step at fault counts from 1.
     func testAWatchEndsWithItsLastStep() throws {
         let data = try Dataset.learnable(160, width: 6, classes: 3, seed: 1)
-        // The rate goes up in the event of the second step, and the error says which loss is not finite after that.
+        // The rate goes up in the event of the second step, and the error says which loss is not
+        // finite after that.
         func run(watch: Int) throws -> (undone: Int, error: TeleportError?) {
             let trainer = try makeTrainer()
             var options = runOptions(epochs: 1, teleports: true)
@@ -201,7 +204,8 @@ final class RunCheckTests: XCTestCase {
         }
     }
 
-    /// The rollout from where the weights are is what the trainer would do: with its bound on gradients.
+    /// The rollout from where the weights are is what the trainer would do: with its bound on
+    /// gradients.
     func testRolloutsClipGradientsAsTheTrainerDoes() throws {
         for kind in [OptimizerKind.sgd, .momentum, .adam] {
             let samples = try Samples.random(40, width: 6, outputs: 3, seed: 5)

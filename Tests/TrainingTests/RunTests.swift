@@ -24,7 +24,8 @@ final class RunTests: XCTestCase {
         XCTAssertEqual(metrics.correct, Int((metrics.accuracy * 300).rounded()))
     }
 
-    /// The loss of an epoch is the mean before each step, weighted by samples; the last batch is smaller.
+    /// The loss of an epoch is the mean before each step, weighted by samples; the last batch is
+    /// smaller.
     func testTheLossOfAnEpochIsThatOfItsMiniBatches() throws {
         let data = try Dataset.learnable(50, width: 6, classes: 3, seed: 1)
         let trainer = try makeTrainer(rate: 0)
@@ -47,7 +48,8 @@ final class RunTests: XCTestCase {
         XCTAssertNotEqual(results[0], results[2])
     }
 
-    /// Stopped after every number of steps, also within an epoch and beside a teleport, and taken up again.
+    /// Stopped after every number of steps, also within an epoch and beside a teleport, and taken
+    /// up again.
     func testAStoppedRunGoesOnAsIfItHadNotStopped() throws {
         let data = try Dataset.learnable(70, width: 6, classes: 3, seed: 1)
         for kind in [OptimizerKind.sgd, .adam] {
@@ -104,8 +106,8 @@ final class RunTests: XCTestCase {
         XCTAssertTrue(try run())
     }
 
-    /// Stopped at any of the questions that a teleport asks, model and optimizer are as before, and the run that goes on
-    /// teleports then, to the same weights.
+    /// Stopped at any of the questions that a teleport asks, model and optimizer are as before, and
+    /// the run that goes on teleports then, to the same weights.
     func testRunStoppedWithinATeleportTeleportsWhenItGoesOn() throws {
         let data = try Dataset.learnable(256, width: 6, classes: 3, seed: 1)
         var options = runOptions(epochs: 2)
@@ -135,7 +137,7 @@ final class RunTests: XCTestCase {
     /// With a rate of 0 the first losses of the steps show the order of the samples.
     func testTeleportsDoNotChangeTheShuffles() throws {
         let data = try Dataset.learnable(96, width: 6, classes: 3, seed: 1)
-        func losses(_ options: RunOptions) throws -> [Double] {
+        func losses(_ options: RunConfig) throws -> [Double] {
             var options = options
             options.progressInterval = 1
             return try makeTrainer(rate: 0).runAll(data, options).filter { $0.kind == .step }.map(
@@ -152,7 +154,8 @@ final class RunTests: XCTestCase {
         XCTAssertGreaterThan(relativeError(Array(plain[0..<6]), Array(plain[6..<12])), 1e-3)
     }
 
-    /// A rate raised in the teleport's own event: training diverges and goes back to before it, reports it, goes on.
+    /// A rate raised in the teleport's own event: training diverges and goes back to before it,
+    /// reports it, goes on.
     func testATeleportThatEndsInDivergenceIsUndone() throws {
         let data = try Dataset.learnable(96, width: 6, classes: 3, seed: 1)
         for kind in [OptimizerKind.sgd, .momentum] {
@@ -189,9 +192,7 @@ final class RunTests: XCTestCase {
                 XCTAssertEqual(outcomes.count { $0 == .undone }, 1)
                 XCTAssertEqual(after, before, "\(kind)")
                 XCTAssertEqual(trainer.epoch, 2)
-                XCTAssertTrue(
-                    allFinite(
-                        trainer.model.parameters.pointer, count: trainer.model.parameters.count))
+                XCTAssertTrue(trainer.model.weights.areFinite)
             }
         }
     }
@@ -209,8 +210,7 @@ final class RunTests: XCTestCase {
             let error = failure { try trainer.runAll(data, options, each: raise) }
             XCTAssertEqual(error?.status, .notFinite)
             XCTAssert(error?.message.contains("epoch 1") ?? false, error?.message ?? "")
-            XCTAssertTrue(
-                allFinite(trainer.model.parameters.pointer, count: trainer.model.parameters.count))
+            XCTAssertTrue(trainer.model.weights.areFinite)
         }
     }
 
@@ -228,7 +228,7 @@ final class RunTests: XCTestCase {
             { try trainer.setSchedule(LearningRateSchedule()) },
             {
                 _ = try trainer.run(
-                    data, validation: nil, options: RunOptions(),
+                    data, validation: nil, options: RunConfig(),
                     notify: { _ in false })
             },
         ]
@@ -247,7 +247,7 @@ final class RunTests: XCTestCase {
         let before = trainer.stateBits
         func status(
             _ data: Dataset, validation: Dataset? = nil,
-            _ change: (inout RunOptions) -> Void = { _ in }
+            _ change: (inout RunConfig) -> Void = { _ in }
         ) -> Status? {
             var options = runOptions(epochs: 1, teleports: true)
             change(&options)
@@ -270,8 +270,8 @@ final class RunTests: XCTestCase {
         XCTAssertNil(status(data))
     }
 
-    /// Every allocation of a run with teleports and validation, failing in turn. What fails before the first step, and
-    /// while a teleport is tried, leaves the weights as they were.
+    /// Every allocation of a run with teleports and validation, failing in turn. What fails before
+    /// the first step, and while a teleport is tried, leaves the weights as they were.
     func testALackOfMemoryIsAnErrorAndNoHarm() throws {
         let data = try Dataset.learnable(40, width: 6, classes: 3, seed: 1)
         for kind in [OptimizerKind.sgd, .adam] {

@@ -40,7 +40,7 @@ extension Trainer {
     /// Runs without stopping; gives the events.
     @discardableResult
     func runAll(
-        _ train: Dataset, _ options: RunOptions, validation: Dataset? = nil,
+        _ train: Dataset, _ options: RunConfig, validation: Dataset? = nil,
         each: (TrainingEvent) -> Void = { _ in }
     ) throws -> [TrainingEvent] {
         var events: [TrainingEvent] = []
@@ -69,8 +69,8 @@ func makeTrainer(
         try Model.random(widths, activation, seed: 1), loss: .crossEntropy, options: options)
 }
 
-func runOptions(epochs: Int, teleports: Bool = false) -> RunOptions {
-    var options = RunOptions()
+func runOptions(epochs: Int, teleports: Bool = false) -> RunConfig {
+    var options = RunConfig()
     (options.epochs, options.batchSize, options.seed) = (epochs, 16, 3)
     if teleports {
         var teleport = TeleportOptions()

@@ -288,7 +288,7 @@ static void check_teleports(void) {
                 teleport_config.curves = 2;
                 teleport_config.learning_rate = 0.1;
                 if (group == TP_GROUP_NULL_SPACE) teleport_config.null_tolerance = 0.5;
-                if (tp_model_can_teleport(model, &teleport_config)) continue;
+                if (tp_model_check_teleport(model, &teleport_config)) continue;
                 snprintf(name, sizeof name, "group %d, search %d, objective %d", group, search, objective);
                 /* Each failure leaves the clone alone; the call that ends the sweep moves it, so there is a new one. */
                 MUST(tp_model_clone(&teleported, model));

@@ -60,7 +60,7 @@ static void check_sizes(void) {
         tp_teleport_config teleport;
         MUST(tp_teleport_config_init(&teleport, sizeof teleport));
         teleport.perturbation_norm_count = n;
-        SIZE(TP_ERROR_INVALID_ARGUMENT, n, tp_model_can_teleport(model, &teleport));
+        SIZE(TP_ERROR_INVALID_ARGUMENT, n, tp_model_check_teleport(model, &teleport));
     }
     CHECK(!other && !made);
     tp_trainer_free(trainer);
@@ -90,7 +90,8 @@ static void check_numbers(void) {
         tp_batch weighted = batch;
         weighted.weights = weights;
         weights[5] = wrong[i];
-        NOT_FINITE("weight 5", tp_model_hessian_vector_product(model, &weighted, TP_LOSS_CROSS_ENTROPY, v, 119, product, 119));
+        NOT_FINITE("weight 5", tp_model_hessian_vector_product(model, &weighted, TP_LOSS_CROSS_ENTROPY, v, 119,
+                                                               product, 119));
         weights[5] = 1;
         /* Whether the activation has a use for it or not. */
         for (int activation = TP_ACTIVATION_IDENTITY; activation <= TP_ACTIVATION_TANH; activation++) {
@@ -148,7 +149,8 @@ static void check_overlap(void) {
     static const int sides[] = {-119, 119};
     for (int i = 0; i < 2; i++) {
         float *product = v + sides[i];
-        CHECK_EQUAL(tp_model_hessian_vector_product(model, &batch, TP_LOSS_CROSS_ENTROPY, v, 119, product, i ? 119 : 200),
+        CHECK_EQUAL(tp_model_hessian_vector_product(model, &batch, TP_LOSS_CROSS_ENTROPY, v, 119, product,
+                                                    i ? 119 : 200),
                     TP_OK);
         CHECK(!memcmp(product, apart, sizeof apart));
         CHECK(!memcmp(v, before + 120, 119 * sizeof *v));
@@ -166,13 +168,15 @@ static void check_gradient_overlap(void) {
     static const int overlaps[] = {-12, -1, 0, 1, 12};
     for (int i = 0; i < 5; i++) {
         double *gradient = s + 13 + overlaps[i];
-        CHECK_EQUAL(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s + 13, 13, &phi, gradient, 13),
+        CHECK_EQUAL(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s + 13, 13, &phi,
+                                                   gradient, 13),
                     TP_ERROR_INVALID_ARGUMENT);
         CHECK_NAMES(tp_error_message(), "gradient overlaps log_scale");
         CHECK(phi == 77 && !memcmp(s, before, sizeof s));
         memcpy(s, before, sizeof s);
     }
-    CHECK_EQUAL(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s + 13, 13, &phi, s + 26, 13), TP_OK);
+    CHECK_EQUAL(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s + 13, 13, &phi, s + 26, 13),
+                TP_OK);
     CHECK(phi == expected && !memcmp(s + 26, apart, sizeof apart));
 }
 

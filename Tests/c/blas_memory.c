@@ -1,5 +1,5 @@
-/* Products of both types where malloc gives nothing: OpenBLAS's kernels for small products ask for memory on processors with
- * AVX-512 and write to it unasked. The program runs itself once for each kind of kernels that this processor has.
+/* Products of both types where malloc gives nothing: OpenBLAS's kernels for small products ask for memory on processors
+ * with AVX-512 and write to it unasked. The program runs itself once for each kind of kernels that this processor has.
  *
  * malloc below stands before the system's. */
 #define _GNU_SOURCE

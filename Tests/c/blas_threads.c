@@ -31,7 +31,8 @@ void sgemv_(const char *trans, const int *m, const int *n, const float *alpha, c
             const float *x, const int *stride_x, const float *beta, float *y, const int *stride_y, size_t length);
 void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info, size_t length);
 void dgetrf_(const int *m, const int *n, double *a, const int *lda, int *pivots, int *info);
-void dgetri_(const int *n, double *a, const int *lda, const int *pivots, double *work, const int *work_count, int *info);
+void dgetri_(const int *n, double *a, const int *lda, const int *pivots, double *work, const int *work_count,
+             int *info);
 
 /* A training step's shapes: batch x inputs times inputs x outputs. */
 typedef struct {

@@ -130,7 +130,8 @@ static void check_requests(tp_trainer *trainer, tp_model *model, tp_dataset *dat
     CHECK_EQUAL(tp_trainer_teleport(trainer, &batch, NULL, NULL), TP_STOPPED);
     flag = 1;
     MUST(tp_set_stop(&flag, NULL, NULL));
-    CHECK_EQUAL(tp_model_evaluate(model, dataset, TP_LOSS_CROSS_ENTROPY, &(tp_metrics){.struct_size = sizeof(tp_metrics)}),
+    CHECK_EQUAL(tp_model_evaluate(model, dataset, TP_LOSS_CROSS_ENTROPY,
+                                  &(tp_metrics){.struct_size = sizeof(tp_metrics)}),
                 TP_STOPPED);
     CHECK_EQUAL(tp_trainer_step(trainer, &batch, NULL), TP_OK);
     MUST(tp_set_stop(NULL, NULL, NULL));

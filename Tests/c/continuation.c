@@ -37,7 +37,8 @@ static int32_t note(const tp_event *event, void *user_data) {
         r->epochs++;
     }
     if (event->kind == TP_EVENT_EPOCH) return 0;
-    if (event->kind == TP_EVENT_STEP ? ++r->steps != r->stop_after_step : ++r->teleports != r->stop_after_teleport) return 0;
+    if (event->kind == TP_EVENT_STEP ? ++r->steps != r->stop_after_step : ++r->teleports != r->stop_after_teleport)
+        return 0;
     if (r->save_at_stop) CHECK_EQUAL(tp_trainer_save(r->trainer, r->save_at_stop), TP_OK);
     return 1;
 }

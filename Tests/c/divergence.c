@@ -1,5 +1,5 @@
-/* A step that diverges is TP_ERROR_NOT_FINITE and leaves the weights of the step before, to the bit: no step gives TP_OK and
- * weights that are not finite, whatever activation, optimizer and loss. */
+/* A step that diverges is TP_ERROR_NOT_FINITE and leaves the weights of the step before, to the bit: no step gives
+ * TP_OK and weights that are not finite, whatever activation, optimizer and loss. */
 #include <math.h>
 
 #include "check.h"
@@ -15,7 +15,8 @@ static int all_finite(const float *values) {
     return 1;
 }
 
-static tp_trainer *make(tp_model **model, int32_t activation, int32_t optimizer, int32_t loss, double rate, double scale) {
+static tp_trainer *make(tp_model **model, int32_t activation, int32_t optimizer, int32_t loss, double rate,
+                        double scale) {
     tp_model_config shape;
     tp_optimizer_config config;
     tp_trainer *trainer;

@@ -46,7 +46,8 @@ static double direct(const network *net, const float *p, double *gradient) {
         for (int k = 0; k < net->outputs; k++) sum += exp(o[k] - top);
         /* o becomes the derivative of the loss by o. */
         for (int k = 0; k < net->outputs; k++) {
-            double difference = net->loss == TP_LOSS_CROSS_ENTROPY ? 0 : o[k] - net->batch.targets[n * net->outputs + k];
+            double difference =
+                net->loss == TP_LOSS_CROSS_ENTROPY ? 0 : o[k] - net->batch.targets[n * net->outputs + k];
             if (net->loss != TP_LOSS_CROSS_ENTROPY) {
                 loss += difference * difference / net->outputs;
                 o[k] = 2 * difference / net->outputs;
@@ -391,8 +392,8 @@ static void check_past_32_bits(void) {
 
     labels[last] = 1;
     weights[last] = 2;
-    tp_batch batch = {x, width, labels, NULL, 0, weights, count};
-    tp_batch single = {x + (size_t)last * width, width, labels + last, NULL, 0, NULL, 1};
+    tp_batch batch = {.x = x, .x_width = width, .labels = labels, .weights = weights, .count = count};
+    tp_batch single = {.x = x + (size_t)last * width, .x_width = width, .labels = labels + last, .count = 1};
     tp_trainer *trainers[2] = {fixture_trainer(model), fixture_trainer(alone)};
     double losses[2] = {-1, -2};
     CHECK_EQUAL(tp_trainer_step(trainers[0], &batch, &losses[0]), TP_OK);

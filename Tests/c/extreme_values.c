@@ -52,7 +52,7 @@ static int teleport_all(tp_model *model, const tp_batch *batch, int outcomes[9])
         config.candidates = 3;
         config.rollout_steps = 3;
         config.steps = 2;
-        if (tp_model_can_teleport(model, &config) != TP_OK) continue;
+        if (tp_model_check_teleport(model, &config) != TP_OK) continue;
         made++;
         if (tp_model_teleport(model, batch, loss_of(batch), &config, &report) == TP_OK) {
             CHECK_EQUAL(report.accepted, report.outcome == TP_TELEPORT_ACCEPTED);
@@ -307,7 +307,8 @@ static void check_sample_weights(void) {
     }
     /* The largest weight leaves no more than its own sample. */
     for (int i = 0; i < sample_count; i++) weights[i] = i == 3 ? FLT_MAX : 1;
-    tp_batch single = {fixture_x + 3 * input_width, input_width, fixture_labels + 3, NULL, 0, NULL, 1};
+    tp_batch single = {.x = fixture_x + 3 * input_width, .x_width = input_width,
+                       .labels = fixture_labels + 3, .count = 1};
     batch.weights = weights;
     MUST(tp_model_loss(model, &batch, TP_LOSS_CROSS_ENTROPY, &loss));
     MUST(tp_model_loss(model, &single, TP_LOSS_CROSS_ENTROPY, &expected));
@@ -351,7 +352,7 @@ static void check_denormals(void) {
         MUST(tp_model_set_layer(model, 0, w0, 4, NULL, 0));
 
         /* The gradient by W_0 is delta x, and tiny outputs leave delta to the targets. */
-        tp_batch batch = {small, 2, NULL, targets, 2, NULL, rows};
+        tp_batch batch = {.x = small, .x_width = 2, .targets = targets, .target_width = 2, .count = rows};
         double loss = 77;
         MUST(tp_model_gradient(model, &batch, TP_LOSS_HALF_SQUARED_ERROR, gradient, 8, &loss));
         CHECK(loss == 0.5 * (1 + 1 + 4 + 0 + 4 + 9));
@@ -539,7 +540,8 @@ static tp_status use_plane(void) {
 }
 
 #define FIELD(kind, field, type) \
-    {#kind "." #field, offsetof(tp_##kind##_config, field), sizeof(type) == sizeof(float), #field, init_##kind, use_##kind}
+    {#kind "." #field, offsetof(tp_##kind##_config, field), sizeof(type) == sizeof(float), #field, \
+     init_##kind, use_##kind}
 static const struct {
     const char *name;
     size_t offset;
@@ -589,7 +591,8 @@ static void check_configs(void) {
     static const double no_numbers[] = {NAN, INFINITY, -INFINITY};
     float *before = fixture_parameters(model);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        const double numbers[] = {fields[i].is_float ? tiny : double_tiny, 1e-310, fields[i].is_float ? FLT_MAX : DBL_MAX};
+        const double numbers[] = {fields[i].is_float ? tiny : double_tiny, 1e-310,
+                                  fields[i].is_float ? FLT_MAX : DBL_MAX};
         for (int j = 0; j < 3; j++) {
             fields[i].init();
             set(fields[i].offset, fields[i].is_float, no_numbers[j]);
@@ -669,7 +672,7 @@ static void check_empty_batches(void) {
                 init_teleport();
                 config.teleport.group = group;
                 config.teleport.search = search;
-                if (tp_model_can_teleport(model, &config.teleport) != TP_OK) continue;
+                if (tp_model_check_teleport(model, &config.teleport) != TP_OK) continue;
                 EMPTY(tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &config.teleport, NULL));
                 EMPTY(tp_trainer_teleport(trainer, &batch, &config.teleport, NULL));
                 config.teleport.held_out = &batch;
@@ -680,7 +683,8 @@ static void check_empty_batches(void) {
             }
         }
         /* Arrays for data sets: no samples are no set. */
-        tp_status status = tp_dataset_from_labels(&made, batch.x, input_width, fixture_labels, batch.count, class_count);
+        tp_status status = tp_dataset_from_labels(&made, batch.x, input_width, fixture_labels, batch.count,
+                                                  class_count);
         CHECK_EQUAL(status, TP_ERROR_INVALID_ARGUMENT);
         status = tp_dataset_from_targets(&made, batch.x, input_width, fixture_targets, output_width, batch.count);
         CHECK_EQUAL(status, TP_ERROR_INVALID_ARGUMENT);

@@ -1,5 +1,5 @@
-/* Models in files and buffers: what comes back is what was written, to the bit. Where files go, and the checkpoints that a
- * run writes by itself. */
+/* Models in files and buffers: what comes back is what was written, to the bit. Where files go, and the checkpoints
+ * that a run writes by itself. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <math.h>
@@ -86,7 +86,8 @@ static void check_buffers(void) {
     CHECK_EQUAL(tp_model_load_buffer(&read, data + 1, SIZE_MAX, NULL), TP_ERROR_INVALID_ARGUMENT);
     MUST(tp_model_save(model, PATH("model")));
     int descriptor = open(PATH("model"), O_RDONLY);
-    CHECK_EQUAL(read == NULL && descriptor >= 0 ? (long long)pread(descriptor, file, size + 1, 0) : -1, (long long)size);
+    CHECK_EQUAL(read == NULL && descriptor >= 0 ? (long long)pread(descriptor, file, size + 1, 0) : -1,
+                (long long)size);
     close(descriptor);
     CHECK(!memcmp(data + 1, file, size));
     free(data);

@@ -33,12 +33,13 @@ static inline void fixture_fill(void) {
 }
 
 static inline tp_batch fixture_batch(void) {
-    tp_batch batch = {fixture_x, input_width, fixture_labels, NULL, 0, NULL, sample_count};
+    tp_batch batch = {.x = fixture_x, .x_width = input_width, .labels = fixture_labels, .count = sample_count};
     return batch;
 }
 
 static inline tp_batch fixture_target_batch(void) {
-    tp_batch batch = {fixture_x, input_width, NULL, fixture_targets, output_width, NULL, sample_count};
+    tp_batch batch = {.x = fixture_x, .x_width = input_width,
+                      .targets = fixture_targets, .target_width = output_width, .count = sample_count};
     return batch;
 }
 

@@ -12,7 +12,7 @@ static float x[count * width];
 static int32_t labels[count];
 
 static double sum_after_steps(const tp_model *start) {
-    tp_batch batch = {x, width, labels, NULL, 0, NULL, count};
+    tp_batch batch = {.x = x, .x_width = width, .labels = labels, .count = count};
     tp_model *model = NULL;
     tp_trainer *trainer = NULL;
     double sum = 0;

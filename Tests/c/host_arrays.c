@@ -114,7 +114,7 @@ static void check_teleports(void) {
     config.perturbation_norm_count = 10000;
     SMALL(TP_OK, tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &config, NULL));
     config.perturbation_norm_count = 10001;
-    CHECK_EQUAL(tp_model_can_teleport(model, &config), TP_ERROR_INVALID_ARGUMENT);
+    CHECK_EQUAL(tp_model_check_teleport(model, &config), TP_ERROR_INVALID_ARGUMENT);
     CHECK_NAMES(tp_error_message(), "perturbation_norms is 10001; the most is 10000");
 
     /* Ranked candidates: one layer of the linear group, for the gradient norm. */

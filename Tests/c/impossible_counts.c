@@ -34,7 +34,8 @@ int main(void) {
     CHECK_EQUAL(tp_dataset_from_labels(&made, fixture_x, input_width, wrong, 3, 0), TP_ERROR_INVALID_ARGUMENT);
     CHECK_EQUAL(tp_dataset_from_pixels(&made, pixels, shape, wrong, 3, NULL), TP_ERROR_INVALID_ARGUMENT);
     CHECK_EQUAL(tp_dataset_from_labels(&made, fixture_x, 0, labels, counts[0], 0), TP_ERROR_INVALID_ARGUMENT);
-    CHECK_EQUAL(tp_dataset_from_labels(&made, fixture_x, input_width, labels, counts[0], -1), TP_ERROR_INVALID_ARGUMENT);
+    CHECK_EQUAL(tp_dataset_from_labels(&made, fixture_x, input_width, labels, counts[0], -1),
+                TP_ERROR_INVALID_ARGUMENT);
     CHECK(made == NULL);
     return check_finish();
 }

@@ -171,7 +171,8 @@ int main(int argc, char **argv) {
     if (last) CHECK(same(whole, last));
     CHECK(access(temporary, F_OK) != 0);
     CHECK(inside * 2 >= count);
-    printf("%d kills, %d inside a save; %d checkpoints loaded, %d older ones; %d equal to the run without a stop; %lld steps\n",
+    printf("%d kills, %d inside a save; %d checkpoints loaded, %d older ones; "
+           "%d equal to the run without a stop; %lld steps\n",
            count, inside, loaded, beside, equal, (long long)step);
     tp_trainer_free(whole);
     tp_trainer_free(last);

@@ -1,5 +1,5 @@
-/* dlopen and dlclose, 100 times: the library stays at its address and memory stays flat. Then a second copy of the file in
- * the same process: it has its own state, and gives the same results to the bit. */
+/* dlopen and dlclose, 100 times: the library stays at its address and memory stays flat. Then a second copy of the file
+ * in the same process: it has its own state, and gives the same results to the bit. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdlib.h>

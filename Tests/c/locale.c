@@ -1,4 +1,5 @@
-/* The host's locale does not matter: with a comma for decimals, files are written and read and messages made as before. */
+/* The host's locale does not matter: with a comma for decimals, files are written and read and messages
+ * made as before. */
 #define _GNU_SOURCE
 #include <locale.h>
 #include <stdlib.h>

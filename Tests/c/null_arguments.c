@@ -96,6 +96,12 @@ static void check_models(void) {
     TAKEN(tp_model_get_metadata(model, "key", text, 8, NULL));
     TAKEN(tp_model_get_metadata(model, "key", NULL, 0, &length));
     CHECK_EQUAL(length, 5);
+    REFUSED(tp_model_metadata_key(NULL, 0, text, 8, &length));
+    REFUSED(tp_model_metadata_key(model, 0, NULL, 8, &length));
+    TAKEN(tp_model_metadata_key(model, 0, text, 8, NULL));
+    TAKEN(tp_model_metadata_key(model, 0, NULL, 0, &length));
+    CHECK_EQUAL(length, 3);
+    CHECK_EQUAL(tp_model_metadata_count(NULL), 0);
     TAKEN(tp_model_set_metadata(model, "key", NULL));
     tp_model *read = (tp_model *)text;
     char file[8192];
@@ -236,8 +242,8 @@ static void check_teleports(void) {
     MUST(tp_teleport_config_init(&config, sizeof config));
     MUST(tp_teleport_report_init(&report, sizeof report));
     config.search = TP_SEARCH_ASCENT;
-    REFUSED(tp_model_can_teleport(NULL, &config));
-    TAKEN(tp_model_can_teleport(model, NULL));
+    REFUSED(tp_model_check_teleport(NULL, &config));
+    TAKEN(tp_model_check_teleport(model, NULL));
     REFUSED(tp_model_teleport(NULL, &batch, TP_LOSS_CROSS_ENTROPY, &config, &report));
     REFUSED(tp_model_teleport(model, NULL, TP_LOSS_CROSS_ENTROPY, &config, &report));
     REFUSED(tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, NULL, &report)); /* no learning rate */
@@ -263,7 +269,7 @@ static void check_teleports(void) {
     REFUSED(tp_model_linear_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, &phi, NULL, 89));
     TAKEN(tp_model_linear_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, NULL, slopes, 89));
     config.perturbation_norm_count = 1;
-    REFUSED(tp_model_can_teleport(model, &config));
+    REFUSED(tp_model_check_teleport(model, &config));
 }
 
 static void check_training(void) {

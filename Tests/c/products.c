@@ -1,5 +1,5 @@
-/* The product kernels for 16, 8 and 4 lanes, whatever this processor has: compiled here without their targets. The Swift
- * tests hold those that the library chooses to the same sums. */
+/* The product kernels for 16, 8 and 4 lanes, whatever this processor has: compiled here without their targets. The
+ * Swift tests hold those that the library chooses to the same sums. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -73,7 +73,8 @@ static const struct {
 enum { COPIES = sizeof copies / sizeof *copies };
 
 /* `extreme`: put at one place of a row of a and of the first and last of b, or NULL. */
-static void check_rows(row_function *multiply, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *extreme, ptrdiff_t place) {
+static void check_rows(row_function *multiply, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *extreme,
+                       ptrdiff_t place) {
     const block a = random_block(m * k), b = random_block(n * k), c = random_block(m * n);
     if (extreme) a.values[(m - 1) * k + place] = b.values[place] = b.values[(n - 1) * k + place] = *extreme;
     multiply(a.values, m, b.values, n, k, c.values);
@@ -96,7 +97,8 @@ static void check_rows(row_function *multiply, ptrdiff_t m, ptrdiff_t n, ptrdiff
 static void check_columns(column_function *multiply, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, float beta,
                           const float *extreme, ptrdiff_t place) {
     const ptrdiff_t stride = m + 3;
-    const block a = random_block(k * stride), b = random_block(k * n), c = random_block(m * n), before = random_block(m * n);
+    const block a = random_block(k * stride), b = random_block(k * n);
+    const block c = random_block(m * n), before = random_block(m * n);
     if (extreme) b.values[(k - 1) * n + place] = before.values[(m - 1) * n + (place + 1) % n] = *extreme;
     for (ptrdiff_t i = 0; i < m * n; i++) c.values[i] = beta == 0 ? NAN : before.values[i];
     multiply(a.values, stride, m, b.values, n, k, alpha, beta, c.values);
@@ -112,7 +114,8 @@ static void check_columns(column_function *multiply, ptrdiff_t m, ptrdiff_t n, p
             wrong += !near(c.values[i * n + j], sum, size);
         }
     }
-    if (!CHECK_EQUAL(wrong, 0)) printf("columns: m %td, n %td, k %td, beta %g, place %td\n", m, n, k, (double)beta, place);
+    if (!CHECK_EQUAL(wrong, 0))
+        printf("columns: m %td, n %td, k %td, beta %g, place %td\n", m, n, k, (double)beta, place);
     CHECK(done(a) & done(b) & done(c) & done(before));
 }
 

@@ -94,7 +94,7 @@ static void run_once(result *r) {
     run.teleport_samples = 128;
     MUST(tp_trainer_run(trainer, train, valid, &run, note, r));
 
-    tp_batch few = {x, inputs, labels, NULL, 0, NULL, 16};
+    tp_batch few = {.x = x, .x_width = inputs, .labels = labels, .count = 16};
     MUST(tp_teleport_config_init(&teleport, sizeof teleport));
     MUST(tp_teleport_report_init(&report, sizeof report));
     teleport.group = TP_GROUP_LINEAR;

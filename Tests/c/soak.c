@@ -34,7 +34,7 @@ static void once(int round) {
     MUST(tp_dataset_split(&first, &second, dataset, 0.25, 1, 1));
     MUST(tp_trainer_create(&trainer, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
     MUST(tp_trainer_step(trainer, &batch, NULL));
-    if (tp_model_can_teleport(model, &teleport) == TP_OK) {
+    if (tp_model_check_teleport(model, &teleport) == TP_OK) {
         MUST(tp_trainer_teleport(trainer, &batch, &teleport, NULL));
         MUST(tp_model_teleport(clone, &batch, TP_LOSS_CROSS_ENTROPY, &teleport, NULL));
         run.teleport = &teleport;
@@ -42,7 +42,8 @@ static void once(int round) {
     CHECK(tp_model_set_metadata(model, "", "refused") < 0);
     MUST(tp_model_set_metadata(model, "key", "value"));
     MUST(tp_trainer_run(trainer, first, second, &run, NULL, NULL));
-    MUST(tp_model_predict(model, fixture_x, input_width, sample_count, TP_OUTPUT_RAW, out, sample_count * output_width));
+    MUST(tp_model_predict(model, fixture_x, input_width, sample_count, TP_OUTPUT_RAW, out,
+                          sample_count * output_width));
     MUST(tp_model_save_buffer(model, data, sizeof data, &size));
     MUST(tp_model_load_buffer(&read, data, size, NULL));
     tp_model_free(read);

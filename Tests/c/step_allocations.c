@@ -1,5 +1,5 @@
-/* A training step allocates nothing after the first one of its size, whatever kernels OpenBLAS chooses, and goes on where
- * malloc has nothing to give. The program runs itself once for each kind of kernels that this processor has.
+/* A training step allocates nothing after the first one of its size, whatever kernels OpenBLAS chooses, and goes on
+ * where malloc has nothing to give. The program runs itself once for each kind of kernels that this processor has.
  *
  * malloc, its kin and mmap below stand before the system's. */
 #define _GNU_SOURCE
@@ -81,7 +81,7 @@ static tp_trainer *make_trainer(const net *net, int32_t optimizer) {
 }
 
 static void check_steps(tp_trainer *trainer, const net *net, const float *x, const int32_t *labels, int batch) {
-    const tp_batch samples = {x, net->widths[0], labels, NULL, 0, NULL, batch};
+    const tp_batch samples = {.x = x, .x_width = net->widths[0], .labels = labels, .count = batch};
     MUST(tp_trainer_step(trainer, &samples, NULL));
     calls = 0;
     __atomic_store_n(&fails, 1, __ATOMIC_RELAXED);

@@ -167,7 +167,7 @@ static latency of_trainer(const task *t, double delay) {
     tp_teleport_report report;
     tp_model *model = make_model(t->activation);
     float *before = fixture_parameters(model);
-    tp_batch batch = {x, inputs, labels, NULL, 0, NULL, t->samples};
+    tp_batch batch = {.x = x, .x_width = inputs, .labels = labels, .count = t->samples};
     MUST(tp_teleport_report_init(&report, sizeof report));
     MUST(tp_trainer_create(&r.trainer, model, TP_LOSS_CROSS_ENTROPY, NULL));
     begin(&r);
@@ -190,7 +190,7 @@ static latency of_model(const task *t, double delay, int by_callback) {
     tp_teleport_config config = make_config(t);
     tp_model *model = make_model(t->activation);
     float *before = fixture_parameters(model);
-    tp_batch batch = {x, inputs, labels, NULL, 0, NULL, t->samples};
+    tp_batch batch = {.x = x, .x_width = inputs, .labels = labels, .count = t->samples};
     if (by_callback) MUST(tp_set_stop(NULL, ask_flag, (void *)&r.flag));
     else MUST(tp_set_stop(&r.flag, NULL, NULL));
     begin(&r);

@@ -40,7 +40,7 @@ static tp_status use_metrics(void *metrics) {
     return tp_model_evaluate(model, dataset, TP_LOSS_CROSS_ENTROPY, metrics);
 }
 
-static tp_status use_teleport_config(void *config) { return tp_model_can_teleport(model, config); }
+static tp_status use_teleport_config(void *config) { return tp_model_check_teleport(model, config); }
 
 static tp_status use_teleport_report(void *report) {
     tp_batch batch = fixture_batch();

@@ -1,5 +1,5 @@
-/* Threads that share nothing but the process: models that are made and freed on different threads, eight trainings at once
- * with several threads each, files, errors with a message for each thread, and a run that another thread stops. */
+/* Threads that share nothing but the process: models that are made and freed on different threads, eight trainings at
+ * once with several threads each, files, errors with a message for each thread, and a run that another thread stops. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <time.h>
@@ -35,7 +35,8 @@ static float *train(const char *path, long *wrong) {
     tp_run_config run;
     tp_teleport_config teleport;
     static const int32_t widths[] = {input_width, 8, 5, class_count};
-    *wrong += tp_dataset_from_labels(&dataset, fixture_x, input_width, fixture_labels, sample_count, class_count) != TP_OK;
+    *wrong += TP_OK !=
+              tp_dataset_from_labels(&dataset, fixture_x, input_width, fixture_labels, sample_count, class_count);
     *wrong += tp_model_create_mlp(&model, widths, 4, NULL) != TP_OK;
     *wrong += tp_trainer_create(&trainer, model, TP_LOSS_CROSS_ENTROPY, NULL) != TP_OK;
     *wrong += tp_run_config_init(&run, sizeof run) != TP_OK;
@@ -48,7 +49,8 @@ static float *train(const char *path, long *wrong) {
     *wrong += tp_trainer_run(trainer, dataset, dataset, &run, NULL, NULL) != TP_OK;
     *wrong += tp_trainer_load(&read, path) != TP_OK;
     float *parameters = malloc((size_t)tp_model_parameter_count(model) * sizeof *parameters);
-    *wrong += !parameters || tp_model_get_parameters(model, parameters, (size_t)tp_model_parameter_count(model)) != TP_OK;
+    *wrong += !parameters ||
+              tp_model_get_parameters(model, parameters, (size_t)tp_model_parameter_count(model)) != TP_OK;
     tp_trainer_free(trainer);
     tp_trainer_free(read);
     tp_dataset_free(dataset);

@@ -202,3 +202,10 @@ def test_larger_image_folder():
     process = run(IMAGE_FOLDER, "--rate", "0.05", "--epochs", "2", "--require-accuracy", "0.6", folder)
     assert "3600 images to train on, 843 to test on, 10 classes, 1 x 28 x 28" in process.stdout
     assert ROOT not in folder.parents
+
+
+@pytest.mark.parametrize("path", [*sorted((ROOT / "examples/c").glob("*.c")), ROOT / "README.md"], ids=lambda path: path.name)
+def test_structs_are_initialized_by_field(path):
+    """A list of values says neither what they are nor where a NULL is missing."""
+    initializers = re.findall(r"\btp_\w+ \w+ = \{(.*?)\};", path.read_text())
+    assert all(initializer.startswith(".") for initializer in initializers), initializers

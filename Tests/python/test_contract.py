@@ -164,10 +164,10 @@ def test_keywords_have_the_defaults_of_the_library(function, struct, elsewhere):
         assert same(python[name], native[name]), name
 
 
-def test_image_options_name_every_field_of_the_config():
+def test_image_config_names_every_field_of_the_config():
     fields = {field for field, _ in header.structs()["tp_image_config"]}
     fields -= {"struct_size", "class_count", "height", "width", "reserved"}
-    assert set(teleport.ImageOptions.__annotations__) == fields | {"size"}
+    assert set(teleport.ImageConfig.__annotations__) == fields | {"size"}
 
 
 def test_report_and_event_name_every_field():

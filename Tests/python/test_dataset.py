@@ -116,7 +116,7 @@ def test_every_option_reaches_its_field():
     assert (struct.height, struct.width) == (7, 8) and list(struct.background) == [1, 2, 3]
     assert list(struct.mean) == [0.5, 0.25, 0, 0] and list(struct.std) == [2] * 4
     assert [struct.class_names[index] for index in range(struct.class_count)] == [b"a", b"b"]
-    assert set(options) | set(names) | {"class_names"} == set(teleport.ImageOptions.__annotations__)
+    assert set(options) | set(names) | {"class_names"} == set(teleport.ImageConfig.__annotations__)
 
 
 def test_class_names_fix_the_order(image_folder):
@@ -172,12 +172,12 @@ def test_wrong_options_are_refused(image_folder):
     for options in (
         {"channels": 2},
         {"size": (0, 4)},
-        {"std": 0.0},
+        {"std": -1.0},
         {"std": (1.0, -1.0)},
         {"mean": [0.0] * 5},
         {"background": (0, 0, 256)},
         {"resampling": "lanczos"},
-        {"max_pixels": 0},
+        {"max_pixels": -1},
     ):
         with pytest.raises(teleport.InvalidArgumentError):
             Dataset.from_image_folder(folder, **options)

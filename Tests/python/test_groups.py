@@ -273,7 +273,6 @@ def test_lookahead_over_moves_without_a_group(rng, group):
 )
 def test_refused_combinations_say_why(rng, model, config, sentence):
     config = TeleportConfig(learning_rate=0.1, **ALONE, **config)
-    assert not model.can_teleport(config)
     x, labels = data(rng, 10, model.widths[0], 2)
     start = model.get_parameters()
     for call in (lambda: model.check_teleport(config), lambda: model.teleport(x, labels, config)):

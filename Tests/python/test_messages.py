@@ -210,7 +210,7 @@ def test_no_signature_takes_any_string_for_an_enum():
         ({"radius": -1.0}, "radius"),
         ({"radius": "big"}, "radius"),
         ({"steps": -1}, "steps"),
-        ({"candidates": 0}, "candidates"),
+        ({"candidates": -1}, "candidates"),
         ({"layer": -3}, "layer"),
         ({"rollout_steps": 2}, "rollout_steps"),
         ({"learning_rate": -1.0}, "learning_rate"),

@@ -267,8 +267,18 @@ def test_metadata_keeps_strings(model):
             missing()
     with pytest.raises(teleport.InvalidArgumentError, match="zero byte"):
         model.metadata["a\0b"] = "c"
-    with pytest.raises(TypeError):
-        iter(model.metadata)
+
+
+def test_metadata_is_a_mapping(model):
+    assert list(model.metadata) == [] and not model.metadata
+    longest = "é" * 127 + "z"
+    strings = {"b": "1", "B": "2", longest: "3", "a\tc": ""}
+    model.metadata.update(strings)
+    assert len(model.metadata) == 4 and dict(model.metadata) == strings
+    assert list(model.metadata) == ["B", "a\tc", "b", longest] == sorted(strings)
+    for key in model.metadata:  # a list made before the first key goes
+        del model.metadata[key]
+    assert model.metadata == {}
 
 
 @pytest.mark.parametrize("duplicate", [teleport.Model.clone, copy.copy, copy.deepcopy])

@@ -192,11 +192,19 @@ def test_a_rotation_that_changes_the_value_is_not_made():
     assert point.tolist() == [1, 2] and report.value_after == pytest.approx(2.25 * 5)
 
 
+def test_zeros_are_the_defaults():
+    zeros = PlaneConfig(steps=0, theta_steps=0, loss_tolerance=0, teleport_steps=[100])
+    given = PlaneConfig(teleport_steps=[100])
+    descents = [plane.descend(plane.booth(), (-1, -1), config) for config in (zeros, given)]
+    assert len(descents[0].values) == 1001
+    assert np.array_equal(descents[0].points, descents[1].points)
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"steps": 0},
-        {"theta_steps": 0},
+        {"steps": -1},
+        {"theta_steps": -1},
         {"learning_rate": -1.0},
         {"loss_tolerance": -1e-9},
         {"seed": -1},

@@ -190,14 +190,13 @@ def test_wrong_factors_are_refused(scale):
     ],
 )
 def test_a_model_that_cannot_be_teleported_says_why(model, reason):
-    assert not model.can_teleport()
     for use in (
         model.check_teleport,
         lambda: model.teleport(np.zeros((2, 2)), [0, 1], TeleportConfig(search="ascent")),
     ):
         with pytest.raises(teleport.UnsupportedError, match=f"(?i){reason}"):
             use()
-    assert teleport.Model([2, 3, 2]).can_teleport()
+    teleport.Model([2, 3, 2]).check_teleport()
 
 
 @pytest.mark.parametrize(
@@ -206,20 +205,21 @@ def test_a_model_that_cannot_be_teleported_says_why(model, reason):
         {"radius": -1.0},
         {"radius": 17.0},
         {"steps": -1},
-        {"candidates": 0},
+        {"candidates": -1},
         {"layer": 2},
         {"layer": -3},
         {"rollout_steps": 2},
-        {"rollout_batch": 0},
+        {"rollout_batch": -1},
         {"learning_rate": -1.0},
         {"loss_tolerance": -1.0},
+        {"held_out_tolerance": -0.5},
         {"search": "everywhere"},
         {"group": "klein"},
         {"sampler": "dice"},
-        {"perturbations": 0},
+        {"perturbations": -1},
         {"perturbation_norms": [0.1, -1.0]},
-        {"curves": 0},
-        {"null_tolerance": 0.0},
+        {"curves": -1},
+        {"null_tolerance": -1.0},
         {"null_tolerance": 1.0},
         {"seed": -1},
         {"steps": 2**33},

@@ -265,12 +265,12 @@ def test_sets_that_do_not_fit_are_refused(model, blobs):
 @pytest.mark.parametrize(
     "options",
     [
-        {"epochs": 0},
-        {"batch_size": 0},
+        {"epochs": -1},
+        {"batch_size": -1},
         {"batch_size": 2**32 + 1},
         {"teleport_epochs": [-1], "teleport": ASCENT},
-        {"teleports_per_epoch": 0, "teleport": ASCENT},
-        {"teleport_samples": 0, "teleport": ASCENT},
+        {"teleports_per_epoch": -1, "teleport": ASCENT},
+        {"teleport_samples": -1, "teleport": ASCENT},
         {"watch_steps": -1},
         {"progress_interval": -2},
         {"teleport": "scaling"},

@@ -8,7 +8,7 @@
 int main(void) {
     const float x[] = {0, 0, 0, 1, 1, 0, 1, 1}, y[] = {0, 1, 1, 0};
     const int32_t widths[] = {2, 8, 1};
-    const tp_batch batch = {x, 2, NULL, y, 1, NULL, 4};
+    const tp_batch batch = {.x = x, .x_width = 2, .targets = y, .target_width = 1, .count = 4};
     tp_model *model;
     tp_trainer *trainer;
     double loss = 0;

@@ -27,8 +27,7 @@ static double train(const tp_model *start, const tp_batch *batch, int with_telep
     TRY(tp_model_clone(&model, start));
     TRY(tp_trainer_create(&trainer, model, TP_LOSS_CROSS_ENTROPY, NULL)); /* SGD at rate 0.01 */
     if (with_teleport) {
-        tp_teleport_report report;
-        TRY(tp_teleport_report_init(&report, sizeof report));
+        tp_teleport_report report = {.struct_size = sizeof report};
         TRY(tp_trainer_teleport(trainer, batch, NULL, &report));
         printf("teleport: %s, radius %g\n", tp_teleport_outcome_string(report.outcome), report.radius);
         printf("  loss              %.9f -> %.9f\n", report.loss_before, report.loss_after);
@@ -46,7 +45,7 @@ int main(void) {
     static float x[2 * count];
     static int32_t labels[count];
     const int32_t widths[] = {2, 16, 16, 2};
-    const tp_batch batch = {x, 2, labels, NULL, 0, NULL, count};
+    const tp_batch batch = {.x = x, .x_width = 2, .labels = labels, .count = count};
     tp_model *start;
 
     make_points(x, labels);

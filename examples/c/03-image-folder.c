@@ -308,12 +308,11 @@ static void end_run(run *r) {
 }
 
 static void evaluate(run *r, int32_t epoch) {
-    tp_metrics metrics;
+    tp_metrics metrics = {.struct_size = sizeof metrics};
     if (r->diverged) {
         r->train_loss[epoch] = r->test_accuracy[epoch] = NAN;
         return;
     }
-    TRY(tp_metrics_init(&metrics, sizeof metrics));
     TRY(tp_model_evaluate(r->model, train_set, TP_LOSS_CROSS_ENTROPY, &metrics));
     r->train_loss[epoch] = metrics.loss;
     TRY(tp_model_evaluate(r->model, test_set, TP_LOSS_CROSS_ENTROPY, &metrics));

@@ -39,7 +39,7 @@ int main(void) {
     static float x[count * inputs];
     int32_t labels[count];
     const int32_t widths[] = {inputs, 32, 24, classes};
-    const tp_batch batch = {x, inputs, labels, NULL, 0, NULL, count};
+    const tp_batch batch = {.x = x, .x_width = inputs, .labels = labels, .count = count};
     tp_model_config net;
     tp_model *start;
     uint32_t state = 1;
@@ -56,7 +56,7 @@ int main(void) {
 
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
         tp_teleport_config config;
-        tp_teleport_report report;
+        tp_teleport_report report = {.struct_size = sizeof report};
         tp_model *model;
 
         TRY(tp_teleport_config_init(&config, sizeof config));
@@ -68,10 +68,9 @@ int main(void) {
         config.held_out_tolerance = -1;  /* twelve samples say nothing about others: off */
 
         TRY(tp_model_clone(&model, start));
-        if (tp_model_can_teleport(model, &config) < 0) {
+        if (tp_model_check_teleport(model, &config) < 0) {
             printf("%-36s refused: %s\n", examples[i].name, tp_error_message());
         } else {
-            TRY(tp_teleport_report_init(&report, sizeof report));
             TRY(tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &config, &report));
             printf("%-36s %s; loss %.6f -> %.6f, objective %.3g -> %.3g\n", examples[i].name,
                    tp_teleport_outcome_string(report.outcome), report.loss_before, report.loss_after,

@@ -23,7 +23,7 @@ from ._interrupt import StopFlag
 from ._library import lib as _lib
 from ._library import check as _check
 from ._values import int32 as _int32
-from .dataset import Dataset, ImageOptions, SkippedFile, load_image
+from .dataset import Dataset, ImageConfig, SkippedFile, load_image
 from .enums import (
     Activation,
     Average,
@@ -103,7 +103,7 @@ __all__ = [
     "FileError",
     "FormatError",
     "Group",
-    "ImageOptions",
+    "ImageConfig",
     "Initialization",
     "InvalidArgumentError",
     "LAYER_ALL",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], Optional[bool]]
 
 
-class ImageOptions(TypedDict, total=False):
+class ImageConfig(TypedDict, total=False):
     """How images are read, as keyword arguments. Every one may be left out; teleport.h has the details.
 
     channels             1 grey, 3 RGB, 4 RGBA; 0 (default): as the first image has
@@ -82,7 +82,7 @@ class Dataset(Handle):
     """Samples owned by the library, read-only once made, so one set may serve many threads.
 
     Images stay uint8 in memory and become float, (pixel / 255 - mean[c]) / std[c], when they are drawn.
-    Make one with a `from_...` method; those that read images take `ImageOptions` as keyword arguments.
+    Make one with a `from_...` method; those that read images take `ImageConfig` as keyword arguments.
     """
 
     __slots__ = ()
@@ -141,7 +141,7 @@ class Dataset(Handle):
         cls,
         pixels: npt.NDArray[np.uint8],
         labels: Optional[npt.ArrayLike] = None,
-        **options: Unpack[ImageOptions],
+        **options: Unpack[ImageConfig],
     ) -> Dataset:
         """Copies images: uint8, count x channels x height x width. Uses mean, std and class_names."""
         images = np.asarray(pixels)
@@ -177,7 +177,7 @@ class Dataset(Handle):
         path: Path,
         *,
         progress: Optional[Progress] = None,
-        **options: Unpack[ImageOptions],
+        **options: Unpack[ImageConfig],
     ) -> Dataset:
         """Reads a folder of PNG images: one sub-directory a class, sorted by bytes.
 
@@ -197,7 +197,7 @@ class Dataset(Handle):
         paths: Sequence[Path],
         *,
         progress: Optional[Progress] = None,
-        **options: Unpack[ImageOptions],
+        **options: Unpack[ImageConfig],
     ) -> Dataset:
         """Reads the image files named, in this order, without labels."""
         if isinstance(paths, (str, bytes, os.PathLike)):
@@ -216,7 +216,7 @@ class Dataset(Handle):
         cls,
         images_path: Path,
         labels_path: Optional[Path] = None,
-        **options: Unpack[ImageOptions],
+        **options: Unpack[ImageConfig],
     ) -> Dataset:
         """Reads MNIST's own format, plain or gzip. Uses mean, std and class_names."""
         out = ctypes.c_void_p()
@@ -388,7 +388,7 @@ class Dataset(Handle):
         return wanted
 
 
-def load_image(path: Path, **options: Unpack[ImageOptions]) -> npt.NDArray[np.uint8]:
+def load_image(path: Path, **options: Unpack[ImageConfig]) -> npt.NDArray[np.uint8]:
     """Decodes one PNG file: uint8, channels x height x width."""
     name = path_bytes(path)
     config = image_config(**options)
@@ -444,7 +444,7 @@ def image_config(
     max_chunk_bytes: Optional[int] = None,
     nested_classes: bool = False,
 ) -> tp_image_config:
-    """The struct for ImageOptions; what is None keeps the library's default."""
+    """The struct for ImageConfig; what is None keeps the library's default."""
     struct: tp_image_config = initialized(tp_image_config())
     struct.resampling = Resampling.of(resampling).code
     struct.bad_image = BadImage.of(bad_image).code

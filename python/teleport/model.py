@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-from typing import Any, ClassVar, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    ClassVar,
+    Iterator,
+    List,
+    MutableMapping,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +50,7 @@ from .enums import (
     Output,
     OutputName,
 )
-from .errors import InvalidArgumentError, NotFoundError, ShapeMismatchError, UnsupportedError
+from .errors import InvalidArgumentError, NotFoundError, ShapeMismatchError
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
 
 
@@ -59,11 +71,13 @@ class Metrics:
     count: int
 
 
-class Metadata:
-    """The strings kept with a model: `model.metadata["author"] = "..."`."""
+_LONGEST_KEY = 255  # bytes
+
+
+class Metadata(MutableMapping[str, str]):
+    """The strings kept with a model: `model.metadata["author"] = "..."`. A mapping, sorted by its keys' bytes."""
 
     __slots__ = ("_model",)
-    __iter__ = None  # the library does not list keys
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -88,14 +102,16 @@ class Metadata:
             raise KeyError(key)
         check(lib.tp_model_set_metadata(self._model._pointer, text_bytes(key), None))
 
-    def __contains__(self, key: str) -> bool:
-        return self.get(key) is not None
+    def __len__(self) -> int:
+        return int(lib.tp_model_metadata_count(self._model._pointer))
 
-    def get(self, key: str, default: Optional[str] = None) -> Optional[str]:
-        try:
-            return self[key]
-        except KeyError:
-            return default
+    def __iter__(self) -> Iterator[str]:
+        return iter([self._key(index) for index in range(len(self))])
+
+    def _key(self, index: int) -> str:
+        buffer = ctypes.create_string_buffer(_LONGEST_KEY + 1)
+        check(lib.tp_model_metadata_key(self._model._pointer, index, buffer, len(buffer), None))
+        return buffer.value.decode("utf-8")
 
 
 class Model(Handle):
@@ -447,15 +463,7 @@ class Model(Handle):
         """Raises UnsupportedError, with the reason, when this config cannot teleport this model."""
         # Held-out samples play no part here, and without a loss nobody knows what their y is.
         native = NativeConfig(config, None)
-        check(lib.tp_model_can_teleport(self._pointer, native.struct))
-
-    def can_teleport(self, config: TeleportConfig = TeleportConfig()) -> bool:
-        """Whether this config can teleport this model; `check_teleport` tells why not."""
-        try:
-            self.check_teleport(config)
-        except UnsupportedError:
-            return False
-        return True
+        check(lib.tp_model_check_teleport(self._pointer, native.struct))
 
     def teleport(
         self,

@@ -199,7 +199,7 @@ def descend(
     """Gradient descent from `start`, with a teleport before each of config.teleport_steps."""
     point = _pair(start, "start")
     native, kept = _native(config)
-    count = max(config.steps, 0) + 1
+    count = max(config.steps or PlaneConfig.steps, 0) + 1
     points, values = np.empty((count, 2)), np.empty(count)
     try:
         interruptible(

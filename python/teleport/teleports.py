@@ -51,37 +51,43 @@ class TeleportConfig:
     """tp_teleport_config with the library's defaults. teleport.h describes each field.
 
     `held_out` is (x, y) or (x, y, weights): samples that take no part in the search, as arrays like those
-    of `Trainer.step`. `radius` 0, `steps` 0 and no `perturbation_norms` mean the library's own.
+    of `Trainer.step`. 0 and nothing mean the library's own wherever 0 is no value of the field's own.
     """
 
     group: Union[GroupName, Group] = Group.SCALING
     search: Union[SearchName, Search] = Search.LOOKAHEAD
     objective: Union[ObjectiveName, Objective] = Objective.GRADIENT_NORM_MAXIMIZE
     state: Union[StatePolicyName, StatePolicy] = StatePolicy.KEEP
-    radius: float = 0.0
-    steps: int = 0
-    candidates: int = 1000
+    # What moves, and how far.
     layer: int = LAYER_ALL
+    exact: bool = False
+    radius: float = 0.0
+    null_tolerance: float = 1e-6
+    # Of the ascent.
+    steps: int = 0
+    # Of the random search.
+    candidates: int = 1000
+    sampler: Union[SamplerName, Sampler] = Sampler.EXPONENTIAL
+    seed: int = 0
+    # Of the lookahead.
     rollout_steps: int = 30
     rollout_batch: int = 32
-    exact: bool = False
     learning_rate: float = 0.0
+    # Of the objectives sharpness and curvature.
+    perturbations: int = 4
+    curves: int = 8
+    perturbation_norms: Sequence[float] = ()
+    # The guard.
     loss_tolerance: float = 1e-5
     held_out_tolerance: float = 0.05
     held_out: Optional[HeldOut] = None
-    seed: int = 0
-    sampler: Union[SamplerName, Sampler] = Sampler.EXPONENTIAL
-    perturbations: int = 4
-    perturbation_norms: Sequence[float] = ()
-    curves: int = 8
-    null_tolerance: float = 1e-6
 
     def __post_init__(self) -> None:
         """Refuses numbers that no model takes; what fits a model, `Model.check_teleport` tells."""
         native = NativeConfig(self, None)
         if native.struct.layer >= 0:
             native.struct.layer = LAYER_ALL
-        status = lib.tp_model_can_teleport(_smallest_model(), native.struct)
+        status = lib.tp_model_check_teleport(_smallest_model(), native.struct)
         if status in (Status.INVALID_ARGUMENT, Status.NOT_FINITE):
             check(status)
 
@@ -101,31 +107,36 @@ class TeleportReport:
 
     accepted: bool
     outcome: TeleportOutcome
+    # What moved.
     group: Group
     search: Search
     layer: int
-    halves_shared: bool
+    rank: int
+    # The search.
     steps: int
     backtracks: int
     candidates: int
     refused: int
-    rank: int
+    halves_shared: bool
+    seconds: float
     radius: float
+    # What it was for.
+    gradient_norm2_before: float
+    gradient_norm2_after: float
+    objective_before: float
+    objective_after: float
+    score_before: float
+    score_after: float
+    # What the guard saw.
     loss_before: float
     loss_after: float
     held_out_before: float
     held_out_after: float
-    gradient_norm2_before: float
-    gradient_norm2_after: float
     output_change: float
+    # The group's element.
     condition: float
-    fit_residual: float
-    score_before: float
-    score_after: float
-    seconds: float
-    objective_before: float
-    objective_after: float
     input_condition: float
+    fit_residual: float
 
     def explain(self) -> str:
         """The outcome as a sentence."""
@@ -150,21 +161,21 @@ class NativeConfig:
         struct.search = Search.of(config.search).code
         struct.objective = Objective.of(config.objective).code
         struct.state = StatePolicy.of(config.state).code
+        struct.layer = int32(config.layer, "layer")
+        struct.exact = int(config.exact)
         struct.radius = real(config.radius, "radius")
+        struct.null_tolerance = real(config.null_tolerance, "null_tolerance")
         struct.steps = int32(config.steps, "steps")
         struct.candidates = int32(config.candidates, "candidates")
-        struct.layer = int32(config.layer, "layer")
+        struct.sampler = Sampler.of(config.sampler).code
+        struct.seed = uint64(config.seed, "seed")
         struct.rollout_steps = int32(config.rollout_steps, "rollout_steps")
         struct.rollout_batch = int32(config.rollout_batch, "rollout_batch")
-        struct.exact = int(config.exact)
         struct.learning_rate = real(config.learning_rate, "learning_rate")
-        struct.loss_tolerance = real(config.loss_tolerance, "loss_tolerance")
-        struct.held_out_tolerance = real(config.held_out_tolerance, "held_out_tolerance")
-        struct.seed = uint64(config.seed, "seed")
-        struct.sampler = Sampler.of(config.sampler).code
         struct.perturbations = int32(config.perturbations, "perturbations")
         struct.curves = int32(config.curves, "curves")
-        struct.null_tolerance = real(config.null_tolerance, "null_tolerance")
+        struct.loss_tolerance = real(config.loss_tolerance, "loss_tolerance")
+        struct.held_out_tolerance = real(config.held_out_tolerance, "held_out_tolerance")
         self._norms = doubles(config.perturbation_norms, "perturbation_norms").ravel()
         if self._norms.size > 0:
             struct.perturbation_norms = address(self._norms)

@@ -5,12 +5,12 @@
 
 #include <stddef.h>
 
-/* c = a b^T, with a: m x k, b: n x k, c: m x n, all contiguous; m and n at least 1, k at least 16. Every element is summed
- * in the same order, whatever m and n are. */
+/* c = a b^T, with a: m x k, b: n x k, c: m x n, all contiguous; m and n at least 1, k at least 16. Every element is
+ * summed in the same order, whatever m and n are. */
 void shim_row_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c);
 
-/* c = beta c + alpha a^T b, with a: k x m, its rows `row_a` apart, b: k x n, c: m x n, both contiguous; m and k at least 1,
- * n at least 16. For beta = 0 c may hold anything. */
+/* c = beta c + alpha a^T b, with a: k x m, its rows `row_a` apart, b: k x n, c: m x n, both contiguous; m and k at
+ * least 1, n at least 16. For beta = 0 c may hold anything. */
 void shim_column_products(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
                           float alpha, float beta, float *c);
 

@@ -1,0 +1,14 @@
+/// The channels, height and width of one sample.
+public struct SampleShape: Equatable, Sendable {
+    public var channels: Int
+    public var height: Int
+    public var width: Int
+
+    public init(channels: Int, height: Int, width: Int) {
+        self.channels = channels
+        self.height = height
+        self.width = width
+    }
+
+    public var count: Int { channels * height * width }
+}
