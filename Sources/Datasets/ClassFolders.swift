@@ -2,8 +2,8 @@ import Files
 import Glibc
 import Runtime
 
-/// The classes of a folder in the order of their labels: its sub-directories by bytes, or the names that the
-/// host gives.
+/// The classes of a folder in the order of their labels: its sub-directories by bytes, or the names
+/// that the host gives.
 struct ClassFolders {
     /// From the host.
     private let names: StringTable?

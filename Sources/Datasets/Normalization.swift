@@ -1,7 +1,7 @@
 import Runtime
 
-/// The map from stored bytes to floats, `pixel * scale + shift` for each channel, as two rounded operations:
-/// no fused multiply-add, so every machine gives the same bits.
+/// The map from stored bytes to floats, `pixel * scale + shift` for each channel, as two rounded
+/// operations: no fused multiply-add, so every machine gives the same bits.
 struct Normalization: Sendable {
     let scale: SIMD4<Float>
     let shift: SIMD4<Float>

@@ -15,8 +15,9 @@ public enum BLAS {
         shim_blas_reserve()
     }
 
-    /// Takes this thread's work buffer, so that a lack of memory is an error here and no product can fail later.
-    /// `Workspace` sees to it for passes, and pool workers on their own; whoever multiplies without a workspace calls it first.
+    /// Takes this thread's work buffer, so that a lack of memory is an error here and no product
+    /// can fail later. `Workspace` sees to it for passes, and pool workers on their own; whoever
+    /// multiplies without a workspace calls it first.
     public static func reserve() throws {
         _ = workersReserve
         guard shim_blas_reserve() == 0 else {
@@ -25,7 +26,8 @@ public enum BLAS {
         }
     }
 
-    /// C <- alpha A B + beta C, with A: m x k, B: k x n, C: m x n after transposition (`cblas_sgemm`).
+    /// C <- alpha A B + beta C, with A: m x k, B: k x n, C: m x n after transposition
+    /// (`cblas_sgemm`).
     @inline(__always)
     public static func multiply(
         _ a: UnsafePointer<Float>, _ transposeA: Transpose = .no, stride lda: Int,
@@ -55,8 +57,8 @@ public enum BLAS {
             Int32(truncatingIfNeeded: ldb), beta, c, Int32(truncatingIfNeeded: ldc))
     }
 
-    /// b <- b a^-1, with a: size x size, whose content is lost, and b: rows x size (`sgesv` on the transposes). False where
-    /// a is singular.
+    /// b <- b a^-1, with a: size x size, whose content is lost, and b: rows x size (`sgesv` on the
+    /// transposes). False where a is singular.
     public static func divide(
         _ b: UnsafeMutablePointer<Float>, rows: Int, by a: UnsafeMutablePointer<Float>, size: Int
     ) throws -> Bool {

@@ -2,11 +2,12 @@ import CShims
 import Networks
 import Runtime
 
-/// Sees to it that no step leaves weights or averages that are not finite, at no cost where none can.
+/// Sees to it that no step leaves weights or averages that are not finite, at no cost where none
+/// can.
 ///
-/// A finite float stays finite when less than half a unit in the last place of the largest float, 2^103, is added to it. A
-/// gradient within `trusted` moves no weight and no average so far, even squared. After a larger one, what came of it is looked
-/// at, and put back.
+/// A finite float stays finite when less than half a unit in the last place of the largest float,
+/// 2^103, is added to it. A gradient within `trusted` moves no weight and no average so far, even
+/// squared. After a larger one, what came of it is looked at, and put back.
 struct StepTrust {
     private static let trusted = 0x1p50
     private static let largestRate = 0x1p30
@@ -15,7 +16,8 @@ struct StepTrust {
     private let optimizer: any Optimizer
     /// Made when a gradient is first too large.
     private var kept: (weights: Weights, optimizer: any Optimizer)?
-    /// An average of gradients is so large that a small gradient may follow it out of the finite numbers.
+    /// An average of gradients is so large that a small gradient may follow it out of the finite
+    /// numbers.
     private var isSuspect = false
 
     init(_ model: Model, _ optimizer: any Optimizer) {
@@ -23,8 +25,8 @@ struct StepTrust {
         self.optimizer = optimizer
     }
 
-    /// Makes a step with a gradient whose elements are at most `bound`. False, and all as before, where it leads out of the
-    /// finite numbers.
+    /// Makes a step with a gradient whose elements are at most `bound`. False, and all as before,
+    /// where it leads out of the finite numbers.
     @inline(__always)
     mutating func keepsFinite(_ bound: Double, _ step: () -> Void) throws -> Bool {
         if bound <= Self.trusted, !isSuspect, hasModestRate {

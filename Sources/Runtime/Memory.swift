@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// The checked allocator: every block whose size a host or a file decides comes from here, so that a lack of
-/// memory is an error instead of the end of the process.
+/// The checked allocator: every block whose size a host or a file decides comes from here, so that
+/// a lack of memory is an error instead of the end of the process.
 public enum Memory {
     /// Blocks begin on a cache line, which is also the width of the widest vector registers.
     public static let alignment = 64
@@ -37,7 +37,8 @@ public enum Memory {
         Glibc.free(block)
     }
 
-    /// The product of sizes that a host or a file decides, or an error where it has no place in an `Int`.
+    /// The product of sizes that a host or a file decides, or an error where it has no place in an
+    /// `Int`.
     public static func product(_ a: Int, _ b: Int) throws -> Int {
         let (value, overflow) = a.multipliedReportingOverflow(by: b)
         guard !overflow, a >= 0, b >= 0 else {

@@ -1,5 +1,5 @@
-/// Refuses a host's number that breaks its rule, with a sentence that names it: "momentum is 1.5; it must be at least 0
-/// and below 1".
+/// Refuses a host's number that breaks its rule, with a sentence that names it: "momentum is 1.5;
+/// it must be at least 0 and below 1".
 @inline(__always)
 public func require(
     _ name: @autoclosure () -> String, _ value: Double, _ holds: Bool, _ rule: String

@@ -3,8 +3,8 @@ import Layers
 import Networks
 import Runtime
 
-/// What a move must not change: the loss and the outputs on a batch, measured before and after it on the same
-/// samples.
+/// What a move must not change: the loss and the outputs on a batch, measured before and after it
+/// on the same samples.
 struct Guard {
     let model: Model
     let batch: Batch
@@ -91,8 +91,8 @@ struct Guard {
 }
 
 extension Weights {
-    /// No parameter left the normal floats on the way from `before`: with powers of two the move then changed exponents
-    /// alone, and no output changes by one bit.
+    /// No parameter left the normal floats on the way from `before`: with powers of two the move
+    /// then changed exponents alone, and no output changes by one bit.
     func areExact(from before: Weights) -> Bool {
         let (before, after) = (before.parameters.pointer, parameters.pointer)
         for i in 0..<parameters.count {

@@ -3,7 +3,8 @@ import Networks
 import Optimization
 import Runtime
 
-/// The value, or nil where a trial leaves the range of numbers: that refuses the trial and not the teleport.
+/// The value, or nil where a trial leaves the range of numbers: that refuses the trial and not the
+/// teleport.
 func ifInRange<Value>(_ trial: () throws -> Value?) throws -> Value? {
     do {
         return try trial()

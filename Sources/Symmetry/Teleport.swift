@@ -35,7 +35,8 @@ public struct Teleport {
             steps: options.resolvedSteps, optimizer: optimizer, clipNorm: clipNorm)
     }
 
-    /// Carries it out. On an error the model is as it was; on any outcome but `accepted` as well, to the bit.
+    /// Carries it out. On an error the model is as it was; on any outcome but `accepted` as well,
+    /// to the bit.
     public func run() throws -> TeleportReport {
         let start = Clock.seconds()
         try BLAS.reserve()

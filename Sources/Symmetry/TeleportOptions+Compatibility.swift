@@ -4,8 +4,8 @@ import Runtime
 
 // What fits together, and the sentence that says why something does not.
 extension TeleportOptions {
-    /// Checks that this teleport has a meaning for the model, and for a trainer's `optimizer` where there is one; the
-    /// error says why not.
+    /// Checks that this teleport has a meaning for the model, and for a trainer's `optimizer` where
+    /// there is one; the error says why not.
     public func validate(for graph: Graph, optimizer: (any Optimizer)? = nil) throws {
         let group = symmetry
         try group.require(graph, optimizer)

@@ -4,8 +4,9 @@ import Runtime
 
 /// The samples of one teleport, and what is held out of them.
 ///
-/// Samples of weight 0 count as nothing: a teleport is that of the batch without them. So no part of it is without
-/// weight, be it a half, the quarter that is held out or a mini-batch of a rollout.
+/// Samples of weight 0 count as nothing: a teleport is that of the batch without them. So no part
+/// of it is without weight, be it a half, the quarter that is held out or a mini-batch of a
+/// rollout.
 final class TeleportSamples {
     /// Samples that the search sees and whose loss the move must keep.
     let batch: Batch
@@ -15,7 +16,8 @@ final class TeleportSamples {
     private let copy: WeightedSamples?
     private let heldOutCopy: WeightedSamples?
 
-    /// Valid for as long as this lives and the memory of a valid `batch` and of the options' own samples.
+    /// Valid for as long as this lives and the memory of a valid `batch` and of the options' own
+    /// samples.
     init(_ batch: Batch, _ options: TeleportOptions) throws {
         copy = try WeightedSamples(of: batch)
         let all = copy?.batch ?? batch

@@ -8,11 +8,13 @@ import XCTest
 
 @testable import Symmetry
 
-/// The scaling group on a net whose layers do not follow each other in a row: what two layers add up is one class.
+/// The scaling group on a net whose layers do not follow each other in a row: what two layers add
+/// up is one class.
 final class ResidualScalingTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// 5 - 8 - (8, added to what it reads) - 6 - 3; the layer within the residual stream reads and makes one class.
+    /// 5 - 8 - (8, added to what it reads) - 6 - 3; the layer within the residual stream reads and
+    /// makes one class.
     private func residual(seed: UInt64) throws -> Model {
         let leaky = Activation(.leakyReLU, negativeSlope: 0.1)
         let stream = try Shape(channels: 8)
@@ -26,7 +28,7 @@ final class ResidualScalingTests: XCTestCase {
         try nodes.append(dense(8, 6, leaky), reading: 2)
         try nodes.append(dense(6, 3, Activation(.identity)), reading: 3)
         let graph = try Graph(input: try Shape(channels: 5), nodes)
-        let model = try Model(graph, options: ModelOptions())
+        let model = try Model(graph, options: ModelConfig())
         var generator = RandomGenerator(seed: seed)
         for i in 0..<model.parameters.count {
             model.parameters.pointer[i] = Float(0.5 * generator.nextNormal())
@@ -67,7 +69,8 @@ final class ResidualScalingTests: XCTestCase {
         XCTAssertEqual(try model.outputs(unseen).map { $0.bitPattern }, before)
     }
 
-    /// The closed form at s against a gradient measured at the moved weights: 1e-4, the float gradients' own error.
+    /// The closed form at s against a gradient measured at the moved weights: 1e-4, the float
+    /// gradients' own error.
     func testPhiIsTheGradientNormAtTheMovedWeights() throws {
         for seed in UInt64(1)...5 {
             let model = try residual(seed: seed)
@@ -126,7 +129,8 @@ final class ResidualScalingTests: XCTestCase {
         for value in s { XCTAssertEqual(abs(value), 0.7, accuracy: 1e-15) }
     }
 
-    /// The direction from the weights' derivative of phi, 2 H grad L, is that of the closed form: 1e-4.
+    /// The direction from the weights' derivative of phi, 2 H grad L, is that of the closed form:
+    /// 1e-4.
     func testTheDirectionOfTheGradientNormIsThatOfTheClosedForm() throws {
         let model = try residual(seed: 8)
         let samples = try Samples.random(30, width: 5, outputs: 3, seed: 9)

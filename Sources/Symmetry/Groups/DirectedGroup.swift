@@ -1,11 +1,12 @@
 import Networks
 
-/// A family of moves that knows, wherever the weights are, the direction in which an objective changes most.
+/// A family of moves that knows, wherever the weights are, the direction in which an objective
+/// changes most.
 protocol DirectedGroup: AnyObject {
     associatedtype Direction
 
-    /// The direction of length 1 at the model's weights for an objective with derivative `covector`; nil where
-    /// nothing can move.
+    /// The direction of length 1 at the model's weights for an objective with derivative
+    /// `covector`; nil where nothing can move.
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Direction?
 
     /// Moves the model along it; false when that cannot be done, and the weights are then anything.

@@ -4,9 +4,9 @@ import Networks
 import Optimization
 import Runtime
 
-/// Moves along the level set of the loss for any activation (arXiv 2403.03362): a normalized step along the part of
-/// the objective's derivative that is orthogonal to grad L, then back to the level set by first-order corrections
-/// along grad L.
+/// Moves along the level set of the loss for any activation (arXiv 2403.03362): a normalized step
+/// along the part of the objective's derivative that is orthogonal to grad L, then back to the
+/// level set by first-order corrections along grad L.
 final class LevelSet {
     /// Corrections after which a step that is still off the level set is given up.
     private static let corrections = 8

@@ -4,13 +4,14 @@ import Runtime
 
 /// A family of moves that keep the loss: all that is its own, and nothing of how it is searched.
 ///
-/// It says what it asks of a model and of a config, and gives what the searches work with: directions, random elements,
-/// curves. One whose moves change nothing but what a trainer remembers asks for an optimizer in `require`, and finds its
-/// move by itself in `findMove`.
+/// It says what it asks of a model and of a config, and gives what the searches work with:
+/// directions, random elements, curves. One whose moves change nothing but what a trainer remembers
+/// asks for an optimizer in `require`, and finds its move by itself in `findMove`.
 protocol SymmetryGroup {
     /// As it stands in a sentence after "a".
     var name: String { get }
-    /// The move keeps the loss on the samples it was made from, and elsewhere only as far as they speak for others.
+    /// The move keeps the loss on the samples it was made from, and elsewhere only as far as they
+    /// speak for others.
     var dependsOnData: Bool { get }
     /// Where a config names none.
     var radius: Double { get }
@@ -27,7 +28,8 @@ protocol SymmetryGroup {
     /// It knows what becomes of an optimizer's averages.
     var transformsState: Bool { get }
 
-    /// Throws the sentence that says why it has no meaning for a model, or for one without a trainer: `optimizer` nil.
+    /// Throws the sentence that says why it has no meaning for a model, or for one without a
+    /// trainer: `optimizer` nil.
     func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws
     /// Layers of a model that a config can name.
     func layerCount(_ graph: Graph) throws -> Int

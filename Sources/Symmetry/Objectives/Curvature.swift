@@ -2,12 +2,13 @@ import LinearAlgebra
 import Networks
 import Runtime
 
-/// The mean curvature of curves t -> exp(t M) . W through the weights along the group's orbit (arXiv 2305.13404,
-/// equation 47), for seeded random M of norm 1, the same ones at every call:
+/// The mean curvature of curves t -> exp(t M) . W through the weights along the group's orbit
+/// (arXiv 2305.13404, equation 47), for seeded random M of norm 1, the same ones at every call:
 ///
 ///     kappa = sqrt(|c'|^2 |c''|^2 - (c' . c'')^2) / |c'|^3
 ///
-/// Both derivatives are known in closed form. It has none itself here, so only the random search takes it.
+/// Both derivatives are known in closed form. It has none itself here, so only the random search
+/// takes it.
 final class Curvature: ObjectiveFunction {
     private let curves: any CurveFamily
     private let count: Int

@@ -14,14 +14,16 @@ final class GradientNorm: ObjectiveFunction {
     private let scaled: Buffer<Float>
     private var hessian: HessianVectorProduct?
     private var hessianModel: Model?
-    // What was measured last, so that the derivative where a search has gone costs no second gradient.
+    // What was measured last, so that the derivative where a search has gone costs no second
+    // gradient.
     private let weights: Weights
     private var measured: Measured?
     /// Activations and errors of all samples under `weights` are in the workspace.
     private var workspaceIsFresh = false
 
-    /// `metric`: K, n x n for a first layer with n inputs. phi is then g . M g, where M multiplies the first layer's
-    /// part of g by K from the right and leaves the rest, and its derivative 2 H M g.
+    /// `metric`: K, n x n for a first layer with n inputs. phi is then g . M g, where M multiplies
+    /// the first layer's part of g by K from the right and leaves the rest, and its derivative 2 H
+    /// M g.
     init(_ model: Model, _ batch: Batch, _ loss: Loss, metric: Buffer<Float>? = nil) throws {
         self.batch = batch
         self.loss = loss

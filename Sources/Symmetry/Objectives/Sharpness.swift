@@ -2,8 +2,8 @@ import Layers
 import Networks
 import Runtime
 
-/// The mean loss over isotropic random perturbations of given norms (arXiv 2305.13404, section 5), the same ones at
-/// every call. Its derivative is the mean gradient at the perturbed weights.
+/// The mean loss over isotropic random perturbations of given norms (arXiv 2305.13404, section 5),
+/// the same ones at every call. Its derivative is the mean gradient at the perturbed weights.
 final class Sharpness: ObjectiveFunction {
     private let batch: Batch
     private let loss: Loss

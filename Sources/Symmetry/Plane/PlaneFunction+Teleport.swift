@@ -15,8 +15,8 @@ public struct PlaneMove {
 }
 
 extension PlaneFunction {
-    /// Rotates (u, v) of `point` by the theta that gradient ascent on |grad|^2 reaches from `start`; stays where the
-    /// value would change past its tolerance.
+    /// Rotates (u, v) of `point` by the theta that gradient ascent on |grad|^2 reaches from
+    /// `start`; stays where the value would change past its tolerance.
     public func teleport(
         _ point: inout Pair, from start: Double, _ options: PlaneOptions
     ) throws -> PlaneMove {
@@ -71,8 +71,9 @@ extension PlaneFunction {
     private func dot(_ a: Pair, _ b: Pair) -> Double { (a * b).sum() }
     private func norm2(_ a: Pair) -> Double { dot(a, a) }
 
-    /// Gradient descent with teleports before the steps of the schedule. `visit(step, point, value)` sees every point
-    /// before its step, after its teleport, and the last one; `moved` every teleport.
+    /// Gradient descent with teleports before the steps of the schedule. `visit(step, point,
+    /// value)` sees every point before its step, after its teleport, and the last one; `moved`
+    /// every teleport.
     public func descend(
         from start: Pair, _ options: PlaneOptions, visit: (Int, Pair, Double) -> Void,
         moved: (Int, PlaneMove) -> Void

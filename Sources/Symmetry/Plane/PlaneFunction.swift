@@ -1,5 +1,6 @@
-/// A function of the plane that is a function of u^2 + v^2 in coordinates of its own, so that rotating (u, v) keeps
-/// its value: the test functions of arXiv 2205.10637, section 6.1. All in double.
+/// A function of the plane that is a function of u^2 + v^2 in coordinates of its own, so that
+/// rotating (u, v) keeps its value: the test functions of arXiv 2205.10637, section 6.1. All in
+/// double.
 public struct PlaneFunction {
     public typealias Pair = SIMD2<Double>
 

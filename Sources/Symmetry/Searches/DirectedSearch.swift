@@ -26,8 +26,8 @@ struct DirectedSearch<Moves: DirectedGroup> {
         return move
     }
 
-    /// Steps along the direction within a trust radius, which halves while the objective does not improve or the
-    /// loss drifts past its tolerance, and grows again after a success.
+    /// Steps along the direction within a trust radius, which halves while the objective does not
+    /// improve or the loss drifts past its tolerance, and grows again after a success.
     func ascent(
         _ objective: any ObjectiveFunction, _ report: inout TeleportReport
     ) throws -> (any Move)? {

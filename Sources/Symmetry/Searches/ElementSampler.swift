@@ -6,8 +6,8 @@ protocol ElementSampler {
     /// Draws one and moves `trial` by it; nil where that cannot be done.
     func draw(_ trial: Model, _ generator: inout RandomGenerator) throws -> DrawnElement?
 
-    /// The candidates whose objective is better than `value`, the best first, where that is known without moving a model;
-    /// otherwise nil.
+    /// The candidates whose objective is better than `value`, the best first, where that is known
+    /// without moving a model; otherwise nil.
     func ranking(
         beyond value: Double, _ generator: RandomGenerator, _ report: inout TeleportReport
     ) throws -> GrowingBuffer<RankedDraw>?

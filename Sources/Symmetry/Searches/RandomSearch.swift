@@ -2,8 +2,8 @@ import Networks
 import Optimization
 import Runtime
 
-/// The best of random group elements, staying included (the scheme of baubels/gradient_teleportation, with the true
-/// objective at the moved weights).
+/// The best of random group elements, staying included (the scheme of
+/// baubels/gradient_teleportation, with the true objective at the moved weights).
 struct RandomSearch {
     let sampler: any ElementSampler
     let task: SearchTask

@@ -2,9 +2,10 @@ import Networks
 import Optimization
 import Runtime
 
-/// Looks ahead: real training steps from several starting points, all on the same mini-batches, on copies of the
-/// weights and of the optimizer. Starting points that fall behind are dropped on the way: three go on after a third of
-/// the steps, two after two thirds. Staying, candidate 0, runs to the end.
+/// Looks ahead: real training steps from several starting points, all on the same mini-batches, on
+/// copies of the weights and of the optimizer. Starting points that fall behind are dropped on the
+/// way: three go on after a third of the steps, two after two thirds. Staying, candidate 0, runs to
+/// the end.
 struct Rollout {
     struct Outcome {
         /// 0: stay.
@@ -29,8 +30,8 @@ struct Rollout {
     /// Of the trainer's steps; 0: no bound.
     var clipNorm = 0.0
 
-    /// Scores `candidates` starting points; `move` takes copies of the model and the optimizer to one of them and
-    /// says whether it could. Candidate 0 is the model as it is and is not moved.
+    /// Scores `candidates` starting points; `move` takes copies of the model and the optimizer to
+    /// one of them and says whether it could. Candidate 0 is the model as it is and is not moved.
     func run(
         _ model: Model, optimizer: any Optimizer, candidates: Int,
         move: (Int, Model, any Optimizer) throws -> Bool
@@ -117,8 +118,9 @@ private struct Rung {
     let survivors: Int
     let isLast: Bool
 
-    /// A third, two thirds and all of the steps. The first comparison takes a quarter of the samples and the second
-    /// half of them; the last one scores on all, and on the second's to see whether the loss rises.
+    /// A third, two thirds and all of the steps. The first comparison takes a quarter of the
+    /// samples and the second half of them; the last one scores on all, and on the second's to see
+    /// whether the loss rises.
     static func all(steps: Int, scoring: Int, weighted: Bool) -> [Rung] {
         // A part of few samples, or of samples that may have no weight, would say too little.
         let isWhole = weighted || scoring < 256

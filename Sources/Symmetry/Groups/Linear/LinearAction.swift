@@ -3,13 +3,14 @@ import LinearAlgebra
 import Networks
 import Runtime
 
-/// The data-dependent action of GL(k) on one hidden layer (arXiv 2205.10637, equation 8) in its anchored form:
+/// The data-dependent action of GL(k) on one hidden layer (arXiv 2205.10637, equation 8) in its
+/// anchored form:
 ///
 ///     W_(m+1) <- W_(m+1) g^-1          W_m <- W_m + (f^-1(g f(z_m)) - z_m) h^+
 ///
-/// On the samples it equals the paper's f^-1(g f(W h)) h^+ and, unlike it, keeps what W_m does elsewhere: g = I
-/// moves nothing. Computed in double, rounded once. With identity activations W_m <- g W_m and b_m <- g b_m is
-/// exact for every input and needs no samples.
+/// On the samples it equals the paper's f^-1(g f(W h)) h^+ and, unlike it, keeps what W_m does
+/// elsewhere: g = I moves nothing. Computed in double, rounded once. With identity activations W_m
+/// <- g W_m and b_m <- g b_m is exact for every input and needs no samples.
 enum LinearAction {
     /// What one action could not do exactly.
     struct Fit {
@@ -38,9 +39,9 @@ enum LinearAction {
         }
     }
 
-    /// Moves layer m of `model` by g. z: n x k and the pseudo-inverse of the layer's input h: n x inputs belong to
-    /// the present weights; z becomes that of the moved ones. False, and nothing moved, when g f(z) leaves the
-    /// activation's range.
+    /// Moves layer m of `model` by g. z: n x k and the pseudo-inverse of the layer's input h: n x
+    /// inputs belong to the present weights; z becomes that of the moved ones. False, and nothing
+    /// moved, when g f(z) leaves the activation's range.
     static func apply(
         _ element: LinearElement, toLayer m: Int, of model: Model, z: Matrix,
         pseudoInverse: PseudoInverse, fit: inout Fit
@@ -50,7 +51,8 @@ enum LinearAction {
         let wanted = try z.copy()
         activation.apply(wanted)
         let moved = try Matrix.product(wanted, .no, g, .yes)
-        // f^-1(f(z)) is not z where f is flat, so a unit that g leaves alone is left alone here too.
+        // f^-1(f(z)) is not z where f is flat, so a unit that g leaves alone is left alone here
+        // too.
         let still = element.unitsLeftAlone
         guard activation.invert(moved, leaving: still) else { return false }
         for sample in 0..<moved.rows {
@@ -78,7 +80,8 @@ enum LinearAction {
         return true
     }
 
-    /// W_m <- g W_m, b_m <- g b_m, W_(m+1) <- W_(m+1) g^-1: exact for every input where f is the identity.
+    /// W_m <- g W_m, b_m <- g b_m, W_(m+1) <- W_(m+1) g^-1: exact for every input where f is the
+    /// identity.
     static func applyExactly(
         _ element: LinearElement, toLayer m: Int, of model: Model
     ) throws {

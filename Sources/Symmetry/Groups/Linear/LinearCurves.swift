@@ -4,8 +4,8 @@ import Networks
 import Runtime
 
 /// W_(m+1) exp(-t M), and W_m + (f^-1(exp(t M) f(z)) - z) h^+ with
-/// z' = M f(z) / f'(z),  z'' = (M^2 f(z) - f''(z) z'^2) / f'(z). Layers are moved one at a time: a curve of
-/// its own for one random layer of those that move.
+/// z' = M f(z) / f'(z),  z'' = (M^2 f(z) - f''(z) z'^2) / f'(z). Layers are moved one at a time: a
+/// curve of its own for one random layer of those that move.
 struct LinearCurves: CurveFamily {
     let graph: Graph
     let batch: Batch

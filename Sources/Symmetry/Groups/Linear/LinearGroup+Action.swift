@@ -4,9 +4,10 @@ import Networks
 import Runtime
 
 extension LinearGroup {
-    /// Moves the layers one after the other by g_m, the Cayley transform of length T_m, which is exp(length T_m) to
-    /// second order and much cheaper. Each layer sees the activations that the ones below left. False when a layer's
-    /// g f(z) leaves the activation's range; the weights are then anything. `elements` gets the g_m.
+    /// Moves the layers one after the other by g_m, the Cayley transform of length T_m, which is
+    /// exp(length T_m) to second order and much cheaper. Each layer sees the activations that the
+    /// ones below left. False when a layer's g f(z) leaves the activation's range; the weights are
+    /// then anything. `elements` gets the g_m.
     func move(
         _ model: Model, along t: Algebra, by length: Double, fit: inout LinearAction.Fit,
         elements: inout [Int: Matrix]
@@ -21,8 +22,8 @@ extension LinearGroup {
         }
     }
 
-    /// The element of length T by a map from the algebra to the group; to the bit the identity on units that are
-    /// saturated.
+    /// The element of length T by a map from the algebra to the group; to the bit the identity on
+    /// units that are saturated.
     func element(
         _ direction: Matrix, _ length: Double, _ z: Matrix, layer m: Int,
         _ map: (Matrix) throws -> LinearElement

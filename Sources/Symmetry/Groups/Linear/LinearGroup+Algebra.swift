@@ -4,7 +4,8 @@ import Networks
 import Runtime
 
 extension LinearGroup {
-    /// The norm over all layers, summed in their order: a dictionary's own differs from process to process.
+    /// The norm over all layers, summed in their order: a dictionary's own differs from process to
+    /// process.
     static func norm(_ t: Algebra) -> Double {
         t.sorted { $0.key < $1.key }.reduce(0) { $0 + $1.value.squaredNorm }.squareRoot()
     }
@@ -26,9 +27,9 @@ extension LinearGroup {
         return t
     }
 
-    /// The matrices of the notebook project baubels/gradient_teleportation: entries uniform in [0, 1), each
-    /// diagonal entry replaced by the sum of its row, scaled to Frobenius norm 1; diagonally dominant, so they
-    /// have an inverse.
+    /// The matrices of the notebook project baubels/gradient_teleportation: entries uniform in [0,
+    /// 1), each diagonal entry replaced by the sum of its row, scaled to Frobenius norm 1;
+    /// diagonally dominant, so they have an inverse.
     static func diagonallyDominant(
         _ size: Int, _ generator: inout RandomGenerator
     ) throws -> Matrix {

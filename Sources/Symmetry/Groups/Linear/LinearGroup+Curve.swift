@@ -4,8 +4,9 @@ import Networks
 import Runtime
 
 extension LinearGroup {
-    /// First and second derivative at t = 0 of the weights of layer m, and with identity activations of its bias,
-    /// moved by exp(t M); `body` gets each pair with its place in the parameters.
+    /// First and second derivative at t = 0 of the weights of layer m, and with identity
+    /// activations of its bias, moved by exp(t M); `body` gets each pair with its place in the
+    /// parameters.
     func curve(
         of model: Model, layer m: Int, _ direction: Matrix, _ squared: Matrix,
         _ body: (_ first: Matrix, _ second: Matrix, _ offset: Int) -> Void

@@ -4,7 +4,8 @@ import Networks
 import Runtime
 
 extension LinearGroup {
-    /// The derivative by T at T = 0 of a function whose derivative by the weights is S = `covector`:
+    /// The derivative by T at T = 0 of a function whose derivative by the weights is S =
+    /// `covector`:
     ///
     ///     d / d T_m = ((S_m (h^+)^T) / f'(z_m)) f(z_m)^T - W_(m+1)^T S_(m+1)
     ///
@@ -55,7 +56,8 @@ extension LinearGroup {
         return result
     }
 
-    /// a b in floats, where the result is a direction or a figure of the report and moves nothing itself.
+    /// a b in floats, where the result is a direction or a figure of the report and moves nothing
+    /// itself.
     static func floatProduct(_ a: Matrix, _ b: Matrix) throws -> Matrix {
         let (left, right) = (try a.floats(), try b.floats())
         return try withExtendedLifetime((left, right)) {

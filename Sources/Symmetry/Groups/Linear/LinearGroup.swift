@@ -81,9 +81,9 @@ public final class LinearGroup {
         case failed
     }
 
-    /// Visits the layers 0 ..< hidden in turn, as far as one moves; what is done to the weights of a layer and above is
-    /// seen by the layers after it. Input, z and pseudo-inverse of layers under the weights of an earlier walk are
-    /// taken from there. False when a visit failed.
+    /// Visits the layers 0 ..< hidden in turn, as far as one moves; what is done to the weights of
+    /// a layer and above is seen by the layers after it. Input, z and pseudo-inverse of layers
+    /// under the weights of an earlier walk are taken from there. False when a visit failed.
     func forEachLayer(of model: Model, _ visit: (Layer) throws -> Visit) throws -> Bool {
         var input = x
         var isKnown = true
@@ -149,7 +149,8 @@ public final class LinearGroup {
         }
     }
 
-    /// Takes the units of layer m that are saturated on these samples out of an algebra element of it.
+    /// Takes the units of layer m that are saturated on these samples out of an algebra element of
+    /// it.
     func leaveOutSaturated(of direction: Matrix, layer m: Int, of model: Model) throws {
         _ = try forEachLayer(of: model) { layer in
             if layer.index == m { leaveOut(activeUnits(layer.z, layer: m), of: direction) }

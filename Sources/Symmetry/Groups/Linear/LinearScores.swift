@@ -3,12 +3,14 @@ import LinearAlgebra
 import Networks
 import Runtime
 
-/// phi = |grad L|^2 after an element of the linear group, from one pass of the model that it would move.
+/// phi = |grad L|^2 after an element of the linear group, from one pass of the model that it would
+/// move.
 ///
-/// An element g of layer m takes that layer's outputs h to h g^T and leaves every quantity above z_(m+1) alone, loss and
-/// errors included. So of the gradients only those of layer m + 1, G_(m+1) = delta_(m+1)^T h g^T, and below change, and with
-/// them the errors delta_m = (delta_(m+1) W_(m+1) g^-1) f'(f^-1(h g^T)) and below. Without moving a weight, and in floats
-/// but for g f(z) where f has a bounded range: for ranking candidates, of which the best is then moved and measured.
+/// An element g of layer m takes that layer's outputs h to h g^T and leaves every quantity above
+/// z_(m+1) alone, loss and errors included. So of the gradients only those of layer m + 1, G_(m+1)
+/// = delta_(m+1)^T h g^T, and below change, and with them the errors delta_m = (delta_(m+1) W_(m+1)
+/// g^-1) f'(f^-1(h g^T)) and below. Without moving a weight, and in floats but for g f(z) where f
+/// has a bounded range: for ranking candidates, of which the best is then moved and measured.
 final class LinearScores {
     private let model: Model
     private let count: Int
@@ -38,9 +40,10 @@ final class LinearScores {
         let rest: Double
     }
 
-    /// For a model in the row space of its samples, `batch`, with `gram` = X X^T of the samples themselves. Nil where a
-    /// layer of `moving` has fewer inputs than samples, or nearly dependent ones: then it could not follow exactly; and where
-    /// a layer's H H^T leaves the range of floats.
+    /// For a model in the row space of its samples, `batch`, with `gram` = X X^T of the samples
+    /// themselves. Nil where a layer of `moving` has fewer inputs than samples, or nearly dependent
+    /// ones: then it could not follow exactly; and where a layer's H H^T leaves the range of
+    /// floats.
     init?(
         _ model: Model, _ batch: Batch, _ loss: Loss, moving: [Int], gram: Buffer<Float>
     ) throws {
@@ -138,7 +141,8 @@ final class LinearScores {
     /// z of a layer: n x k.
     func preactivations(of m: Int) -> Matrix { layers[m].z }
 
-    /// phi after the element g of layer m; nil where g f(z) leaves the activation's range or g has no inverse.
+    /// phi after the element g of layer m; nil where g f(z) leaves the activation's range or g has
+    /// no inverse.
     func value(_ m: Int, _ g: LinearElement) throws -> Double? {
         let layer = layers[m]
         let activation = model.graph.layers.pointer[m].activation
@@ -172,7 +176,8 @@ final class LinearScores {
         return sum
     }
 
-    /// h g^T into `moved`, and z' - z into `change` where that is needed; false where there is no z'.
+    /// h g^T into `moved`, and z' - z into `change` where that is needed; false where there is no
+    /// z'.
     private func move(_ m: Int, _ g: LinearElement) throws -> Bool {
         let layer = layers[m]
         let z = layer.z
@@ -200,7 +205,8 @@ final class LinearScores {
         return true
     }
 
-    /// `errors` of layer m + 1 become those of layer m; `isFirst`: layer m + 1 is the one that has moved.
+    /// `errors` of layer m + 1 become those of layer m; `isFirst`: layer m + 1 is the one that has
+    /// moved.
     private func propagate(to m: Int, isFirst: Bool) {
         let upper = model.graph.layers.pointer[m + 1]
         let (n, k) = (count, upper.inputs)

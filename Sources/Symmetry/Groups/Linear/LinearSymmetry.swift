@@ -2,8 +2,8 @@ import Layers
 import Networks
 import Optimization
 
-/// The general linear group on hidden layers, through the samples. A search that sees nothing but the batch goes on in
-/// the batch's row space.
+/// The general linear group on hidden layers, through the samples. A search that sees nothing but
+/// the batch goes on in the batch's row space.
 struct LinearSymmetry: SymmetryGroup {
     /// Where the task's model is one of a row space: that.
     var rows: RowSpace?
@@ -20,8 +20,9 @@ struct LinearSymmetry: SymmetryGroup {
         try LinearAction.requireBijective(graph)
     }
 
-    /// With more samples than inputs a layer's weights can only fit what the group wants of it, and the loss drifts. So
-    /// where other layers can follow exactly, such layers stay unless they are named.
+    /// With more samples than inputs a layer's weights can only fit what the group wants of it, and
+    /// the loss drifts. So where other layers can follow exactly, such layers stay unless they are
+    /// named.
     func movableLayers(_ graph: Graph, samples: Int) throws -> [Int] {
         let all = Array(0..<graph.hiddenLayerCount)
         let following = all.filter {
@@ -52,7 +53,8 @@ struct LinearSymmetry: SymmetryGroup {
         _ objective: any ObjectiveFunction, from value: Double, _ task: SearchTask,
         _ check: Guard, _ report: inout TeleportReport
     ) throws -> (any Move)? {
-        // What the space multiplies with K may leave the range of floats where the whole model does not.
+        // What the space multiplies with K may leave the range of floats where the whole model does
+        // not.
         if let space = try rowSpace(task), case let inner = try space.gradientNorm(task.loss),
             try inner.value(space.model).isFinite
         {
@@ -62,7 +64,8 @@ struct LinearSymmetry: SymmetryGroup {
                 report = inSpace
                 return move
             }
-            // After large moves rounding alone may do more to the whole model than it did in the space.
+            // After large moves rounding alone may do more to the whole model than it did in the
+            // space.
         }
         return try searchMoves(objective, task, &report)
     }
@@ -92,8 +95,8 @@ struct LinearSymmetry: SymmetryGroup {
         return try MovedWeights(space.lift(moved))
     }
 
-    /// Whether a move found in the row space keeps the loss of the whole model and improves its objective. What the
-    /// objective measures for it is what the report asks for next.
+    /// Whether a move found in the row space keeps the loss of the whole model and improves its
+    /// objective. What the objective measures for it is what the report asks for next.
     private func isGood(
         _ move: any Move, _ objective: any ObjectiveFunction, from value: Double,
         _ task: SearchTask, _ check: Guard

@@ -4,8 +4,8 @@ import Networks
 import Runtime
 
 extension Model {
-    /// phi = |grad L|^2 and its derivative by T at T = 0 for every hidden layer, row-major, layer after layer
-    /// (`tp_model_linear_gradient_norm`).
+    /// phi = |grad L|^2 and its derivative by T at T = 0 for every hidden layer, row-major, layer
+    /// after layer (`tp_model_linear_gradient_norm`).
     public func linearGradientNorm(
         _ batch: Batch, _ loss: Loss, into derivative: UnsafeMutablePointer<Double>
     ) throws -> Double {
@@ -25,8 +25,8 @@ extension Model {
         return phi
     }
 
-    /// Acts with a given g on one hidden layer through the batch's inputs (`tp_model_apply_linear`). On failure
-    /// nothing moves.
+    /// Acts with a given g on one hidden layer through the batch's inputs
+    /// (`tp_model_apply_linear`). On failure nothing moves.
     public func applyLinear(
         hiddenLayer layer: Int, g elements: UnsafePointer<Float>, count: Int, batch: Batch?
     ) throws {

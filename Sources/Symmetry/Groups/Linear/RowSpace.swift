@@ -5,11 +5,12 @@ import Runtime
 
 /// A model as the samples of one batch see it: the first layer by what it makes of each of them.
 ///
-/// The linear group moves the first layer's W by combinations of the samples X alone, so what it does is known from
-/// W X^T. A net with the identity for its inputs and W X^T for its first layer has the same activations, and where that
-/// layer's gradient is delta^T, the whole model's is delta^T X, of squared norm tr(delta^T K delta) with K = X X^T. So a
-/// search for the gradient norm may go on with n inputs instead of the model's own, where the products with the inputs
-/// and their inverse cost nothing, and W moves once, when it has ended: by C K^-1 X, where W X^T moved by C.
+/// The linear group moves the first layer's W by combinations of the samples X alone, so what it
+/// does is known from W X^T. A net with the identity for its inputs and W X^T for its first layer
+/// has the same activations, and where that layer's gradient is delta^T, the whole model's is
+/// delta^T X, of squared norm tr(delta^T K delta) with K = X X^T. So a search for the gradient norm
+/// may go on with n inputs instead of the model's own, where the products with the inputs and their
+/// inverse cost nothing, and W moves once, when it has ended: by C K^-1 X, where W X^T moved by C.
 final class RowSpace {
     /// The model with n inputs, and the samples in its coordinates.
     let model: Model
@@ -24,7 +25,8 @@ final class RowSpace {
     private let metric: Buffer<Float>
     private let inputs: Buffer<Float>
 
-    /// Nil where there are no fewer samples than inputs, where they are too nearly dependent, or too large for K in floats.
+    /// Nil where there are no fewer samples than inputs, where they are too nearly dependent, or
+    /// too large for K in floats.
     ///
     /// - Complexity: O(n^2 inputs).
     init?(of model: Model, _ batch: Batch) throws {
@@ -62,7 +64,8 @@ final class RowSpace {
         try GradientNorm(model, batch, loss, metric: metric)
     }
 
-    /// phi of the whole model after elements of the group, where layers of `moving` can follow them exactly.
+    /// phi of the whole model after elements of the group, where layers of `moving` can follow them
+    /// exactly.
     func scores(_ loss: Loss, moving: [Int]) throws -> LinearScores? {
         try LinearScores(model, batch, loss, moving: moving, gram: metric)
     }
@@ -75,7 +78,8 @@ final class RowSpace {
             from: source.parameters.pointer + offset, count: source.parameters.count - offset)
     }
 
-    /// The whole model where `moved` is `model` after moves of the linear group. Computed in double, rounded once.
+    /// The whole model where `moved` is `model` after moves of the linear group. Computed in
+    /// double, rounded once.
     func lift(_ moved: Model) throws -> Model {
         let result = try Model(copying: whole)
         let first = whole.graph.layers.pointer[0]

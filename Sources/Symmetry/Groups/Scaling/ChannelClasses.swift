@@ -2,8 +2,8 @@ import Layers
 import Networks
 import Runtime
 
-/// The classes of channels that the scaling group moves, in the order of the net, and the blocks of numbers that move
-/// with them. A perceptron's classes are its hidden layers.
+/// The classes of channels that the scaling group moves, in the order of the net, and the blocks of
+/// numbers that move with them. A perceptron's classes are its hidden layers.
 public struct ChannelClasses: Sendable {
     private let list: GrowingBuffer<ChannelMap.Block>
     /// Where the channels of each class begin among those of all.
@@ -51,7 +51,8 @@ extension ChannelMap.Block {
     /// Channels that the columns belong to.
     var columnChannels: Int { columns / columnsPerChannel }
 
-    /// Calls `body` with every channel of row i and where its columns begin among the parameters, in their order.
+    /// Calls `body` with every channel of row i and where its columns begin among the parameters,
+    /// in their order.
     @inline(__always)
     func forEachChannel(ofRow i: Int, _ body: (_ channel: Int, _ place: Int) -> Void) {
         var place = offset + i * columns

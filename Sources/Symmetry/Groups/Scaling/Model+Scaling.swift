@@ -2,7 +2,8 @@ import Networks
 import Runtime
 
 extension Model {
-    /// Multiplies the units of one hidden layer by given factors (`tp_model_apply_scaling`). On failure nothing moves.
+    /// Multiplies the units of one hidden layer by given factors (`tp_model_apply_scaling`). On
+    /// failure nothing moves.
     public func applyScaling(
         hiddenLayer layer: Int, factors: UnsafePointer<Float>, count: Int
     ) throws {

@@ -4,11 +4,13 @@ import Networks
 import Optimization
 import Runtime
 
-/// An element of the positive scaling group: one factor for every channel of every class that moves.
+/// An element of the positive scaling group: one factor for every channel of every class that
+/// moves.
 ///
-/// Rows of what makes a channel are multiplied by its factor, columns of what reads it divided by it: row i of W_m and
-/// b_m by factor i of layer m, column j of W_(m+1) by factor j. The network's function stays what it is for every
-/// input, since f(c x) = c f(x) for c > 0 (arXiv 2205.10637, section 4).
+/// Rows of what makes a channel are multiplied by its factor, columns of what reads it divided by
+/// it: row i of W_m and b_m by factor i of layer m, column j of W_(m+1) by factor j. The network's
+/// function stays what it is for every input, since f(c x) = c f(x) for c > 0 (arXiv 2205.10637,
+/// section 4).
 public struct Scaling {
     let classes: ChannelClasses
     /// Factors of all channels, class after class.
@@ -27,7 +29,8 @@ public struct Scaling {
         try ChannelClasses(graph).channelCount
     }
 
-    /// Refuses a net of which no channel can be scaled, for want of an activation that lets the factor through.
+    /// Refuses a net of which no channel can be scaled, for want of an activation that lets the
+    /// factor through.
     public static func requireHomogeneous(_ graph: Graph) throws {
         guard try ChannelClasses(graph).count == 0 else { return }
         for layer in graph.layers.elements.dropLast()
@@ -104,8 +107,8 @@ public struct Scaling {
         }
     }
 
-    /// Moves an optimizer's averages as the gradients they are made of move: by the inverse of what the parameters
-    /// are multiplied by, and its square.
+    /// Moves an optimizer's averages as the gradients they are made of move: by the inverse of what
+    /// the parameters are multiplied by, and its square.
     func transform(_ state: OptimizerState) throws {
         let multipliers = try Buffer<Float>(repeating: 1, count: classes.parameterCount)
         apply(to: multipliers.pointer)

@@ -3,7 +3,8 @@ import Networks
 import Optimization
 import Runtime
 
-/// Scaling by the objective's derivative, for objectives without a closed form. Length: the largest |s|.
+/// Scaling by the objective's derivative, for objectives without a closed form. Length: the largest
+/// |s|.
 final class ScalingMoves: DirectedGroup {
     private let classes: ChannelClasses
     private let layers: [Int]
@@ -17,8 +18,8 @@ final class ScalingMoves: DirectedGroup {
         total = try Scaling(classes)
     }
 
-    /// d / d s_i: the sum of S W over the rows that channel i makes less that over the columns that read it, the
-    /// largest scaled to 1.
+    /// d / d s_i: the sum of S W over the rows that channel i makes less that over the columns that
+    /// read it, the largest scaled to 1.
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
         let result = try Buffer<Double>(repeating: 0, count: classes.channelCount)
         for block in classes.blocks {

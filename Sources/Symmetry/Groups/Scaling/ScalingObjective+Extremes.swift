@@ -2,13 +2,15 @@ import Glibc
 import Runtime
 
 extension ScalingObjective {
-    /// Ascends phi from s = 0 in the box |s| <= radius: `steps` steps of steepest ascent in the largest-coordinate
-    /// norm, 2 radius / steps each, so that every unit can cross the box. phi is convex, so the ascent ends in a
-    /// corner: a unit that is still inside moves to the better end, which never lowers phi. `layer` nil: all.
+    /// Ascends phi from s = 0 in the box |s| <= radius: `steps` steps of steepest ascent in the
+    /// largest-coordinate norm, 2 radius / steps each, so that every unit can cross the box. phi is
+    /// convex, so the ascent ends in a corner: a unit that is still inside moves to the better end,
+    /// which never lowers phi. `layer` nil: all.
     ///
-    /// Going layer by layer to each layer's best end finds corners of several times the phi, from which training was
-    /// slower when this was chosen: MNIST, 784-64-64-10, SGD at 0.001, training loss after 5 epochs 0.25 to 0.30 over
-    /// three seeds, against 0.14 to 0.15. What counts is the direction in which phi grows from where the weights are.
+    /// Going layer by layer to each layer's best end finds corners of several times the phi, from
+    /// which training was slower when this was chosen: MNIST, 784-64-64-10, SGD at 0.001, training
+    /// loss after 5 epochs 0.25 to 0.30 over three seeds, against 0.14 to 0.15. What counts is the
+    /// direction in which phi grows from where the weights are.
     public func maximize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
     ) throws -> Int {
@@ -38,8 +40,8 @@ extension ScalingObjective {
         return steps
     }
 
-    /// Descends to the minimum in the box, unique where every unit has a gradient, one layer after the other to
-    /// its best element given the others.
+    /// Descends to the minimum in the box, unique where every unit has a gradient, one layer after
+    /// the other to its best element given the others.
     public func minimize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, steps: Int
     ) throws -> Int {

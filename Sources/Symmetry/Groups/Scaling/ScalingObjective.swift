@@ -8,14 +8,15 @@ import Runtime
 ///
 ///     phi(s) = sum over blocks, rows i, columns j of G[i,j]^2 exp(2 (s_col(j) - s_row(i)))
 ///
-/// Gradients move as the inverse of what they belong to (arXiv 2205.10637, section 4). Two classes of channels share the
-/// terms of a block, channels of one class do not; so with the other classes fixed phi is a sum over the class's
-/// channels of
+/// Gradients move as the inverse of what they belong to (arXiv 2205.10637, section 4). Two classes
+/// of channels share the terms of a block, channels of one class do not; so with the other classes
+/// fixed phi is a sum over the class's channels of
 ///
 ///     into[i] exp(-2 s[i]) + from[i] exp(2 s[i])
 ///
-/// and all that a search needs are these two numbers a channel. Only where a layer reads and makes one class, that of a
-/// residual stream, do its channels share terms; there they are taken one by one.
+/// and all that a search needs are these two numbers a channel. Only where a layer reads and makes
+/// one class, that of a residual stream, do its channels share terms; there they are taken one by
+/// one.
 public final class ScalingObjective {
     /// Squares of the gradient of a block whose rows and columns both move.
     private struct Squares {
@@ -132,7 +133,8 @@ public final class ScalingObjective {
         return sum
     }
 
-    /// Calls `body` for every channel that moves, class by class, into and from at hand for the s of that moment.
+    /// Calls `body` for every channel that moves, class by class, into and from at hand for the s
+    /// of that moment.
     func forEachChannel(_ s: UnsafePointer<Double>, layer: Int?, _ body: (Int) -> Void) {
         for index in 0..<classes.count where layer == nil || layer == index {
             fillCoefficients(of: index, s)

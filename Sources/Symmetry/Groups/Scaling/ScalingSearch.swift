@@ -2,8 +2,8 @@ import Layers
 import Networks
 import Runtime
 
-/// The searches over the scaling group with |grad L|^2 as the objective, which is known in closed form: each ends in
-/// one element, or in the identity.
+/// The searches over the scaling group with |grad L|^2 as the objective, which is known in closed
+/// form: each ends in one element, or in the identity.
 struct ScalingSearch {
     private let task: SearchTask
     private let layers: [Int]
