@@ -512,11 +512,12 @@ typedef enum tp_group {
     /* Experimental. Steps along the objective's derivative orthogonal to grad L, corrected back to the level set of
      * the batch's loss (arXiv 2403.03362). For every activation. */
     TP_GROUP_LEVEL_SET = 3,
-    /* Of a trainer's coordinates instead of its model: section 8, "Frames". tp_model_teleport and tp_model_check_teleport:
-     * TP_ERROR_UNSUPPORTED. tp_trainer_teleport makes new frames from the batch's inputs, those of the trainer's frames if
-     * it has any; search, objective and the other fields have no meaning for it. Loss and outputs do not change by one bit.
-     * In the report: `condition` the largest of what was inverted for a frame, `refused` the layers without a new one,
-     * gradient_norm2_before and _after |grad L|^2 by the old and the new coordinates. */
+    /* Of a trainer's coordinates instead of its model: section 8, "Frames". tp_model_teleport and
+     * tp_model_check_teleport: TP_ERROR_UNSUPPORTED. tp_trainer_teleport makes new frames from the batch's inputs,
+     * those of the trainer's frames if it has any; search, objective and the other fields have no meaning for it.
+     * Loss and outputs do not change by one bit. In the report: `condition` the largest of what was inverted for a
+     * frame, `refused` the layers without a new one, gradient_norm2_before and _after |grad L|^2 by the old and the
+     * new coordinates. */
     TP_GROUP_FRAME = 4
 } tp_group;
 
@@ -897,9 +898,9 @@ typedef enum tp_frame_input {
     TP_FRAME_INPUT_NONE = 1
 } tp_frame_input;
 
-/* Layers inside that read more than 256 values, and layers without bias that read the samples, have no frame and step as
- * without. Weight decay acts on the weights as without frames; of a gradient that it is added to, it becomes part before
- * the frame. clip_norm bounds the gradient by the frame's coordinates, |G_bar A|. */
+/* Layers inside that read more than 256 values, and layers without bias that read the samples, have no frame and
+ * step as without. Weight decay acts on the weights as without frames; of a gradient that it is added to, it becomes
+ * part before the frame. clip_norm bounds the gradient by the frame's coordinates, |G_bar A|. */
 typedef struct tp_frame_config {
     size_t struct_size;
     int32_t kind;                 /* tp_frame_kind; default WHITEN */
@@ -915,12 +916,12 @@ typedef struct tp_frame_config {
 
 tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
 
-/* Steps are taken in frames from now on; NULL: no longer, and averages of gradients go back to the weights' coordinates.
- * The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that tp_trainer_step has
- * seen, which the trainer keeps (samples x input width floats); tp_trainer_run draws its own. tp_trainer_apply_gradient
- * steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; of a
- * refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer. */
+/* Steps are taken in frames from now on; NULL: no longer, and averages of gradients go back to the weights'
+ * coordinates. The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that
+ * tp_trainer_step has seen, which the trainer keeps (samples x input width floats); tp_trainer_run draws its own.
+ * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
+ * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; of
+ * a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
 
 typedef enum tp_event_kind {
@@ -992,12 +993,12 @@ typedef struct tp_run_config {
     int32_t checkpoint_keep;      /* checkpoints kept: checkpoint_path is the newest, then `path`.1, .2, ...;
                                      default 1, the newest alone; at most 1,000 */
     int32_t finish;               /* tp_finish; default DEFAULT */
-    const tp_frame_config *frames;   /* as tp_trainer_set_frames, with refreshes from samples drawn from `train` by a
-                                     generator of their own, each a TP_EVENT_TELEPORT; NULL (default): the trainer's own.
-                                     Between refreshes losses are watched: where their mean is over 1.5 times the best
-                                     between two refreshes and 0.05 of the first, or one is not finite, training goes back
-                                     to where that piece began, with half the rate: an event with TP_TELEPORT_UNDONE.
-                                     Not together with `teleport` of another group */
+    const tp_frame_config *frames;   /* as tp_trainer_set_frames, with refreshes from samples drawn from `train` by
+                                     a generator of their own, each a TP_EVENT_TELEPORT; NULL (default): the
+                                     trainer's own. Between refreshes losses are watched: where their mean is over
+                                     1.5 times the best between two refreshes and 0.05 of the first, or one is not
+                                     finite, training goes back to where that piece began, with half the rate: an
+                                     event with TP_TELEPORT_UNDONE. Not together with `teleport` of another group */
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);

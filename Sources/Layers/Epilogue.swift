@@ -39,8 +39,8 @@ struct Epilogue: Sendable {
             tangent: UnsafePointer(pass.outputTangent), count: count)
     }
 
-    /// bias <- beta bias + alpha (column sums of delta), for columns `first ..< first + count`; with `ones`, each row of
-    /// delta times its own.
+    /// bias <- beta bias + alpha (column sums of delta), for columns `first ..< first + count`;
+    /// with `ones`, each row of delta times its own.
     @inline(__always)
     func accumulate(
         _ delta: UnsafePointer<Float>, ones: UnsafePointer<Float>? = nil, rows: Int,

@@ -2,10 +2,12 @@ import CShims
 import LinearAlgebra
 import Runtime
 
-/// (x, s) <- (x, s) T for rows of `width` numbers and one more, with a square T: what a frame does to a layer's inputs,
-/// whose last number is 1, and to the rows of a gradient or a step, whose last number is the bias's.
+/// (x, s) <- (x, s) T for rows of `width` numbers and one more, with a square T: what a frame does
+/// to a layer's inputs, whose last number is 1, and to the rows of a gradient or a step, whose last
+/// number is the bias's.
 ///
-/// Points to the numbers of a frame and is valid while these are. Layers without bias have rows without a last number.
+/// Points to the numbers of a frame and is valid while these are. Layers without bias have rows
+/// without a last number.
 public struct RowMap: BitwiseCopyable {
     private enum Kind: BitwiseCopyable {
         case shear
@@ -60,8 +62,8 @@ public struct RowMap: BitwiseCopyable {
         row[2 * width] = Float(t[width, width])
     }
 
-    /// `last`: one number a row, nil: 1 each. `out` and `lastOut` are not the inputs; without `lastOut` rows have no last
-    /// number.
+    /// `last`: one number a row, nil: 1 each. `out` and `lastOut` are not the inputs; without
+    /// `lastOut` rows have no last number.
     public func apply(
         _ x: UnsafePointer<Float>, last: UnsafePointer<Float>?, rows: Int,
         into out: UnsafeMutablePointer<Float>, lastOut: UnsafeMutablePointer<Float>?

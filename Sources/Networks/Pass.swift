@@ -81,7 +81,8 @@ struct Pass {
 
 // Inputs in frames.
 extension Pass {
-    /// Writes the inputs of samples `first ..< first + count` in the coordinates of their layers' frames.
+    /// Writes the inputs of samples `first ..< first + count` in the coordinates of their layers'
+    /// frames.
     func frameInputs(_ batch: Batch, first: Int, count: Int) {
         guard let frames else { return }
         for index in 0..<stepCount where frames[index].isFramed {

@@ -57,7 +57,8 @@ public final class Workspace: @unchecked Sendable {
         capacity = rows
     }
 
-    /// From now on gradients are by the coordinates of frames: one map a node, nil for those without. No map: as without.
+    /// From now on gradients are by the coordinates of frames: one map a node, nil for those
+    /// without. No map: as without.
     public func setFrames(_ maps: [RowMap?]) throws {
         (framedInputs, framedValues) = try frames(for: maps, rows: capacity)
         frameMaps = maps

@@ -7,7 +7,8 @@ struct AdaptiveStep {
     /// Weights for which a second thread gains more than it takes to wake.
     static let smallestShare = 1 << 17
 
-    /// Nil: the step goes into the gradient's place, which must be the caller's own, and there is no decay.
+    /// Nil: the step goes into the gradient's place, which must be the caller's own, and there is
+    /// no decay.
     let weights: UnsafeMutablePointer<Float>?
     let gradient: UnsafePointer<Float>
     /// Nil: the gradient itself takes the place of its average.

@@ -1,8 +1,9 @@
 import CShims
 import Runtime
 
-/// Distance over gradients (Ivgi, Hinder and Carmon, arXiv 2302.12022): r <- max(r, |W - W_0|), S <- S + |G|^2,
-/// W <- W - r / sqrt(S) G, for each layer by itself or for all as one. It has no rate; `learningRate` multiplies its steps.
+/// Distance over gradients (Ivgi, Hinder and Carmon, arXiv 2302.12022): r <- max(r, |W - W_0|), S
+/// <- S + |G|^2, W <- W - r / sqrt(S) G, for each layer by itself or for all as one. It has no
+/// rate; `learningRate` multiplies its steps.
 public final class DoG: Optimizer {
     public var learningRate: Double
     public let options: OptimizerOptions
@@ -26,8 +27,8 @@ public final class DoG: Optimizer {
     private static let measuredSteps = 100
     private static let interval = 8
 
-    /// Brings the radii up to the distance of weights from the first ones, in the frames' metric P^-1 if there are any.
-    /// Comes before each step.
+    /// Brings the radii up to the distance of weights from the first ones, in the frames' metric
+    /// P^-1 if there are any. Comes before each step.
     func measure(
         _ weights: UnsafePointer<Float>, in frames: Frames?, scratch: UnsafeMutablePointer<Float>?
     ) {

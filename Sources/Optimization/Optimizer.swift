@@ -16,7 +16,8 @@ public protocol Optimizer: AnyObject {
     /// One step. Arrays have the model's parameter count.
     func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>)
 
-    /// The step itself, without decay, in the gradient's place; false, and nothing done, where there is no such way.
+    /// The step itself, without decay, in the gradient's place; false, and nothing done, where
+    /// there is no such way.
     func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool
 
     var options: OptimizerOptions { get }

@@ -46,7 +46,8 @@ public struct OptimizerOptions: Sendable {
     public var resolvedAverage: Average {
         average == .standard ? (kind == .dog ? .polynomial : .none) : average
     }
-    /// beta1 of the moments; Schedule-Free has the average of the weights instead of one of gradients.
+    /// beta1 of the moments; Schedule-Free has the average of the weights instead of one of
+    /// gradients.
     var gradientBeta1: Double { resolvedAverage == .scheduleFree ? 0 : beta1 }
     /// Schedule-Free: the share of the average in where gradients are taken.
     var interpolation: Double { kind == .sgd ? momentum : beta1 }

@@ -1,7 +1,7 @@
 import Runtime
 
-/// The memory of an optimizer: averages of gradients, averages of their squares, averages of weights, and the steps
-/// behind them.
+/// The memory of an optimizer: averages of gradients, averages of their squares, averages of
+/// weights, and the steps behind them.
 public final class OptimizerState {
     /// Averages that move like gradients under a change of the weights' scale.
     public let firstMoments: Buffer<Float>?
@@ -95,8 +95,8 @@ extension OptimizerState {
         }
     }
 
-    /// A Schedule-Free step from weights y, once z has moved:  z <- z - rate decay y,  x <- x + c (z - x) with c the share of
-    /// rate^2 in their sum,  y <- (1 - beta) z + beta x.
+    /// A Schedule-Free step from weights y, once z has moved:  z <- z - rate decay y,  x <- x + c
+    /// (z - x) with c the share of rate^2 in their sum,  y <- (1 - beta) z + beta x.
     func stepScheduleFree(
         _ weights: UnsafeMutablePointer<Float>, rate: Double, decay: Double, beta: Double
     ) {

@@ -41,7 +41,8 @@ public final class TrainingStep {
         move = isScheduleFree ? try Buffer(count: model.graph.parameterCount) : nil
     }
 
-    /// Steps are taken in `frames` from now on, which are for this model and for the optimizer's coordinates; nil: in none.
+    /// Steps are taken in `frames` from now on, which are for this model and for the optimizer's
+    /// coordinates; nil: in none.
     public func setFrames(_ frames: Frames?) throws {
         let count = model.graph.parameterCount
         let moves = frames.map { $0.coordinates != .folded } ?? false
@@ -82,8 +83,9 @@ public final class TrainingStep {
         }
     }
 
-    /// One step with a gradient from elsewhere, in the weights' own coordinates, which is left alone. False, and nothing
-    /// changed, where the weights after it are not finite. `scratch`: as `needsScratch` says.
+    /// One step with a gradient from elsewhere, in the weights' own coordinates, which is left
+    /// alone. False, and nothing changed, where the weights after it are not finite. `scratch`: as
+    /// `needsScratch` says.
     public func apply(
         gradient source: UnsafePointer<Float>, scratch: Buffer<Float>? = nil
     ) throws -> Bool {
@@ -122,7 +124,8 @@ public final class TrainingStep {
         }
         var step = gradient
         if !optimizer.step(inPlaceOf: gradient.pointer) {
-            // From zero an optimizer's step is the step itself, and no decay has anything to act on.
+            // From zero an optimizer's step is the step itself, and no decay has anything to act
+            // on.
             move.pointer.update(repeating: 0, count: move.count)
             optimizer.step(move.pointer, gradient: gradient.pointer)
             step = move

@@ -3,7 +3,8 @@ import Networks
 import Optimization
 import Runtime
 
-// Frames, averages of weights and the watch in a checkpoint: texts with a prefix for each snapshot, tensors likewise.
+// Frames, averages of weights and the watch in a checkpoint: texts with a prefix for each snapshot,
+// tensors likewise.
 
 // Writing.
 extension Trainer {
@@ -124,7 +125,7 @@ extension Trainer {
         try file.read(
             prefix + CheckpointFile.parameters, into: snapshot.weights.parameters.pointer,
             count: snapshot.weights.parameters.count)
-        guard allFinite(snapshot.weights.parameters.pointer, count: snapshot.weights.parameters.count) else {
+        guard snapshot.weights.areFinite else {
             throw FileFailure(.notFinite, "the weights before its last teleport are not finite")
         }
         try file.read(snapshot.optimizer.state, named: prefix)

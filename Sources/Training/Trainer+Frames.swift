@@ -5,7 +5,8 @@ import Optimization
 import Runtime
 import Symmetry
 
-/// How training goes between refreshes: a piece of it that ends much worse than the best goes back to where it began.
+/// How training goes between refreshes: a piece of it that ends much worse than the best goes back
+/// to where it began.
 struct FrameWatch {
     /// Mean losses of the first and of the best piece; NaN before there is one.
     var first = Double.nan
@@ -15,13 +16,15 @@ struct FrameWatch {
     var count = 0
     /// Where it began.
     let snapshot: Snapshot
-    /// Of the data that the losses are of, and of the weights when the last run left them: a run over other data, or from
-    /// weights that the host has changed, is another training, which nothing is to be taken back from.
+    /// Of the data that the losses are of, and of the weights when the last run left them: a run
+    /// over other data, or from weights that the host has changed, is another training, which
+    /// nothing is to be taken back from.
     let data: UInt64
     var weights: UInt64 = 0
 
-    /// A piece this much worse than the best is one that training is taken back from. A share of the first piece's loss is
-    /// allowed for on top: near the end losses of a few mini-batches differ by more than half.
+    /// A piece this much worse than the best is one that training is taken back from. A share of
+    /// the first piece's loss is allowed for on top: near the end losses of a few mini-batches
+    /// differ by more than half.
     static let worst = 1.5
     static let noise = 0.05
 
@@ -69,8 +72,8 @@ final class SeenSamples {
 extension Trainer {
     public var frames: Frames? { step.frames }
 
-    /// Steps are taken in frames from now on (`tp_trainer_set_frames`), or in none: then averages of gradients go back to the
-    /// weights' own coordinates. The same options again change nothing.
+    /// Steps are taken in frames from now on (`tp_trainer_set_frames`), or in none: then averages
+    /// of gradients go back to the weights' own coordinates. The same options again change nothing.
     public func setFrames(_ options: FrameOptions?) throws {
         try requireIdle()
         let isKept = options != nil && options == frames?.options && seen != nil
@@ -136,7 +139,8 @@ extension Trainer {
         }
     }
 
-    /// New frames from a batch's inputs. Loss and outputs stay as they are to the bit; this measures them all the same.
+    /// New frames from a batch's inputs. Loss and outputs stay as they are to the bit; this
+    /// measures them all the same.
     func teleportFrames(_ batch: Batch) throws -> TeleportReport {
         let start = Clock.seconds()
         try BLAS.reserve()
@@ -196,7 +200,8 @@ extension Trainer {
 
     // The watch.
 
-    /// Counts a step's loss, and at the end of a piece says whether training has just been taken back.
+    /// Counts a step's loss, and at the end of a piece says whether training has just been taken
+    /// back.
     func watchFrames(_ loss: Double, of data: UInt64) throws -> Bool {
         guard let frames else { return false }
         if frameWatch == nil { frameWatch = FrameWatch(snapshot: try Snapshot(self), data: data) }

@@ -47,7 +47,8 @@ public final class Trainer {
     /// Where an accepted teleport began, and the memory for the next one.
     var beforeTeleport: Snapshot?
     private var spare: Snapshot?
-    /// What the steps are watched by while there are frames, and the inputs that a host's own steps have seen.
+    /// What the steps are watched by while there are frames, and the inputs that a host's own steps
+    /// have seen.
     var frameWatch: FrameWatch?
     var seen: SeenSamples?
 

@@ -51,7 +51,8 @@ final class FrameTests: XCTestCase {
             : try Samples(x: x, count: count, targets: y)
     }
 
-    /// Ten steps in frames that are renewed on the way, against float64 and automatic differentiation.
+    /// Ten steps in frames that are renewed on the way, against float64 and automatic
+    /// differentiation.
     func testGoldenStepsInFrames() throws {
         for golden in try Golden.file("frames")["cases"].list {
             let samples = try samples(golden)

@@ -90,8 +90,8 @@ final class FrameTrainingTests: XCTestCase {
         }
     }
 
-    /// With V = W_bar A^-T and u = A^T h_bar the same net: a step of SGD on V, by finite differences of the loss in double,
-    /// is the step in the frame.
+    /// With V = W_bar A^-T and u = A^T h_bar the same net: a step of SGD on V, by finite
+    /// differences of the loss in double, is the step in the frame.
     func testAStepInAFrameIsAStepOfTheExplicitNet() throws {
         for activation in [ActivationKind.leakyReLU, .tanh, .sigmoid] {
             let model = try Model.random([4, 5, 3], activation, seed: 3)

@@ -25,8 +25,8 @@ void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t
 void shim_weighted_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, const float *weights,
                                float alpha, float beta, float *sum);
 
-/* The kernels of frames; a row goes on by one number, `last[row]`, or 1 where `last` is NULL.
- * out = x + last * row_shift and last_out = last + out . column_shift; either shift may be NULL, last_out too, and out may be x. */
+/* The kernels of frames; a row goes on by one number, `last[row]`, or 1 where `last` is NULL. out = x + last *
+ * row_shift and last_out = last + out . column_shift; either shift may be NULL, last_out too, and out may be x. */
 void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *row_shift,
                      const float *column_shift, float *out, float *last_out);
 /* target += x and last_target += last + x . column_shift */

@@ -20,7 +20,8 @@ public enum FrameInput: Int32, Sendable {
 public struct FrameOptions: Sendable, Equatable {
     public var kind = FrameKind.whiten
     public var input = FrameInput.centre
-    /// Steps between refreshes, -1 for none but those by teleports, and those of the first `earlySteps` steps.
+    /// Steps between refreshes, -1 for none but those by teleports, and those of the first
+    /// `earlySteps` steps.
     public var every = 200
     public var earlyEvery = 25
     public var earlySteps = 200

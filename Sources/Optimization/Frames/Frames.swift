@@ -4,9 +4,10 @@ import LinearAlgebra
 import Networks
 import Runtime
 
-/// The frames that a model is trained in: an invertible A before each layer, which is not trained. With
-/// W_bar = [W b] = V A^T the step is V's, W_bar <- W_bar - rate G_bar A A^T: neither weights nor outputs change when
-/// A does. Natural neural networks (arXiv 1507.00210) and FOOF (arXiv 2201.12250) are frames of this kind.
+/// The frames that a model is trained in: an invertible A before each layer, which is not trained.
+/// With W_bar = [W b] = V A^T the step is V's, W_bar <- W_bar - rate G_bar A A^T: neither weights
+/// nor outputs change when A does. Natural neural networks (arXiv 1507.00210) and FOOF (arXiv
+/// 2201.12250) are frames of this kind.
 public final class Frames {
     public let options: FrameOptions
     public let coordinates: FrameCoordinates
@@ -35,8 +36,8 @@ public final class Frames {
 
     /// The identity, until the first refresh.
     ///
-    /// DoG does without early refreshes: its first steps are small, and a radius is the largest distance by any of the
-    /// frames, which each change of them makes larger.
+    /// DoG does without early refreshes: its first steps are small, and a radius is the largest
+    /// distance by any of the frames, which each change of them makes larger.
     public init(
         _ graph: Graph, _ options: FrameOptions, _ coordinates: FrameCoordinates,
         refreshesEarly: Bool = true
@@ -127,7 +128,8 @@ public final class Frames {
 
 /// What a refresh came to.
 public struct FrameRefresh: Sendable {
-    /// Layers whose frame is new, and those that kept the old one because the new had not been finite or well conditioned.
+    /// Layers whose frame is new, and those that kept the old one because the new had not been
+    /// finite or well conditioned.
     public var renewed = 0
     public var kept = 0
     /// The largest of what was inverted.
@@ -136,7 +138,8 @@ public struct FrameRefresh: Sendable {
 }
 
 extension Frames {
-    /// New frames from the inputs of each layer for `count` samples; averages of gradients go along, exactly.
+    /// New frames from the inputs of each layer for `count` samples; averages of gradients go
+    /// along, exactly.
     public func refresh(
         _ model: Model, x: UnsafePointer<Float>, count: Int, moments: UnsafeMutablePointer<Float>?
     ) throws -> FrameRefresh {

@@ -114,7 +114,8 @@ struct LayerFrame {
     /// Largest condition of what is inverted that a frame is made from.
     private static let mostCondition = 1e8
 
-    /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or nil where there is none.
+    /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
+    /// nil where there is none.
     func write(
         _ h: UnsafePointer<Float>, rows: Int, _ options: FrameOptions,
         to numbers: UnsafeMutablePointer<Float>

@@ -2,8 +2,8 @@ import Networks
 import Optimization
 import Runtime
 
-/// The coordinates that a trainer steps in: no weight moves, so there is nothing here to search for. The trainer, which
-/// has the frames, carries it out.
+/// The coordinates that a trainer steps in: no weight moves, so there is nothing here to search
+/// for. The trainer, which has the frames, carries it out.
 struct FrameSymmetry: SymmetryGroup {
     let name = "frame"
     let dependsOnData = false
