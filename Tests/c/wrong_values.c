@@ -454,7 +454,7 @@ static void check_frames(void) {
     MUST(tp_teleport_config_init(&teleport, sizeof teleport));
     teleport.group = TP_GROUP_FRAME;
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &teleport, NULL));
-    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_can_teleport(model, &teleport));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(model, &teleport));
     MUST(tp_frame_config_init(&frames, sizeof frames));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, &frames));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_teleport(trainer, &batch, NULL, NULL));
