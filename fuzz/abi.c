@@ -203,6 +203,23 @@ static double rate(int64_t step, double base, void *user_data) {
     return step % 5 == 4 ? number() : base;
 }
 
+/* Frames of any kind and numbers, and what becomes of averages in them. */
+static void frame(tp_trainer *trainer, tp_frame_config *config) {
+    REQUIRE(tp_frame_config_init(config, sizeof *config) == TP_OK);
+    config->kind = byte() % 4;
+    config->input = byte() % 3;
+    config->every = small();
+    config->early_every = small();
+    config->early_steps = small();
+    config->samples = whole() % 70000;
+    config->damping = number();
+    config->warmup_steps = small();
+    fuzz_check(tp_trainer_set_frames(trainer, MAYBE(config)));
+    tp_model *averaged = NULL;
+    fuzz_check(tp_trainer_averaged_model(&averaged, trainer));
+    tp_model_free(averaged);
+}
+
 static void use_trainer(tp_trainer *trainer) {
     tp_model *model = NULL;
     tp_loss loss = TP_LOSS_CROSS_ENTROPY;
@@ -260,6 +277,10 @@ static void use_trainer(tp_trainer *trainer) {
         config.teleport_samples = small();
         config.watch_steps = byte();
         config.progress_interval = byte() % 2 ? 1 : small();
+        tp_frame_config frames;
+        frame(trainer, &frames);
+        config.finish = byte() % 5;
+        if (byte() % 2) config.frames = &frames;
         if (byte() % 4 == 0) {
             config.checkpoint_path = path;
             config.checkpoint_steps = whole();

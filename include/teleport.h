@@ -511,7 +511,14 @@ typedef enum tp_group {
     TP_GROUP_NULL_SPACE = 2,
     /* Experimental. Steps along the objective's derivative orthogonal to grad L, corrected back to the level set of
      * the batch's loss (arXiv 2403.03362). For every activation. */
-    TP_GROUP_LEVEL_SET = 3
+    TP_GROUP_LEVEL_SET = 3,
+    /* Of a trainer's coordinates instead of its model: section 8, "Frames". tp_model_teleport and
+     * tp_model_check_teleport: TP_ERROR_UNSUPPORTED. tp_trainer_teleport makes new frames from the batch's inputs,
+     * those of the trainer's frames if it has any; search, objective and the other fields have no meaning for it.
+     * Loss and outputs do not change by one bit. In the report: `condition` the largest of what was inverted for a
+     * frame, `refused` the layers without a new one, gradient_norm2_before and _after |grad L|^2 by the old and the
+     * new coordinates. */
+    TP_GROUP_FRAME = 4
 } tp_group;
 
 /* How the element is found. phi is the squared norm of the loss gradient, |grad L|^2. */
@@ -749,8 +756,21 @@ typedef enum tp_optimizer {
     TP_OPTIMIZER_RMSPROP = 4,     /* S = alpha * S + (1 - alpha) * G^2; step as ADAGRAD */
     TP_OPTIMIZER_ADAM = 5,        /* M, S averages of G and G^2 by beta1, beta2, bias-corrected;
                                      W -= learning_rate * M / (sqrt(S) + epsilon) */
-    TP_OPTIMIZER_ADAMW = 6
+    TP_OPTIMIZER_ADAMW = 6,
+    TP_OPTIMIZER_DOG = 7          /* r = max(r, |W - W_0|); S += |G|^2; W -= r / sqrt(S) * G, for each layer by itself:
+                                     no rate to choose, learning_rate and schedule have no meaning */
 } tp_optimizer;
+
+/* An average of the weights, which is what tp_trainer_averaged_model gives and tp_trainer_run validates. A trainer that
+ * averages weights is teleported by TP_GROUP_FRAME alone; other groups are TP_ERROR_UNSUPPORTED. */
+typedef enum tp_average {
+    TP_AVERAGE_DEFAULT = 0,       /* POLYNOMIAL for DOG, else NONE */
+    TP_AVERAGE_NONE = 1,
+    TP_AVERAGE_POLYNOMIAL = 2,    /* x_avg += 9 / (t + 9) * (W - x_avg) after step t */
+    TP_AVERAGE_SCHEDULE_FREE = 3  /* of SGD and ADAMW (arXiv 2405.15682): steps go to z, x is their average by
+                                     learning_rate^2, and gradients are taken at W = (1 - beta) z + beta x, beta
+                                     momentum for SGD and beta1 for ADAMW */
+} tp_average;
 
 typedef struct tp_optimizer_config {
     size_t struct_size;
@@ -764,6 +784,9 @@ typedef struct tp_optimizer_config {
     double epsilon;               /* >= 0; -1 (default): 1e-10 for ADAGRAD, 1e-8 for the others */
     double weight_decay;          /* >= 0; -1 (default): 0.01 for ADAMW, 0 for the others */
     double clip_norm;             /* gradients longer than this are shortened to it; 0 (default): none are */
+    double initial_radius;        /* of DOG: the first r in units of 1 + |W_0|; 0 (default): 1e-6 */
+    int32_t dog_layerwise;        /* of DOG: 1 (default) r and S for each layer, 0 one of each for all */
+    int32_t average;              /* tp_average; default DEFAULT */
 } tp_optimizer_config;
 
 tp_status tp_optimizer_config_init(tp_optimizer_config *config, size_t struct_size);
@@ -852,6 +875,55 @@ tp_status tp_trainer_set_schedule(tp_trainer *trainer, const tp_schedule_config 
 /* A further handle of the model that is trained, to be freed by the caller. */
 tp_status tp_trainer_model(tp_model **out, const tp_trainer *trainer);
 
+/* A new model with the averaged weights, the host's to free; before the first step those of the model.
+ * TP_ERROR_UNSUPPORTED where the trainer averages none. */
+tp_status tp_trainer_averaged_model(tp_model **out, const tp_trainer *trainer);
+
+/* Frames. Put a linear map A^T before a layer that reads h: with h_bar = (h, 1) and W_bar = [W b] the layer is
+ * V (A^T h_bar), W_bar = V A^T, for every invertible A. Training goes on in V, which is W_bar -= rate * G_bar A A^T:
+ * weights, outputs and files stay as they are to the bit, whatever A is, and only steps change.
+ * C is the mean of h_bar h_bar^T over samples. */
+typedef enum tp_frame_kind {
+    TP_FRAME_WHITEN = 0,          /* A A^T = P = k (C + l I)^-1, l damping * tr(C) / rows, k so that tr(P C) = tr(C):
+                                     learning rates stay near their best. A: P's symmetric root for ADAGRAD, RMSPROP,
+                                     ADAM and ADAMW, else the inverse of Cholesky's factor */
+    TP_FRAME_ROTATE = 1,          /* A the eigenvectors of C; of ADAGRAD, RMSPROP, ADAM and ADAMW, for others
+                                     TP_ERROR_UNSUPPORTED: it would change no step */
+    TP_FRAME_CENTRE = 2           /* inputs alone */
+} tp_frame_kind;
+
+/* The frame of layers that read the samples themselves. */
+typedef enum tp_frame_input {
+    TP_FRAME_INPUT_CENTRE = 0,    /* the mean of the inputs is subtracted in the step: A = [[I, 0], [-mean^T, 1]] */
+    TP_FRAME_INPUT_NONE = 1
+} tp_frame_input;
+
+/* Layers inside that read more than 256 values, and layers without bias that read the samples, have no frame and
+ * step as without. Weight decay acts on the weights as without frames; of a gradient that it is added to, it becomes
+ * part before the frame. clip_norm bounds the gradient by the frame's coordinates, |G_bar A|. */
+typedef struct tp_frame_config {
+    size_t struct_size;
+    int32_t kind;                 /* tp_frame_kind; default WHITEN */
+    int32_t input;                /* tp_frame_input; default CENTRE */
+    int64_t every;                /* steps from one refresh to the next; -1: none but by TP_GROUP_FRAME; default 200 */
+    int64_t early_every;          /* the same in the first early_steps steps; default 25 */
+    int64_t early_steps;          /* steps since frames were set; DOG, whose first steps are small, has none;
+                                     default 200 */
+    int64_t samples;              /* that C is the mean over, 1 to 65,536; default 512 */
+    double damping;               /* above 0; under 1 training is near the edge of divergence; default 1 */
+    int64_t warmup_steps;         /* the rate grows over these from 1 / warmup_steps of it; DOG has none; default 100 */
+} tp_frame_config;
+
+tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
+
+/* Steps are taken in frames from now on; NULL: no longer, and averages of gradients go back to the weights'
+ * coordinates. The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that
+ * tp_trainer_step has seen, which the trainer keeps (samples x input width floats); tp_trainer_run draws its own.
+ * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
+ * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; of
+ * a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer. */
+tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
+
 typedef enum tp_event_kind {
     TP_EVENT_STEP = 0,            /* every progress_interval steps */
     TP_EVENT_EPOCH = 1,           /* after each epoch, with validation if there is a set for it */
@@ -880,6 +952,14 @@ typedef struct tp_event {
  * trainer may be read and saved and its learning rate set, and the model read (tp_model_evaluate, tp_model_clone);
  * whatever else would change the trainer or the weights, through any handle of either, is TP_ERROR_BAD_STATE. */
 typedef int32_t (*tp_event_callback)(const tp_event *event, void *user_data);
+
+/* The weights that a run ends with when it has come to its end. Without an average: always the last. */
+typedef enum tp_finish {
+    TP_FINISH_DEFAULT = 0,        /* BEST where the trainer averages weights */
+    TP_FINISH_LAST = 1,
+    TP_FINISH_AVERAGE = 2,
+    TP_FINISH_BEST = 3            /* whichever has the smaller loss over `train`: two more passes over it */
+} tp_finish;
 
 typedef struct tp_run_config {
     size_t struct_size;
@@ -912,7 +992,13 @@ typedef struct tp_run_config {
     double checkpoint_seconds;    /* seconds from one to the next; 0 (default): not by time. Both 0: each epoch */
     int32_t checkpoint_keep;      /* checkpoints kept: checkpoint_path is the newest, then `path`.1, .2, ...;
                                      default 1, the newest alone; at most 1,000 */
-    int32_t reserved;
+    int32_t finish;               /* tp_finish; default DEFAULT */
+    const tp_frame_config *frames;   /* as tp_trainer_set_frames, with refreshes from samples drawn from `train` by
+                                     a generator of their own, each a TP_EVENT_TELEPORT; NULL (default): the
+                                     trainer's own. Between refreshes losses are watched: where their mean is over
+                                     1.5 times the best between two refreshes and 0.05 of the first, or one is not
+                                     finite, training goes back to where that piece began, with half the rate: an
+                                     event with TP_TELEPORT_UNDONE. Not together with `teleport` of another group */
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);

@@ -1,43 +1,10 @@
 #include "kernels.h"
+#include "vector.h"
 
 #include <math.h>
 #include <string.h>
 
-#ifndef __has_feature
-#define __has_feature(feature) 0
-#endif
-/* The functions that choose run before ThreadSanitizer has begun and crash when it has instrumented them. */
-#if defined(__x86_64__) && !__has_feature(thread_sanitizer)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EACH_PROCESSOR
-#endif
-#define INLINE static inline __attribute__((always_inline))
-
-/* Sixteen floats: one AVX-512 register, two of AVX2, four of SSE2 or NEON. */
-typedef float vector __attribute__((vector_size(64)));
-typedef int32_t ints __attribute__((vector_size(64)));
-enum { LANES = 16 };
-
 static const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
-INLINE void load(vector *v, const float *p) { memcpy(v, p, sizeof *v); }
-INLINE void store(float *p, const vector *v) { memcpy(p, v, sizeof *v); }
-
-/* Rows follow each other, so lanes after a row's end are the next rows': they may be read, and written as they were.
- * After the last row there may be nothing, or another thread's row: what comes within a vector of it is read and
- * written by the element. */
-INLINE void load_some(vector *v, const float *p, ptrdiff_t count) {
-    float values[LANES] = {0};
-    for (ptrdiff_t i = 0; i < count; i++) values[i] = p[i];
-    memcpy(v, values, sizeof *v);
-}
-
-INLINE void store_some(float *p, const vector *v, ptrdiff_t count) {
-    float values[LANES];
-    memcpy(values, v, sizeof values);
-    for (ptrdiff_t i = 0; i < count; i++) p[i] = values[i];
-}
 
 INLINE void select(vector *out, const ints *mask, const vector *yes, const vector *no) {
     ints a, b;
@@ -297,6 +264,29 @@ void shim_adaptive_step(float *restrict weights, const float *restrict gradient,
             const float square = s.beta2 * squares[i] + s.rest2 * slope * slope;
             squares[i] = square;
             weights[i] = s.kept * weights[i] - s.rate * slope / (s.root * __builtin_sqrtf(square) + s.epsilon);
+        }
+    }
+}
+
+FOR_EACH_PROCESSOR
+void shim_adaptive_move(float *restrict gradient, float *restrict moments, float *restrict squares, ptrdiff_t count,
+                        const shim_adaptive *step) {
+    const shim_adaptive s = *step;
+    if (moments) {
+        for (ptrdiff_t i = 0; i < count; i++) {
+            const float slope = gradient[i];
+            const float moment = s.beta1 * moments[i] + s.rest1 * slope;
+            const float square = s.beta2 * squares[i] + s.rest2 * slope * slope;
+            moments[i] = moment;
+            squares[i] = square;
+            gradient[i] = -s.rate * moment / (s.root * __builtin_sqrtf(square) + s.epsilon);
+        }
+    } else {
+        for (ptrdiff_t i = 0; i < count; i++) {
+            const float slope = gradient[i];
+            const float square = s.beta2 * squares[i] + s.rest2 * slope * slope;
+            squares[i] = square;
+            gradient[i] = -s.rate * slope / (s.root * __builtin_sqrtf(square) + s.epsilon);
         }
     }
 }

@@ -71,13 +71,13 @@ public struct Dense: Layer {
         beta: Float
     ) {
         BatchProducts.columns(
-            delta + first, stride: map.outputs, pass.input.value,
+            delta + first, stride: map.outputs, pass.framedInput ?? pass.input.value,
             into: target + first &* map.inputs,
             m: count, n: map.inputs, k: pass.rows, alpha: alpha, beta: beta)
         guard map.hasBias else { return }
         epilogue.accumulate(
-            delta, rows: pass.rows, into: target + map.weightCount, first: first, count: count,
-            alpha: alpha, beta: beta)
+            delta, ones: pass.framedOnes, rows: pass.rows, into: target + map.weightCount,
+            first: first, count: count, alpha: alpha, beta: beta)
     }
 
     /// R z = V h + v_b + W R h

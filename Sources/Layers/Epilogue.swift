@@ -39,12 +39,18 @@ struct Epilogue: Sendable {
             tangent: UnsafePointer(pass.outputTangent), count: count)
     }
 
-    /// bias <- beta bias + alpha (column sums of delta), for columns `first ..< first + count`.
+    /// bias <- beta bias + alpha (column sums of delta), for columns `first ..< first + count`;
+    /// with `ones`, each row of delta times its own.
     @inline(__always)
     func accumulate(
-        _ delta: UnsafePointer<Float>, rows: Int, into bias: UnsafeMutablePointer<Float>,
-        first: Int, count: Int, alpha: Float, beta: Float
+        _ delta: UnsafePointer<Float>, ones: UnsafePointer<Float>? = nil, rows: Int,
+        into bias: UnsafeMutablePointer<Float>, first: Int, count: Int, alpha: Float, beta: Float
     ) {
-        shim_column_sums(delta + first, rows, count, width, alpha, beta, bias + first)
+        if let ones {
+            shim_weighted_column_sums(
+                delta + first, rows, count, width, ones, alpha, beta, bias + first)
+        } else {
+            shim_column_sums(delta + first, rows, count, width, alpha, beta, bias + first)
+        }
     }
 }

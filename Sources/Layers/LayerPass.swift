@@ -57,6 +57,11 @@ public struct LayerPass {
     /// `multiply` has been done for these samples.
     public var hasProduct = false
 
+    /// What `accumulate` multiplies the deltas with instead of the input, rows x input width, and
+    /// instead of the 1 that a bias reads, one a row: the same input in a frame's coordinates.
+    public var framedInput: UnsafePointer<Float>?
+    public var framedOnes: UnsafePointer<Float>?
+
     /// The direction v in the weights, the layer's own.
     public var direction: UnsafePointer<Float>
     public var outputTangent: UnsafeMutablePointer<Float>

@@ -38,6 +38,22 @@ public struct Cholesky {
         try divide(b, CblasTrans)
     }
 
+    /// L^-1
+    public func inverseFactor() throws -> Matrix {
+        let inverse = try Matrix(identity: factor.rows)
+        try divide(inverse, CblasNoTrans)
+        return inverse
+    }
+
+    /// L
+    public func lowerFactor() throws -> Matrix {
+        let lower = try Matrix(zeros: factor.rows, factor.rows)
+        for row in 0..<factor.rows {
+            for column in 0...row { lower[row, column] = factor[row, column] }
+        }
+        return lower
+    }
+
     /// b <- L^-1 b, or L^-T b (`dtrsm`)
     private func divide(_ b: Matrix, _ transpose: Int) throws {
         try Stop.ask()

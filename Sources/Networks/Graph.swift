@@ -69,7 +69,7 @@ public final class Graph: Sendable {
     }
 
     /// Where a layer's parameters begin in those of the net.
-    func parameterOffset(_ node: Int) -> Int { offsets.pointer[node] }
+    public func parameterOffset(_ node: Int) -> Int { offsets.pointer[node] }
 
     public var layerCount: Int { layers.count }
     public var hiddenLayerCount: Int { layers.count - 1 }

@@ -9,7 +9,7 @@ public final class NodeList: @unchecked Sendable {
     public struct Node: BitwiseCopyable {
         let layer: Unmanaged<AnyLayer>
         /// The nodes whose values it reads; -1: the net's input.
-        let first: Int
+        public let first: Int
         /// Nil: it reads one value.
         let second: Int?
 

@@ -20,6 +20,8 @@ struct Pass {
     /// An input that is not finite need not show in the outputs.
     let hidesInputs: Bool
     let partialLosses: UnsafeMutablePointer<PartialLoss>
+    /// One a step; nil: gradients are taken as they are.
+    let frames: UnsafePointer<FramedInput>?
 
     var outputs: UnsafeMutablePointer<Float> { values + steps[stepCount - 1].offset }
     var outputDeltas: UnsafeMutablePointer<Float>? {
@@ -74,5 +76,32 @@ struct Pass {
             let pass = layerPass(index, parameters, batch, first: first, count: count)
             steps[index].layer._withUnsafeGuaranteedRef { $0.backward(pass) }
         }
+    }
+}
+
+// Inputs in frames.
+extension Pass {
+    /// Writes the inputs of samples `first ..< first + count` in the coordinates of their layers'
+    /// frames.
+    func frameInputs(_ batch: Batch, first: Int, count: Int) {
+        guard let frames else { return }
+        for index in 0..<stepCount where frames[index].isFramed {
+            let source = steps[index].input
+            let rows = first &* source.width
+            let x = source.offset >= 0 ? UnsafePointer(values) + source.offset : batch.x
+            frames[index].write(x + rows, first: first, count: count)
+        }
+    }
+
+    /// A layer's pass whose gradient is by the frame's coordinates where there is a frame.
+    @inline(__always)
+    func gradientPass(
+        _ index: Int, _ parameters: UnsafePointer<Float>, _ batch: Batch
+    ) -> LayerPass {
+        var pass = layerPass(index, parameters, batch, first: 0, count: batch.count)
+        guard let frames, frames[index].isFramed else { return pass }
+        pass.framedInput = UnsafePointer(frames[index].values)
+        pass.framedOnes = UnsafePointer(frames[index].ones)
+        return pass
     }
 }

@@ -183,6 +183,7 @@ extension Job {
             pass.outputs + first * width, width: width, batch: batch.slice(first, count),
             scale: scale, delta: deltas + first * width)
         pass.backward(parameters, batch, first: first, count: count)
+        pass.frameInputs(batch, first: first, count: count)
         if isBounding { bound(&partial, first, count) }
         pass.partialLosses[part] = partial
     }
@@ -208,8 +209,7 @@ extension Job {
             let step = pass.steps[index]
             let (first, count) = rows(part, of: step)
             guard count > 0 else { continue }
-            let layerPass = pass.layerPass(
-                index, parameters, batch, first: 0, count: batch.count)
+            let layerPass = pass.gradientPass(index, parameters, batch)
             step.layer._withUnsafeGuaranteedRef {
                 $0.accumulate(
                     layerPass, into: target + step.parameterOffset, first: first, count: count,

@@ -25,6 +25,10 @@ public final class Workspace: @unchecked Sendable {
     /// Nil where only forward passes are asked for.
     private var deltas: Buffer<Float>?
     private let partialLosses: Buffer<PartialLoss>
+    /// The frames that gradients are taken in, and room for the inputs in their coordinates.
+    private var frameMaps: [RowMap?] = []
+    private var framedInputs: Buffer<FramedInput>?
+    private var framedValues: Buffer<Float>?
 
     public init(_ graph: Graph, capacity: Int, backward: Bool) throws {
         try BLAS.reserve()
@@ -45,10 +49,37 @@ public final class Workspace: @unchecked Sendable {
         let elements = try Memory.product(graph.valueCount, rows)
         let newPlan = try Plan(graph, capacity: rows)
         let newValues = try Buffer<Float>(count: elements)
+        let newFrames = try frames(for: frameMaps, rows: rows)
         if deltas != nil { deltas = try Buffer(count: elements) }
         values = newValues
         plan = newPlan
+        (framedInputs, framedValues) = newFrames
         capacity = rows
+    }
+
+    /// From now on gradients are by the coordinates of frames: one map a node, nil for those
+    /// without. No map: as without.
+    public func setFrames(_ maps: [RowMap?]) throws {
+        (framedInputs, framedValues) = try frames(for: maps, rows: capacity)
+        frameMaps = maps
+    }
+
+    private func frames(
+        for maps: [RowMap?], rows: Int
+    ) throws -> (inputs: Buffer<FramedInput>?, values: Buffer<Float>?) {
+        guard !maps.isEmpty else { return (nil, nil) }
+        let width = maps.reduce(0) { $0 + ($1.map { $0.width + 16 } ?? 0) }
+        let values = try Buffer<Float>(count: try Memory.product(width, rows))
+        let inputs = try Buffer<FramedInput>(count: maps.count)
+        var next = values.pointer
+        for (index, map) in maps.enumerated() {
+            let hasBias = graph.nodes[index].facts.linearMap?.hasBias ?? false
+            let width = map?.width ?? 0
+            inputs.pointer[index] = FramedInput(
+                map: map, values: next, ones: hasBias ? next + width * rows : nil)
+            next += map == nil ? 0 : (width + 16) * rows
+        }
+        return (inputs, values)
     }
 
     /// The pointers of a pass; valid while the workspace lives and does not grow.
@@ -56,7 +87,8 @@ public final class Workspace: @unchecked Sendable {
         Pass(
             steps: plan.steps, stepCount: plan.count, weightCount: plan.weightCount,
             values: values.pointer, deltas: deltas?.pointer, hidesInputs: plan.hidesInputs,
-            partialLosses: partialLosses.pointer)
+            partialLosses: partialLosses.pointer,
+            frames: framedInputs.map { UnsafePointer($0.pointer) })
     }
 
     private func step(of layer: Int) throws -> Plan.Step {
@@ -69,6 +101,14 @@ public final class Workspace: @unchecked Sendable {
     /// Values of a layer after a forward pass: rows x its width.
     public func values(of layer: Int) throws -> UnsafePointer<Float> {
         UnsafePointer(values.pointer + (try step(of: layer)).offset)
+    }
+
+    /// What a layer read in a forward pass over samples `x`: rows x its width.
+    public func input(
+        of layer: Int, x: UnsafePointer<Float>
+    ) throws -> (values: UnsafePointer<Float>, width: Int) {
+        let source = try step(of: layer).input
+        return (source.offset < 0 ? x : UnsafePointer(values.pointer) + source.offset, source.width)
     }
 
     /// delta of a layer after `lossAndDeltas`: rows x its width.

@@ -4,20 +4,26 @@ import Runtime
 public final class AdamW: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState
-    public var weightDecay: Double { options.resolvedWeightDecay }
-    private let options: OptimizerOptions
+    public let options: OptimizerOptions
     private let parameterCount: Int
 
     public init(_ options: OptimizerOptions, parameterCount: Int) throws {
         self.options = options
         self.parameterCount = parameterCount
         learningRate = options.learningRate
-        state = try OptimizerState(parameterCount: parameterCount, first: true, second: true)
+        state = try OptimizerState(
+            options, parameterCount: parameterCount, first: true, second: true)
     }
 
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
         AdaptiveMoments(options, learningRate: learningRate, decoupledDecay: true)
             .step(parameters, gradient: gradient, count: parameterCount, state)
+    }
+
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
+        AdaptiveMoments(options, learningRate: learningRate, decoupledDecay: true)
+            .step(nil, gradient: gradient, count: parameterCount, state)
+        return true
     }
 
     public func fresh() throws -> any Optimizer {

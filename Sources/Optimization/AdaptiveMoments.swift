@@ -17,7 +17,7 @@ struct AdaptiveMoments {
     /// M <- beta1 M + (1 - beta1) G,  S <- beta2 S + (1 - beta2) G^2,
     /// W <- W - learningRate M / (1 - beta1^t) / (sqrt(S / (1 - beta2^t)) + epsilon)
     func step(
-        _ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, count: Int,
+        _ parameters: UnsafeMutablePointer<Float>?, gradient: UnsafePointer<Float>, count: Int,
         _ state: OptimizerState
     ) {
         guard let moments = state.firstMoments?.pointer, let squares = state.secondMoments?.pointer
@@ -25,9 +25,10 @@ struct AdaptiveMoments {
         state.steps += 1
         let steps = Double(state.steps)
         let decay = options.resolvedWeightDecay
+        let beta1 = options.gradientBeta1
         let factors = shim_adaptive(
-            rate: Float(learningRate / (1 - pow(options.beta1, steps))),
-            beta1: Float(options.beta1), rest1: Float(1 - options.beta1),
+            rate: Float(learningRate / (1 - pow(beta1, steps))),
+            beta1: Float(beta1), rest1: Float(1 - beta1),
             beta2: Float(options.beta2), rest2: Float(1 - options.beta2),
             root: Float(1 / (1 - pow(options.beta2, steps)).squareRoot()),
             epsilon: Float(options.resolvedEpsilon), decay: decoupledDecay ? 0 : Float(decay),

@@ -7,7 +7,9 @@ struct AdaptiveStep {
     /// Weights for which a second thread gains more than it takes to wake.
     static let smallestShare = 1 << 17
 
-    let weights: UnsafeMutablePointer<Float>
+    /// Nil: the step goes into the gradient's place, which must be the caller's own, and there is
+    /// no decay.
+    let weights: UnsafeMutablePointer<Float>?
     let gradient: UnsafePointer<Float>
     /// Nil: the gradient itself takes the place of its average.
     let moments: UnsafeMutablePointer<Float>?
@@ -33,10 +35,16 @@ struct AdaptiveStep {
 
     private func run(_ range: Range<Int>) {
         let first = range.lowerBound
+        let moments = moments.map { $0 + first }
         withUnsafePointer(to: factors) {
-            shim_adaptive_step(
-                weights + first, gradient + first, moments.map { $0 + first }, squares + first,
-                range.count, $0)
+            if let weights {
+                shim_adaptive_step(
+                    weights + first, gradient + first, moments, squares + first, range.count, $0)
+            } else {
+                shim_adaptive_move(
+                    UnsafeMutablePointer(mutating: gradient) + first, moments, squares + first,
+                    range.count, $0)
+            }
         }
     }
 }

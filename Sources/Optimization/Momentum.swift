@@ -5,15 +5,15 @@ import Runtime
 public final class Momentum: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState
-    public var weightDecay: Double { options.resolvedWeightDecay }
-    private let options: OptimizerOptions
+    public let options: OptimizerOptions
     private let parameterCount: Int
 
     public init(_ options: OptimizerOptions, parameterCount: Int) throws {
         self.options = options
         self.parameterCount = parameterCount
         learningRate = options.learningRate
-        state = try OptimizerState(parameterCount: parameterCount, first: true, second: false)
+        state = try OptimizerState(
+            options, parameterCount: parameterCount, first: true, second: false)
     }
 
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {

@@ -9,15 +9,18 @@ public protocol Optimizer: AnyObject {
     /// The rate of the next step.
     var learningRate: Double { get set }
 
-    /// What shrinks the weights, or is added to their gradients, in each step.
-    var weightDecay: Double { get }
-
     /// When a step is `parameters <- beta parameters + alpha gradient`, those factors: the step
     /// then is one matrix product a layer and the gradient is never stored. Otherwise nil.
     var linearStep: (alpha: Float, beta: Float)? { get }
 
     /// One step. Arrays have the model's parameter count.
     func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>)
+
+    /// The step itself, without decay, in the gradient's place; false, and nothing done, where
+    /// there is no such way.
+    func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool
+
+    var options: OptimizerOptions { get }
 
     /// What the optimizer remembers.
     var state: OptimizerState { get }
@@ -26,43 +29,13 @@ public protocol Optimizer: AnyObject {
     func fresh() throws -> any Optimizer
 }
 
-/// The memory of an optimizer: averages of gradients, averages of their squares, and the steps
-/// behind them.
-public final class OptimizerState {
-    /// Averages that move like gradients under a change of the weights' scale.
-    public let firstMoments: Buffer<Float>?
-    /// Averages that move like squares of gradients.
-    public let secondMoments: Buffer<Float>?
-    /// Steps that the averages have seen.
-    public var steps = 0
-
-    init(parameterCount: Int, first: Bool, second: Bool) throws {
-        firstMoments = first ? try Buffer(repeating: 0, count: parameterCount) : nil
-        secondMoments = second ? try Buffer(repeating: 0, count: parameterCount) : nil
-    }
-
-    /// Forgets everything.
-    public func reset() {
-        steps = 0
-        for moments in [firstMoments, secondMoments] {
-            moments?.pointer.update(repeating: 0, count: moments?.count ?? 0)
-        }
-    }
-
-    /// Takes over the memory of an optimizer of the same kind. Allocates nothing and cannot fail.
-    public func restore(from other: OptimizerState) {
-        steps = other.steps
-        for (own, theirs) in [
-            (firstMoments, other.firstMoments), (secondMoments, other.secondMoments),
-        ] {
-            guard let own, let theirs else { continue }
-            own.pointer.update(from: theirs.pointer, count: min(own.count, theirs.count))
-        }
-    }
-}
-
 extension Optimizer {
+    /// What shrinks the weights, or is added to their gradients, in each step.
+    public var weightDecay: Double { options.resolvedWeightDecay }
+
     public var linearStep: (alpha: Float, beta: Float)? { nil }
+
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool { false }
 
     /// An optimizer with the same settings and a copy of the state.
     public func copy() throws -> any Optimizer {

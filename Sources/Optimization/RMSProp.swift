@@ -5,18 +5,29 @@ import CShims
 public final class RMSProp: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState
-    public var weightDecay: Double { options.resolvedWeightDecay }
-    private let options: OptimizerOptions
+    public let options: OptimizerOptions
     private let parameterCount: Int
 
     public init(_ options: OptimizerOptions, parameterCount: Int) throws {
         self.options = options
         self.parameterCount = parameterCount
         learningRate = options.learningRate
-        state = try OptimizerState(parameterCount: parameterCount, first: false, second: true)
+        state = try OptimizerState(
+            options, parameterCount: parameterCount, first: false, second: true)
     }
 
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
+        step(optional: parameters, gradient: gradient)
+    }
+
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
+        step(optional: nil, gradient: gradient)
+        return true
+    }
+
+    private func step(
+        optional parameters: UnsafeMutablePointer<Float>?, gradient: UnsafePointer<Float>
+    ) {
         guard let squares = state.secondMoments?.pointer else { return }
         state.steps += 1
         let factors = shim_adaptive(

@@ -4,15 +4,15 @@ import Runtime
 public final class SGD: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState
-    public var weightDecay: Double { options.resolvedWeightDecay }
-    private let options: OptimizerOptions
+    public let options: OptimizerOptions
     private let parameterCount: Int
 
     public init(_ options: OptimizerOptions, parameterCount: Int) throws {
         self.options = options
         self.parameterCount = parameterCount
         learningRate = options.learningRate
-        state = try OptimizerState(parameterCount: parameterCount, first: false, second: false)
+        state = try OptimizerState(
+            options, parameterCount: parameterCount, first: false, second: false)
     }
 
     public var linearStep: (alpha: Float, beta: Float)? {

@@ -10,10 +10,18 @@ public final class TrainingStep {
     public let loss: Loss
     public let optimizer: any Optimizer
     public let workspace: Workspace
-    /// Largest norm of a gradient; 0: no bound.
+    /// Largest norm of a gradient; 0: no bound. In a frame the norm is that by its coordinates.
     public let clipNorm: Double
+    /// What steps are taken in, if it is not the weights' own coordinates.
+    public private(set) var frames: Frames?
+
+    private let dog: DoG?
+    private let isScheduleFree: Bool
+    private let averages: Bool
     /// Only where the step is not one product a layer.
     private let gradient: Buffer<Float>?
+    /// Only where a step is not the optimizer's own on the weights: its step; DoG measures in it.
+    private var move: Buffer<Float>?
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
@@ -24,9 +32,23 @@ public final class TrainingStep {
         self.optimizer = optimizer
         workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
         self.clipNorm = clipNorm
+        dog = optimizer as? DoG
+        isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
+        averages = optimizer.options.resolvedAverage != .none
         gradient =
-            optimizer.linearStep == nil || clipNorm > 0
+            optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
             ? try Buffer(count: model.graph.parameterCount) : nil
+        move = isScheduleFree ? try Buffer(count: model.graph.parameterCount) : nil
+    }
+
+    /// Steps are taken in `frames` from now on, which are for this model and for the optimizer's
+    /// coordinates; nil: in none.
+    public func setFrames(_ frames: Frames?) throws {
+        let count = model.graph.parameterCount
+        let moves = frames.map { $0.coordinates != .folded } ?? false
+        let move = moves || isScheduleFree ? try self.move ?? Buffer(count: count) : nil
+        try workspace.setFrames(frames?.maps ?? [])
+        (self.frames, self.move) = (frames, move)
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
@@ -38,36 +60,97 @@ public final class TrainingStep {
             scale: loss.scale(
                 totalWeight: batch.totalWeight, outputs: model.graph.outputWidth))
         guard value.isFinite, bound.isFinite else { return nil }
-        return try trust.keepsFinite(bound, { update(batch) }) ? value : nil
+        return try keepsFinite(bound, { update(batch) }) ? value : nil
+    }
+
+    @inline(__always)
+    private func keepsFinite(_ bound: Double, _ step: () -> Void) throws -> Bool {
+        guard try trust.keepsFinite(bound * (frames?.growth ?? 1), step) else { return false }
+        frames?.age += 1
+        return true
     }
 
     private func update(_ batch: Batch) {
         let parameters = model.parameters.pointer
         if let gradient {
             workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
-            clip(gradient)
-            optimizer.step(parameters, gradient: gradient.pointer)
+            update(gradient)
         } else if let step = optimizer.linearStep {
+            if averages { optimizer.state.beginAverage(parameters) }
             workspace.accumulateGradient(
                 of: batch, into: parameters, alpha: step.alpha, beta: step.beta)
+            if averages { optimizer.state.addToAverage(parameters) }
         }
     }
 
-    /// One step with a gradient from elsewhere, which is left alone. False, and nothing changed,
-    /// where the weights after it are not finite.
-    public func apply(gradient source: UnsafePointer<Float>) throws -> Bool {
+    /// One step with a gradient from elsewhere, in the weights' own coordinates, which is left
+    /// alone. False, and nothing changed, where the weights after it are not finite. `scratch`: as
+    /// `needsScratch` says.
+    public func apply(
+        gradient source: UnsafePointer<Float>, scratch: Buffer<Float>? = nil
+    ) throws -> Bool {
         let bound = Double(shim_largest_magnitude(source, model.parameters.count))
-        return try trust.keepsFinite(bound) { update(gradient: source) }
+        return try keepsFinite(bound) { update(gradient: source, scratch) }
     }
 
-    private func update(gradient source: UnsafePointer<Float>) {
-        guard let gradient else {
+    private func update(gradient source: UnsafePointer<Float>, _ scratch: Buffer<Float>?) {
+        guard let own = gradient ?? scratch else {
             optimizer.step(model.parameters.pointer, gradient: source)
             return
         }
-        gradient.pointer.update(from: source, count: gradient.count)
+        own.pointer.update(from: source, count: own.count)
+        frames?.enter(own.pointer)
+        update(own)
+    }
+
+    /// `apply` needs a gradient of its own to change.
+    public var needsScratch: Bool { gradient == nil && (frames != nil || averages) }
+
+    /// The optimizer's step with a gradient in the frames' coordinates.
+    private func update(_ gradient: Buffer<Float>) {
+        let weights = model.parameters.pointer
+        let options = optimizer.options
+        let decay = options.resolvedWeightDecay
+        if averages { optimizer.state.beginAverage(weights) }
+        if let frames, options.hasCoupledDecay, decay > 0 {
+            frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
+        }
         clip(gradient)
-        optimizer.step(model.parameters.pointer, gradient: gradient.pointer)
+        dog?.measure(weights, in: frames, scratch: move?.pointer)
+        guard let move else {
+            optimizer.step(weights, gradient: gradient.pointer)
+            if averages { optimizer.state.addToAverage(weights) }
+            return
+        }
+        var step = gradient
+        if !optimizer.step(inPlaceOf: gradient.pointer) {
+            // From zero an optimizer's step is the step itself, and no decay has anything to act
+            // on.
+            move.pointer.update(repeating: 0, count: move.count)
+            optimizer.step(move.pointer, gradient: gradient.pointer)
+            step = move
+        }
+        if isScheduleFree, let fast = optimizer.state.fast {
+            add(step, to: fast.pointer)
+            optimizer.state.stepScheduleFree(
+                weights, rate: optimizer.learningRate, decay: decay, beta: options.interpolation)
+            return
+        }
+        if !options.hasCoupledDecay, decay > 0 {
+            let kept = Float(1 - optimizer.learningRate * decay)
+            for i in 0..<move.count { weights[i] *= kept }
+        }
+        add(step, to: weights)
+        if averages { optimizer.state.addToAverage(weights) }
+    }
+
+    /// weights <- weights + move, out of the frames.
+    private func add(_ move: Buffer<Float>, to weights: UnsafeMutablePointer<Float>) {
+        if let frames, frames.coordinates != .folded {
+            frames.add(step: move.pointer, to: weights)
+        } else {
+            addScaled(move.pointer, by: 1, to: weights, count: move.count)
+        }
     }
 
     /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_`

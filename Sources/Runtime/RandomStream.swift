@@ -5,6 +5,7 @@ public enum RandomStream {
     public static let teleportSamples: UInt64 = 4
     public static let search: UInt64 = 5
     public static let perturbations: UInt64 = 6
+    public static let frameSamples: UInt64 = 7
 
     /// A stream of its own for each member of a family: an epoch's shuffle, say.
     public static func member(_ index: Int, of family: UInt64) -> UInt64 {

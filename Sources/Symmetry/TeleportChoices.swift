@@ -4,6 +4,8 @@ public enum Group: Int32, Sendable {
     case linear = 1
     case nullSpace = 2
     case levelSet = 3
+    /// Of a trainer's coordinates, not of its model.
+    case frame = 4
 }
 
 /// How the element is found; raw values are those of `tp_search`.

@@ -21,6 +21,8 @@ extension tp_optimizer_config {
         config.epsilon = -1
         config.weight_decay = -1
         config.clip_norm = options.clipNorm
+        config.dog_layerwise = options.isLayerwise ? 1 : 0
+        config.average = options.average.rawValue
         return config
     }
 
@@ -36,6 +38,9 @@ extension tp_optimizer_config {
         epsilon = options.resolvedEpsilon
         weight_decay = options.resolvedWeightDecay
         clip_norm = options.clipNorm
+        initial_radius = options.resolvedInitialRadius
+        dog_layerwise = options.isLayerwise ? 1 : 0
+        average = options.resolvedAverage.rawValue
     }
 }
 
@@ -53,6 +58,9 @@ extension OptimizerOptions {
         epsilon = givenUnlessMinusOne(config.epsilon)
         weightDecay = givenUnlessMinusOne(config.weight_decay)
         clipNorm = config.clip_norm
+        initialRadius = config.initial_radius == 0 ? nil : config.initial_radius
+        isLayerwise = try flag(config.dog_layerwise, "dog_layerwise")
+        average = try member(config.average, Average.self, "average")
     }
 }
 
@@ -265,7 +273,8 @@ extension RunConfig {
         teleportSamples = given(config.teleport_samples, or: teleportSamples)
         watchSteps = Int(config.watch_steps)
         progressInterval = Int(config.progress_interval)
-        try requireZero(config.reserved)
+        finish = try member(config.finish, Finish.self, "finish")
+        frames = try config.frames.map { try FrameOptions($0) }
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)

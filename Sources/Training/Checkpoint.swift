@@ -12,10 +12,12 @@ import Symmetry
 enum CheckpointFile {
     static func key(_ name: String) -> String { "teleport.trainer." + name }
 
-    static let firstMoments = "first_moments"
+    static let radii = "radii"
     static let secondMoments = "second_moments"
     static let parameters = "parameters"
     static let undo = "trainer.undo."
+    static let frames = "frames"
+    static let seen = "trainer.seen"
     static let current = "trainer."
 
     /// No count of a file is larger, so that sums and products of counts stay within an Int.
@@ -24,7 +26,7 @@ enum CheckpointFile {
 
 extension OptimizerKind: NamedInFiles {
     public static var allCases: [OptimizerKind] {
-        [.sgd, .momentum, .nesterov, .adaGrad, .rmsProp, .adam, .adamW]
+        [.sgd, .momentum, .nesterov, .adaGrad, .rmsProp, .adam, .adamW, .dog]
     }
 
     var fileName: String {
@@ -36,6 +38,7 @@ extension OptimizerKind: NamedInFiles {
         case .rmsProp: "rmsprop"
         case .adam: "adam"
         case .adamW: "adamw"
+        case .dog: "dog"
         }
     }
 }
@@ -83,18 +86,35 @@ extension Trainer {
             try writer.text(CheckpointFile.key("watch_end"), watch.end.description)
             try writer.texts(of: watch.report)
         }
-        if let undo = beforeTeleport {
+        for (name, snapshot) in snapshots {
             try writer.text(
-                CheckpointFile.key("undo_optimizer_steps"), undo.optimizer.state.steps.description)
+                CheckpointFile.key(name + "_optimizer_steps"),
+                snapshot.optimizer.state.steps.description)
+            try writer.texts(of: snapshot.optimizer.state, named: name + "_")
+            try writer.texts(
+                of: snapshot.frames, age: snapshot.frameAge, scale: snapshot.frameScale,
+                refreshed: -1, named: name + "_")
+        }
+        try writer.texts(of: optimizer.state, named: "")
+        try writer.texts(
+            of: frames, age: frames?.age ?? 0, scale: frames?.scale ?? 1,
+            refreshed: frames?.refreshedAge ?? -1, named: "")
+        for (name, value) in frameProgress {
+            try writer.text(CheckpointFile.key(name), value)
         }
         try writer.tensors(of: model)
         try writer.tensors(of: optimizer.state, named: CheckpointFile.current)
-        if let undo = beforeTeleport {
-            let parameters = undo.weights.parameters
+        try writer.tensor(of: frames?.numbers, named: CheckpointFile.current)
+        try writer.tensor(of: seen)
+        for (name, snapshot) in snapshots {
+            let prefix = CheckpointFile.current + name + "."
             try writer.tensor(
-                CheckpointFile.undo + CheckpointFile.parameters, [parameters.count],
-                of: parameters.pointer, count: parameters.count)
-            try writer.tensors(of: undo.optimizer.state, named: CheckpointFile.undo)
+                prefix + CheckpointFile.parameters, [snapshot.weights.parameters.count],
+                of: snapshot.weights.parameters.pointer, count: snapshot.weights.parameters.count)
+            try writer.tensors(of: snapshot.optimizer.state, named: prefix)
+            if snapshot.frames != nil {
+                try writer.tensor(of: snapshot.frameNumbers, named: prefix)
+            }
         }
         try writer.save(to: path, keeping: keeping, as: "checkpoint")
     }
@@ -120,6 +140,9 @@ extension Trainer {
             ("epsilon", options.resolvedEpsilon.description),
             ("weight_decay", options.resolvedWeightDecay.description),
             ("clip_norm", options.clipNorm.description),
+            ("average", options.average.rawValue.description),
+            ("dog_layerwise", options.isLayerwise ? "1" : "0"),
+            ("initial_radius", options.resolvedInitialRadius.description),
             ("base_rate", baseRate.description),
             ("schedule", schedule.kind.fileName),
             ("warmup_steps", schedule.warmupSteps.description),
@@ -147,13 +170,10 @@ extension OptimizerState {
     /// The first average that makes the next step unfit to be trusted: one that is not finite, or a
     /// negative square.
     fileprivate var unusableMoment: (name: String, index: Int, value: Float)? {
-        for (name, moments, least) in [
-            (CheckpointFile.firstMoments, firstMoments, -Float.infinity),
-            (CheckpointFile.secondMoments, secondMoments, 0),
-        ] {
-            guard let moments else { continue }
-            let index = moments.elements.firstIndex { !($0.isFinite && $0 >= least) }
-            if let index { return (name, index, moments.pointer[index]) }
+        for (name, values) in arrays {
+            let least: Float = name == CheckpointFile.secondMoments ? 0 : -.infinity
+            let index = values.elements.firstIndex { !($0.isFinite && $0 >= least) }
+            if let index { return (name, index, values.pointer[index]) }
         }
         return nil
     }
@@ -161,12 +181,12 @@ extension OptimizerState {
 
 extension SafetensorsWriter {
     fileprivate func tensors(of state: OptimizerState, named prefix: String) throws {
-        for (name, moments) in [
-            (CheckpointFile.firstMoments, state.firstMoments),
-            (CheckpointFile.secondMoments, state.secondMoments),
-        ] {
-            guard let moments else { continue }
-            try tensor(prefix + name, [moments.count], of: moments.pointer, count: moments.count)
+        for (name, values) in state.arrays {
+            try tensor(prefix + name, [values.count], of: values.pointer, count: values.count)
+        }
+        if let radii = state.radii {
+            try tensor(
+                prefix + CheckpointFile.radii, [radii.count], of: radii.pointer, count: radii.count)
         }
     }
 }
@@ -216,19 +236,8 @@ extension Trainer {
         }
         optimizer.state.steps = try file.count("optimizer_steps")
         try file.read(optimizer.state, named: CheckpointFile.current)
-        if file.text(CheckpointFile.key("undo_optimizer_steps")) != nil {
-            let undo = try Snapshot(model, optimizer)
-            undo.optimizer.state.steps = try file.count("undo_optimizer_steps")
-            let parameters = undo.weights.parameters
-            try file.read(
-                CheckpointFile.undo + CheckpointFile.parameters, into: parameters.pointer,
-                count: parameters.count)
-            guard undo.weights.areFinite else {
-                throw FileFailure(.notFinite, "the weights before its last teleport are not finite")
-            }
-            try file.read(undo.optimizer.state, named: CheckpointFile.undo)
-            beforeTeleport = undo
-        }
+        try restoreFrames(from: file)
+        beforeTeleport = try snapshot("undo", from: file)
         if file.text(CheckpointFile.key("watch_end")) != nil {
             watch = Watch(
                 end: try file.count("watch_end"), report: try TeleportReport(from: file))
@@ -248,11 +257,21 @@ extension OptimizerOptions {
         epsilon = try file.number(CheckpointFile.key("epsilon"))
         weightDecay = try file.number(CheckpointFile.key("weight_decay"))
         clipNorm = try file.number(CheckpointFile.key("clip_norm"))
+        // Files of versions before averages have none of these.
+        guard file.text(CheckpointFile.key("average")) != nil else { return }
+        let average: Int = try file.number(CheckpointFile.key("average"))
+        guard let known = Int32(exactly: average).flatMap({ Average(rawValue: $0) }) else {
+            throw FileFailure(.format, "average is \(average)")
+        }
+        self.average = known
+        let layerwise: Int = try file.number(CheckpointFile.key("dog_layerwise"))
+        isLayerwise = layerwise != 0
+        initialRadius = try file.number(CheckpointFile.key("initial_radius"))
     }
 }
 
 extension SafetensorsReader {
-    fileprivate func count(_ name: String) throws(FileFailure) -> Int {
+    func count(_ name: String) throws(FileFailure) -> Int {
         let value: Int = try number(CheckpointFile.key(name))
         guard (0...CheckpointFile.mostCount).contains(value) else {
             throw FileFailure(.format, "\(name) is \(value)")
@@ -260,13 +279,14 @@ extension SafetensorsReader {
         return value
     }
 
-    fileprivate func read(_ state: OptimizerState, named prefix: String) throws(FileFailure) {
-        for (name, moments) in [
-            (CheckpointFile.firstMoments, state.firstMoments),
-            (CheckpointFile.secondMoments, state.secondMoments),
-        ] {
-            guard let moments else { continue }
-            try read(prefix + name, into: moments.pointer, count: moments.count)
+    func read(_ state: OptimizerState, named prefix: String) throws(FileFailure) {
+        for (name, values) in state.arrays {
+            try read(prefix + name, into: values.pointer, count: values.count)
+        }
+        if let radii = state.radii {
+            try read(prefix + CheckpointFile.radii, into: radii.pointer, count: radii.count)
+            let bad = radii.elements.first { !($0.isFinite && $0 >= 0) }
+            if let bad { throw FileFailure(.format, "a radius of its optimizer is \(bad)") }
         }
         guard let bad = state.unusableMoment else { return }
         let reason = bad.value.isFinite ? "; an average of squares is not negative" : ""

@@ -26,6 +26,12 @@ final class Run {
     private let teleportSamples: SampleBuffer?
     private let drawn: Buffer<Int>?
     private let evaluation: Evaluation?
+    /// What `evaluation` measures where the trainer averages weights.
+    private let averaged: Model?
+    private let frameSamples: SampleBuffer?
+    private let frameDrawn: Buffer<Int>?
+    /// Of the data that losses are of.
+    private let dataFingerprint: UInt64
     private let epochStart: Snapshot
     private var placeOfStart = (step: 0, loss: (sum: 0.0, samples: 0))
     private var checkpoints: CheckpointSchedule?
@@ -63,15 +69,27 @@ final class Run {
             ? try SampleBuffer(for: train, capacity: min(options.teleportSamples, train.count))
             : nil
         drawn = teleports ? try Buffer(count: train.count) : nil
-        evaluation = try validation.map { try Evaluation(trainer.model, on: $0) }
-        epochStart = try Snapshot(trainer.model, trainer.optimizer)
+        averaged =
+            trainer.optimizer.state.average == nil ? nil : try Model(copying: trainer.model)
+        let measured = averaged ?? trainer.model
+        evaluation = try validation.map { try Evaluation(measured, on: $0) }
+        if let frames = options.frames { try trainer.changeFrames(frames) }
+        let count = trainer.frames.map { min($0.options.samples, train.count) }
+        frameSamples = try count.map { try SampleBuffer(for: train, capacity: $0) }
+        frameDrawn = try count.map { try Buffer(count: $0) }
+        dataFingerprint = try Self.fingerprint(of: train, batchSize: batchSize)
+        trainer.beginWatch(of: dataFingerprint)
+        epochStart = try Snapshot(trainer)
         checkpoints = try options.checkpoints.map { try CheckpointSchedule($0, trainer) }
     }
 
     func run() throws -> End {
         var end = End.stopped
         // Stopped within a teleport, which has put back what it moved, or between steps.
-        do { end = try epochs() } catch is Stopped {}
+        do {
+            end = try epochs()
+            if end == .done { try finish() }
+        } catch is Stopped {}
         try checkpoints?.writeLast()
         return end
     }
@@ -89,11 +107,12 @@ final class Run {
         // Past the end: another data set or batch size than before. At the end: stopped by the last
         // step's event.
         if trainer.stepInEpoch > stepsPerEpoch { trainer.beginEpoch() }
-        epochStart.take(trainer.model, trainer.optimizer)
+        try epochStart.take(trainer)
         placeOfStart = (trainer.stepInEpoch, trainer.epochLoss)
         while trainer.stepInEpoch < stepsPerEpoch {
             try Stop.ask()
             if try teleportIfScheduled() == .stopped { return .stopped }
+            if try refreshFramesIfDue() == .stopped { return .stopped }
             let first = trainer.stepInEpoch * batchSize
             let count = min(batchSize, train.count - first)
             let batch = samples.gather(train, order.pointer + first, count: count)
@@ -106,6 +125,10 @@ final class Run {
             trainer.stepInEpoch += 1
             trainer.epochLoss.sum += loss * Double(count)
             trainer.epochLoss.samples += count
+            if try trainer.watchFrames(loss, of: dataFingerprint), notify(framesUndone) == .stopped
+            {
+                return .stopped
+            }
             if isStepEvent, notify(event(.step, loss: loss)) { return .stopped }
             if let checkpoints, checkpoints.isDue {
                 if try recoverWeights() == .stopped { return .stopped }
@@ -121,6 +144,7 @@ final class Run {
         event.stepInEpoch = stepsPerEpoch
         var end = End.done
         do {
+            if let averaged { _ = trainer.writeAverage(to: averaged) }
             event.validation = try validation.flatMap { try evaluation?.metrics($0, trainer.loss) }
         } catch is Stopped {
             // The epoch is complete all the same, and its event is due.
@@ -179,7 +203,8 @@ extension Run {
         let batch = samples.gather(train, drawn.pointer, count: samples.capacity)
         let report = try trainer.teleport(batch, teleport, keepingFirst: trainer.watch != nil)
         trainer.lastScheduledTeleport = trainer.stepCount
-        if report.accepted {
+        // Frames have a watch of their own.
+        if report.accepted, teleport.group != .frame {
             trainer.watch = Trainer.Watch(
                 end: trainer.stepCount + options.watchSteps, report: report)
         }
@@ -195,14 +220,15 @@ extension Run {
     /// otherwise the run fails, and weights that are not finite themselves go back to where the
     /// epoch began.
     private func recover() throws -> End {
-        if var report = trainer.watch?.report, trainer.goBackBeforeTeleport() {
+        if try trainer.goBackInFrames() { return notify(framesUndone) }
+        if var report = trainer.watch?.report, try trainer.goBackBeforeTeleport() {
             report.outcome = .undone
             return notify(report)
         }
         let (step, epoch) = (trainer.stepInEpoch, trainer.epoch)
         var place = "the weights are those of the step before"
         if !trainer.model.weights.areFinite {
-            epochStart.restore(trainer.model, trainer.optimizer)
+            try epochStart.restore(trainer)
             (trainer.stepInEpoch, trainer.epochLoss) = placeOfStart
             place = "the weights had left the finite numbers too and are those the epoch began with"
         }
@@ -210,6 +236,68 @@ extension Run {
             .notFinite,
             "the loss stopped being finite in step \(step) of epoch \(epoch) at learning rate \(trainer.learningRate); \(place)"
         )
+    }
+}
+
+// Frames.
+extension Run {
+    private func refreshFramesIfDue() throws -> End {
+        guard let frames = trainer.frames, frames.isDue, let frameSamples, let frameDrawn else {
+            return .done
+        }
+        var generator = RandomGenerator(
+            seed: options.seed,
+            stream: RandomStream.member(trainer.stepCount, of: RandomStream.frameSamples))
+        for i in 0..<frameDrawn.count {
+            frameDrawn.pointer[i] = generator.nextIndex(below: train.count)
+        }
+        let batch = frameSamples.gather(train, frameDrawn.pointer, count: frameDrawn.count)
+        let start = Clock.seconds()
+        let refresh = try trainer.refreshFrames(x: batch.x, count: batch.count)
+        var report = TeleportReport()
+        report.group = .frame
+        report.outcome = refresh.renewed > 0 ? .accepted : .stayed
+        report.refused = frames.refusedCount + refresh.kept
+        report.condition = refresh.condition
+        report.outputChange = 0
+        report.seconds = Clock.seconds() - start
+        return notify(report)
+    }
+
+    /// Of the first samples and of the sizes.
+    private static func fingerprint(of train: Dataset, batchSize: Int) throws -> UInt64 {
+        let samples = try SampleBuffer(for: train, capacity: min(16, train.count))
+        let batch = samples.copy(train, first: 0, count: samples.capacity)
+        let sizes = withUnsafeBytes(of: (Int64(train.count), Int64(batchSize))) {
+            Training.fingerprint($0)
+        }
+        return Training.fingerprint(
+            UnsafeRawBufferPointer(
+                start: batch.x,
+                count: batch.count * batch.inputWidth * MemoryLayout<Float>.size), from: sizes)
+    }
+
+    /// Training went wrong in frames and is back where the last piece began, with half the rate.
+    private var framesUndone: TeleportReport {
+        var report = TeleportReport()
+        report.group = .frame
+        report.outcome = .undone
+        return report
+    }
+
+    /// The weights that the run ends with, where it averages weights.
+    private func finish() throws {
+        guard let averaged, options.finish != .last, trainer.writeAverage(to: averaged) else {
+            return
+        }
+        if options.finish != .average {
+            let loss = trainer.loss
+            let last = try Evaluation(trainer.model, on: train).metrics(train, loss).loss
+            let average = try Evaluation(averaged, on: train).metrics(train, loss).loss
+            guard average < last else { return }
+        }
+        trainer.model.parameters.pointer.update(
+            from: averaged.parameters.pointer, count: averaged.parameters.count)
     }
 }
 
@@ -223,7 +311,8 @@ extension Trainer {
         let run = try Run(
             self, train: train, validation: validation, options: options, notify: notify)
         return try HostCallback.asking(.run, self, model) {
-            try answeringRequests { try run.run() == .done }
+            defer { endWatch() }
+            return try answeringRequests { try run.run() == .done }
         }
     }
 }

@@ -1,5 +1,16 @@
+import Optimization
 import Runtime
 import Symmetry
+
+/// Which weights a run ends with; raw values are those of `tp_finish`.
+public enum Finish: Int32, Sendable {
+    /// BEST where the trainer averages weights.
+    case standard = 0
+    case last = 1
+    case average = 2
+    /// Whichever has the smaller loss over the training set.
+    case best = 3
+}
 
 /// What a run is to do; the fields of `tp_run_config`.
 public struct RunConfig {
@@ -18,6 +29,9 @@ public struct RunConfig {
     public var progressInterval = 0
     /// Nil: none.
     public var checkpoints: CheckpointConfig?
+    /// Nil: the trainer's own, if it has any.
+    public var frames: FrameOptions?
+    public var finish = Finish.standard
 
     public init() {}
 
@@ -40,12 +54,19 @@ public struct RunConfig {
         }
         try teleport?.validate()
         try checkpoints?.validate()
+        try frames?.validate()
     }
 
     /// Checks what would end the run at its first teleport, which may be epochs after its first
     /// step.
     func validateTeleports(of trainer: Trainer, samples count: Int) throws {
         guard let teleport else { return }
+        try trainer.requireTeleportable(teleport)
+        guard teleport.group != .frame else { return }
+        guard frames == nil else {
+            throw TeleportError(
+                .unsupported, "teleport is set and frames too, which other teleports do not move")
+        }
         try teleport.validate(
             for: trainer.model.graph, loss: trainer.loss, optimizer: trainer.optimizer)
         guard min(teleportSamples, count) >= teleport.fewestSamples else {

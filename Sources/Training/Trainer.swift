@@ -11,7 +11,7 @@ public final class Trainer {
     public let model: Model
     public let loss: Loss
     let optimizer: any Optimizer
-    private let step: TrainingStep
+    let step: TrainingStep
     public let options: OptimizerOptions
     /// The rate that the schedule starts from.
     public internal(set) var baseRate: Double
@@ -47,11 +47,19 @@ public final class Trainer {
     /// Where an accepted teleport began, and the memory for the next one.
     var beforeTeleport: Snapshot?
     private var spare: Snapshot?
+    /// What the steps are watched by while there are frames, and the inputs that a host's own steps
+    /// have seen.
+    var frameWatch: FrameWatch?
+    var seen: SeenSamples?
 
     public init(_ model: Model, loss: Loss, options: OptimizerOptions) throws {
         self.model = model
         self.loss = loss
-        optimizer = try options.makeOptimizer(parameterCount: model.parameters.count)
+        optimizer = try options.makeOptimizer(
+            parameterCount: model.parameters.count,
+            layers: model.graph.layers.elements.map {
+                $0.weightOffset..<$0.weightOffset + $0.parameterCount
+            })
         self.options = options
         baseRate = options.learningRate
         step = try TrainingStep(
@@ -116,7 +124,9 @@ public final class Trainer {
         }
         let rate = learningRate
         try OptimizerOptions.validate(learningRate: rate)
-        optimizer.learningRate = rate
+        // DoG has no rate of its own to be told.
+        let own = options.kind == .dog ? frames?.scale ?? 1 : rate * (frames?.rateFactor ?? 1)
+        optimizer.learningRate = own
     }
 
     private func requireNotAsking() throws {
@@ -173,6 +183,7 @@ public final class Trainer {
         }
         try batch.validate(for: model.graph, loss: loss)
         try reserve(batch.count)
+        try refreshFrames(before: batch)
         guard let value = try advance(batch) else { throw failure(of: batch) }
         return value
     }
@@ -213,7 +224,10 @@ public final class Trainer {
             throw TeleportError(.notFinite, "gradient[\(i)] is \(gradient[i])")
         }
         try updateRate()
-        guard try step.apply(gradient: gradient) else { throw divergence("the applied gradient") }
+        let scratch = step.needsScratch ? try Buffer<Float>(count: count) : nil
+        guard try step.apply(gradient: gradient, scratch: scratch) else {
+            throw divergence("the applied gradient")
+        }
         stepCount += 1
     }
 
@@ -235,12 +249,16 @@ public final class Trainer {
         _ batch: Batch, _ options: TeleportOptions, keepingFirst: Bool
     ) throws -> TeleportReport {
         try updateRate()
-        let teleport = try Teleport(
-            model, batch, loss, options, optimizer: optimizer, clipNorm: self.options.clipNorm)
-        let snapshot = try spare ?? Snapshot(model, optimizer)
+        try requireTeleportable(options)
+        let teleport =
+            options.group == .frame
+            ? nil
+            : try Teleport(
+                model, batch, loss, options, optimizer: optimizer, clipNorm: self.options.clipNorm)
+        let snapshot = try spare ?? Snapshot(self)
         spare = snapshot
-        snapshot.take(model, optimizer)
-        let report = try teleport.run()
+        try snapshot.take(self)
+        let report = try teleport?.run() ?? teleportFrames(batch)
         if report.accepted, !(keepingFirst && beforeTeleport != nil) {
             spare = beforeTeleport
             beforeTeleport = snapshot
@@ -250,15 +268,15 @@ public final class Trainer {
 
     public func undoTeleport() throws {
         try requireIdle()
-        guard goBackBeforeTeleport() else {
+        guard try goBackBeforeTeleport() else {
             throw TeleportError(.badState, "there is no accepted teleport to undo")
         }
     }
 
     /// Goes back to where the last accepted teleport began, if there is such a place.
-    func goBackBeforeTeleport() -> Bool {
+    func goBackBeforeTeleport() throws -> Bool {
         guard let snapshot = beforeTeleport else { return false }
-        snapshot.restore(model, optimizer)
+        try snapshot.restore(self)
         spare = snapshot
         beforeTeleport = nil
         watch = nil

@@ -77,6 +77,7 @@ final class OptimizerTests: XCTestCase {
                     if kind != .adamW { g += 0.1 * w }
                     switch kind {
                     case .sgd: w -= 0.03 * g
+                    case .dog: break
                     case .momentum:
                         m = 0.9 * m + g
                         w -= 0.03 * m

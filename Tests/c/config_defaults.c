@@ -78,6 +78,19 @@ int main(void) {
     CHECK(optimizer.momentum == 0.9 && optimizer.beta1 == 0.9 && optimizer.beta2 == 0.999);
     CHECK(optimizer.alpha == 0.99);
     CHECK(optimizer.epsilon == -1 && optimizer.weight_decay == -1 && optimizer.clip_norm == 0);
+    CHECK(optimizer.initial_radius == 0);
+    CHECK_EQUAL(optimizer.dog_layerwise, 1);
+    CHECK_EQUAL(optimizer.average, TP_AVERAGE_DEFAULT);
+
+    INIT(tp_frame_config, frames);
+    CHECK_EQUAL(frames.kind, TP_FRAME_WHITEN);
+    CHECK_EQUAL(frames.input, TP_FRAME_INPUT_CENTRE);
+    CHECK_EQUAL(frames.every, 200);
+    CHECK_EQUAL(frames.early_every, 25);
+    CHECK_EQUAL(frames.early_steps, 200);
+    CHECK_EQUAL(frames.samples, 512);
+    CHECK(frames.damping == 1);
+    CHECK_EQUAL(frames.warmup_steps, 100);
 
     INIT(tp_schedule_config, schedule);
     CHECK_EQUAL(schedule.schedule, TP_SCHEDULE_CONSTANT);
@@ -102,7 +115,8 @@ int main(void) {
     CHECK(run.checkpoint_path == NULL && run.checkpoint_seconds == 0);
     CHECK_EQUAL(run.checkpoint_steps, 0);
     CHECK_EQUAL(run.checkpoint_keep, 1);
-    CHECK_EQUAL(run.reserved, 0);
+    CHECK_EQUAL(run.finish, TP_FINISH_DEFAULT);
+    CHECK(run.frames == NULL);
 
     INIT(tp_plane_function, function);
     CHECK(!function.value && !function.gradient && !function.to_uv && !function.from_uv && !function.hessian &&

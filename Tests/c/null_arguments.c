@@ -33,6 +33,7 @@ static void check_inits(void) {
     REFUSED(tp_optimizer_config_init(NULL, sizeof(tp_optimizer_config)));
     REFUSED(tp_run_config_init(NULL, sizeof(tp_run_config)));
     REFUSED(tp_schedule_config_init(NULL, sizeof(tp_schedule_config)));
+    REFUSED(tp_frame_config_init(NULL, sizeof(tp_frame_config)));
     REFUSED(tp_plane_function_init(NULL, sizeof(tp_plane_function)));
     REFUSED(tp_plane_config_init(NULL, sizeof(tp_plane_config)));
     REFUSED(tp_plane_report_init(NULL, sizeof(tp_plane_report)));
@@ -361,6 +362,16 @@ static void check_plane(void) {
     TAKEN(tp_trainer_set_schedule(trainer, NULL));
     schedule.schedule = TP_SCHEDULE_CALLBACK;
     REFUSED(tp_trainer_set_schedule(trainer, &schedule));
+
+    tp_frame_config frames;
+    tp_model *averaged = NULL;
+    MUST(tp_frame_config_init(&frames, sizeof frames));
+    REFUSED(tp_trainer_set_frames(NULL, &frames));
+    TAKEN(tp_trainer_set_frames(trainer, &frames));
+    TAKEN(tp_trainer_set_frames(trainer, NULL));
+    REFUSED(tp_trainer_averaged_model(NULL, trainer));
+    REFUSED(tp_trainer_averaged_model(&averaged, NULL));
+    CHECK(averaged == NULL);
 }
 
 int main(void) {

@@ -415,6 +415,58 @@ static void check_teleport_config(void) {
     free(weights);
 }
 
+/* A trainer's frames and averages: numbers, and what they do not go together with. */
+static void check_frames(void) {
+    tp_frame_config frames;
+    tp_teleport_config teleport;
+    tp_optimizer_config optimizer;
+    tp_run_config run;
+    tp_model *made = NULL;
+    tp_trainer *free_trainer = NULL;
+#define WRONG_FRAMES(field, value)                                   \
+    do {                                                             \
+        MUST(tp_frame_config_init(&frames, sizeof frames));          \
+        frames.field = (value);                                      \
+        INVALID(tp_trainer_set_frames(trainer, &frames));            \
+    } while (0)
+    WRONG_FRAMES(every, 0);
+    WRONG_FRAMES(every, -2);
+    WRONG_FRAMES(early_every, 0);
+    WRONG_FRAMES(early_steps, -1);
+    WRONG_FRAMES(samples, 0);
+    WRONG_FRAMES(samples, 65537);
+    WRONG_FRAMES(damping, 0);
+    WRONG_FRAMES(damping, -1);
+    WRONG_FRAMES(damping, NAN);
+    WRONG_FRAMES(damping, INFINITY);
+    WRONG_FRAMES(warmup_steps, -1);
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.frames = &frames;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.frames = NULL;
+    run.finish = 4;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_frame_config_init(&frames, sizeof frames));
+    frames.kind = TP_FRAME_ROTATE;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_set_frames(trainer, &frames));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_averaged_model(&made, trainer));
+
+    MUST(tp_teleport_config_init(&teleport, sizeof teleport));
+    teleport.group = TP_GROUP_FRAME;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &teleport, NULL));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(model, &teleport));
+    MUST(tp_frame_config_init(&frames, sizeof frames));
+    EXPECT(TP_OK, tp_trainer_set_frames(trainer, &frames));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_teleport(trainer, &batch, NULL, NULL));
+    EXPECT(TP_OK, tp_trainer_set_frames(trainer, NULL));
+
+    MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
+    optimizer.optimizer = TP_OPTIMIZER_MOMENTUM;
+    optimizer.average = TP_AVERAGE_SCHEDULE_FREE;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_create(&free_trainer, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
+    CHECK(free_trainer == NULL && made == NULL);
+}
+
 static void check_training(void) {
     static const int32_t wrong_counts_32[] = {-2, -1, INT32_MIN}; /* 0: the default */
     tp_optimizer_config optimizer;
@@ -431,7 +483,18 @@ static void check_training(void) {
         MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
         optimizer.reserved = wrong_enums[i];
         INVALID(tp_trainer_create(&made, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
+        MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
+        optimizer.average = wrong_enums[i];
+        INVALID(tp_trainer_create(&made, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
+        tp_frame_config frames;
+        MUST(tp_frame_config_init(&frames, sizeof frames));
+        frames.kind = wrong_enums[i];
+        INVALID(tp_trainer_set_frames(trainer, &frames));
+        MUST(tp_frame_config_init(&frames, sizeof frames));
+        frames.input = wrong_enums[i];
+        INVALID(tp_trainer_set_frames(trainer, &frames));
     }
+    check_frames();
     for (int i = 0; i < wrong_double_count; i++) {
         MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
         optimizer.learning_rate = wrong_doubles[i];
@@ -472,6 +535,7 @@ static void check_training(void) {
         WRONG_OPTIMIZER(epsilon);
         WRONG_OPTIMIZER(weight_decay);
         WRONG_OPTIMIZER(clip_norm);
+        WRONG_OPTIMIZER(initial_radius);
         MUST(tp_schedule_config_init(&schedule, sizeof schedule));
         schedule.schedule = TP_SCHEDULE_STEP;
         schedule.factor = wrong_doubles[i];

@@ -25,11 +25,16 @@ MIRRORED_ENUMS = {
     "tp_event_kind": enums.EventKind,
     "tp_sampler": enums.Sampler,
     "tp_schedule": enums.ScheduleKind,
+    "tp_average": enums.Average,
+    "tp_frame_kind": enums.FrameKind,
+    "tp_frame_input": enums.FrameInput,
+    "tp_finish": enums.Finish,
 }
 PREFIXES = {
     "tp_state_policy": "TP_STATE_",
     "tp_teleport_outcome": "TP_TELEPORT_",
     "tp_event_kind": "TP_EVENT_",
+    "tp_frame_kind": "TP_FRAME_",
 }
 
 
@@ -122,6 +127,7 @@ def test_teleport_config_has_the_defaults_of_the_library():
     "python, struct, elsewhere",
     [
         (teleport.Schedule, _abi.tp_schedule_config, {"user_data"}),
+        (teleport.FrameConfig, _abi.tp_frame_config, set()),
         (
             teleport.plane.PlaneConfig,
             _abi.tp_plane_config,

@@ -22,6 +22,7 @@ FIGURES = {
     "notebook": ["notebook.png"],
     "sharpness_curvature": ["sharpness_curvature_digits-png.png"],
     "optimizer_state": ["optimizer_state_digits-png.png"],
+    "frames": ["frames_digits-png.png"],
 }
 WITHOUT_DATA = ("plane", "regression")
 

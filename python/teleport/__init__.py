@@ -26,8 +26,12 @@ from ._values import int32 as _int32
 from .dataset import Dataset, ImageConfig, SkippedFile, load_image
 from .enums import (
     Activation,
+    Average,
     BadImage,
     EventKind,
+    Finish,
+    FrameInput,
+    FrameKind,
     Group,
     Initialization,
     Loss,
@@ -58,6 +62,7 @@ from .errors import (
     UnsupportedError,
     VersionError,
 )
+from .frames import FrameConfig
 from .model import Layer, Metadata, Metrics, Model
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
@@ -88,6 +93,7 @@ def thread_count() -> int:
 
 __all__ = [
     "Activation",
+    "Average",
     "BadImage",
     "BadStateError",
     "BufferTooSmallError",

@@ -77,6 +77,7 @@ TP_GROUP_SCALING = 0
 TP_GROUP_LINEAR = 1
 TP_GROUP_NULL_SPACE = 2
 TP_GROUP_LEVEL_SET = 3
+TP_GROUP_FRAME = 4
 
 # tp_search
 TP_SEARCH_LOOKAHEAD = 0
@@ -120,6 +121,13 @@ TP_OPTIMIZER_ADAGRAD = 3
 TP_OPTIMIZER_RMSPROP = 4
 TP_OPTIMIZER_ADAM = 5
 TP_OPTIMIZER_ADAMW = 6
+TP_OPTIMIZER_DOG = 7
+
+# tp_average
+TP_AVERAGE_DEFAULT = 0
+TP_AVERAGE_NONE = 1
+TP_AVERAGE_POLYNOMIAL = 2
+TP_AVERAGE_SCHEDULE_FREE = 3
 
 # tp_schedule
 TP_SCHEDULE_CONSTANT = 0
@@ -127,10 +135,25 @@ TP_SCHEDULE_STEP = 1
 TP_SCHEDULE_COSINE = 2
 TP_SCHEDULE_CALLBACK = 3
 
+# tp_frame_kind
+TP_FRAME_WHITEN = 0
+TP_FRAME_ROTATE = 1
+TP_FRAME_CENTRE = 2
+
+# tp_frame_input
+TP_FRAME_INPUT_CENTRE = 0
+TP_FRAME_INPUT_NONE = 1
+
 # tp_event_kind
 TP_EVENT_STEP = 0
 TP_EVENT_EPOCH = 1
 TP_EVENT_TELEPORT = 2
+
+# tp_finish
+TP_FINISH_DEFAULT = 0
+TP_FINISH_LAST = 1
+TP_FINISH_AVERAGE = 2
+TP_FINISH_BEST = 3
 
 TP_LAYER_ALL = -1
 TP_LAYER_RANDOM = -2
@@ -274,6 +297,9 @@ class tp_optimizer_config(Structure):
         ("epsilon", c_double),
         ("weight_decay", c_double),
         ("clip_norm", c_double),
+        ("initial_radius", c_double),
+        ("dog_layerwise", c_int32),
+        ("average", c_int32),
     ]
 
 
@@ -291,6 +317,20 @@ class tp_schedule_config(Structure):
         ("floor", c_double),
         ("rate", tp_rate_callback),
         ("user_data", c_void_p),
+    ]
+
+
+class tp_frame_config(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_int32),
+        ("input", c_int32),
+        ("every", c_int64),
+        ("early_every", c_int64),
+        ("early_steps", c_int64),
+        ("samples", c_int64),
+        ("damping", c_double),
+        ("warmup_steps", c_int64),
     ]
 
 
@@ -335,7 +375,8 @@ class tp_run_config(Structure):
         ("checkpoint_steps", c_int64),
         ("checkpoint_seconds", c_double),
         ("checkpoint_keep", c_int32),
-        ("reserved", c_int32),
+        ("finish", c_int32),
+        ("frames", POINTER(tp_frame_config)),
     ]
 
 
@@ -558,6 +599,9 @@ PROTOTYPES = {
     "tp_schedule_config_init": (c_int32, [POINTER(tp_schedule_config), c_size_t]),
     "tp_trainer_set_schedule": (c_int32, [c_void_p, POINTER(tp_schedule_config)]),
     "tp_trainer_model": (c_int32, [POINTER(c_void_p), c_void_p]),
+    "tp_trainer_averaged_model": (c_int32, [POINTER(c_void_p), c_void_p]),
+    "tp_frame_config_init": (c_int32, [POINTER(tp_frame_config), c_size_t]),
+    "tp_trainer_set_frames": (c_int32, [c_void_p, POINTER(tp_frame_config)]),
     "tp_run_config_init": (c_int32, [POINTER(tp_run_config), c_size_t]),
     "tp_trainer_save": (c_int32, [c_void_p, c_char_p]),
     "tp_trainer_load": (c_int32, [POINTER(c_void_p), c_char_p]),

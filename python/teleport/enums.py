@@ -114,6 +114,7 @@ class Group(HeaderEnum):
     LINEAR = "linear", _abi.TP_GROUP_LINEAR
     NULL_SPACE = "null_space", _abi.TP_GROUP_NULL_SPACE
     LEVEL_SET = "level_set", _abi.TP_GROUP_LEVEL_SET
+    FRAME = "frame", _abi.TP_GROUP_FRAME
 
 
 class Search(HeaderEnum):
@@ -175,6 +176,40 @@ class OptimizerKind(HeaderEnum):
     RMSPROP = "rmsprop", _abi.TP_OPTIMIZER_RMSPROP
     ADAM = "adam", _abi.TP_OPTIMIZER_ADAM
     ADAMW = "adamw", _abi.TP_OPTIMIZER_ADAMW
+    DOG = "dog", _abi.TP_OPTIMIZER_DOG
+
+
+class Average(HeaderEnum):
+    """An average of the weights, which `Trainer.averaged_model` gives."""
+
+    DEFAULT = "default", _abi.TP_AVERAGE_DEFAULT
+    NONE = "none", _abi.TP_AVERAGE_NONE
+    POLYNOMIAL = "polynomial", _abi.TP_AVERAGE_POLYNOMIAL
+    SCHEDULE_FREE = "schedule_free", _abi.TP_AVERAGE_SCHEDULE_FREE
+
+
+class FrameKind(HeaderEnum):
+    """What a layer's frame is made of."""
+
+    WHITEN = "whiten", _abi.TP_FRAME_WHITEN
+    ROTATE = "rotate", _abi.TP_FRAME_ROTATE
+    CENTRE = "centre", _abi.TP_FRAME_CENTRE
+
+
+class FrameInput(HeaderEnum):
+    """The frame of layers that read the samples."""
+
+    CENTRE = "centre", _abi.TP_FRAME_INPUT_CENTRE
+    NONE = "none", _abi.TP_FRAME_INPUT_NONE
+
+
+class Finish(HeaderEnum):
+    """The weights that a run ends with."""
+
+    DEFAULT = "default", _abi.TP_FINISH_DEFAULT
+    LAST = "last", _abi.TP_FINISH_LAST
+    AVERAGE = "average", _abi.TP_FINISH_AVERAGE
+    BEST = "best", _abi.TP_FINISH_BEST
 
 
 class ScheduleKind(HeaderEnum):
@@ -200,7 +235,7 @@ OutputName = Literal["raw", "probabilities"]
 LossName = Literal["cross_entropy", "mean_squared_error", "half_squared_error"]
 BadImageName = Literal["fail", "skip"]
 ResamplingName = Literal["bilinear", "area"]
-GroupName = Literal["scaling", "linear", "null_space", "level_set"]
+GroupName = Literal["scaling", "linear", "null_space", "level_set", "frame"]
 SearchName = Literal["lookahead", "ascent", "random"]
 SamplerName = Literal["exponential", "diagonally_dominant"]
 ObjectiveName = Literal[
@@ -213,5 +248,11 @@ ObjectiveName = Literal[
     "lookahead",
 ]
 StatePolicyName = Literal["keep", "reset", "transform"]
-OptimizerName = Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+OptimizerName = Literal[
+    "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "dog"
+]
+AverageName = Literal["default", "none", "polynomial", "schedule_free"]
+FrameKindName = Literal["whiten", "rotate", "centre"]
+FrameInputName = Literal["centre", "none"]
+FinishName = Literal["default", "last", "average", "best"]
 ScheduleName = Literal["constant", "step", "cosine", "callback"]

@@ -16,8 +16,19 @@ from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._values import Path, expect, int32, int64, path_bytes, uint64
 from .dataset import Dataset, data_set
-from .enums import EventKind, Loss, LossName, OptimizerKind, OptimizerName
+from .enums import (
+    Average,
+    AverageName,
+    EventKind,
+    Finish,
+    FinishName,
+    Loss,
+    LossName,
+    OptimizerKind,
+    OptimizerName,
+)
 from .errors import Status
+from .frames import FrameConfig, native_frames
 from .model import Model
 from .schedule import NativeSchedule, Schedule
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
@@ -60,6 +71,9 @@ class Trainer(Handle):
     epsilon       -1: 1e-10 for "adagrad", 1e-8 for the others
     weight_decay  -1: 0.01 for "adamw", 0 for the others
     clip_norm     gradients longer than this are shortened to it; 0: off
+    average       of the weights, for `averaged_model`; "schedule_free" with "sgd" and "adamw"
+
+    optimizer="dog" has no rate to choose; initial_radius (0: 1e-6) and dog_layerwise are its own.
 
     Keeps the model: it may be closed while the trainer lives. One trainer, one thread at a time.
     """
@@ -81,6 +95,9 @@ class Trainer(Handle):
         epsilon: float = -1.0,
         weight_decay: float = -1.0,
         clip_norm: float = 0.0,
+        average: Union[AverageName, Average] = Average.DEFAULT,
+        initial_radius: float = 0.0,
+        dog_layerwise: bool = True,
     ) -> None:
         self._pointer_or_none = None
         expect(model, Model, "model", f"Model({model!r})")
@@ -95,6 +112,9 @@ class Trainer(Handle):
         config.epsilon = epsilon
         config.weight_decay = weight_decay
         config.clip_norm = clip_norm
+        config.average = Average.of(average).code
+        config.initial_radius = initial_radius
+        config.dog_layerwise = int(dog_layerwise)
         out = ctypes.c_void_p()
         check(lib.tp_trainer_create(out, model._pointer, self._loss.code, config))
         self._pointer_or_none = out.value
@@ -123,6 +143,17 @@ class Trainer(Handle):
             check(lib.tp_trainer_model(out, self._pointer))
             self._model = Model._adopt(out)
         return self._model
+
+    def averaged_model(self) -> Model:
+        """A new model with the averaged weights; UnsupportedError where the trainer averages none."""
+        out = ctypes.c_void_p()
+        check(lib.tp_trainer_averaged_model(out, self._pointer))
+        return Model._adopt(out)
+
+    def set_frames(self, frames: Optional[FrameConfig] = FrameConfig()) -> None:
+        """Steps are taken in frames from now on, renewed from what `step` sees; None: no longer."""
+        native = None if frames is None else native_frames(frames)
+        check(lib.tp_trainer_set_frames(self._pointer, native))
 
     @property
     def epoch(self) -> int:
@@ -263,6 +294,8 @@ class Trainer(Handle):
         checkpoint_steps: int = 0,
         checkpoint_seconds: float = 0.0,
         checkpoint_keep: int = 1,
+        frames: Optional[FrameConfig] = None,
+        finish: Union[FinishName, Finish] = Finish.DEFAULT,
         stop: Optional[StopFlag] = None,
         on_event: Optional[OnEvent] = None,
     ) -> RunResult:
@@ -278,6 +311,8 @@ class Trainer(Handle):
         checkpoint_steps, checkpoint_seconds
                             from one checkpoint to the next; both 0: after each epoch
         checkpoint_keep     the newest is checkpoint_path, those before it have .1, .2, ... added
+        frames              steps are taken in frames as `set_frames` says; None: as the trainer is
+        finish              weights that the run ends with, where the trainer averages weights
         stop                another thread sets it to stop the run
         on_event            called on this thread; True stops the run after this event
 
@@ -304,6 +339,10 @@ class Trainer(Handle):
         config.checkpoint_steps = int64(checkpoint_steps, "checkpoint_steps")
         config.checkpoint_seconds = checkpoint_seconds
         config.checkpoint_keep = int32(checkpoint_keep, "checkpoint_keep")
+        config.finish = Finish.of(finish).code
+        framed = None if frames is None else native_frames(frames)
+        if framed is not None:
+            config.frames = ctypes.pointer(framed)
         config.stop_flag = flag.address
         begins = np.array([int32(epoch, "a teleport epoch") for epoch in teleport_epochs], np.int32)
         native = None if teleport is None else NativeConfig(teleport, self._loss)

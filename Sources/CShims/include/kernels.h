@@ -21,6 +21,24 @@ void shim_rectify_derivative(float *delta, const float *h, ptrdiff_t count, floa
 void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, float alpha, float beta,
                       float *sum);
 
+/* sum = beta * sum + alpha * (column sums of x, each row times its weight). */
+void shim_weighted_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, const float *weights,
+                               float alpha, float beta, float *sum);
+
+/* The kernels of frames; a row goes on by one number, `last[row]`, or 1 where `last` is NULL. out = x + last *
+ * row_shift and last_out = last + out . column_shift; either shift may be NULL, last_out too, and out may be x. */
+void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *row_shift,
+                     const float *column_shift, float *out, float *last_out);
+/* target += x and last_target += last + x . column_shift */
+void shim_add_sheared_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width,
+                           const float *column_shift, float *target, float *last_target);
+/* sums[row] = beta * sums[row] + x[row] . column + last * corner; for beta 0 sums may hold anything. */
+void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
+                   float corner, float beta, float *sums);
+
+/* The sum of (x - y)^2; y NULL: of x^2. */
+double shim_squared_distance(const float *x, const float *y, ptrdiff_t count);
+
 /* The largest |x|; NaN where there is one. count 0: 0. */
 float shim_largest_magnitude(const float *x, ptrdiff_t count);
 
@@ -46,5 +64,8 @@ typedef struct shim_adaptive {
 /* moments NULL: the gradient itself takes the place of its average. */
 void shim_adaptive_step(float *weights, const float *gradient, float *moments, float *squares, ptrdiff_t count,
                         const shim_adaptive *step);
+
+/* The same step, without decay, in the gradient's place. */
+void shim_adaptive_move(float *gradient, float *moments, float *squares, ptrdiff_t count, const shim_adaptive *step);
 
 #endif

@@ -6,6 +6,7 @@ extension TeleportOptions {
         case .linear: return LinearSymmetry()
         case .nullSpace: return NullSpaceSymmetry()
         case .levelSet: return LevelSetSymmetry()
+        case .frame: return FrameSymmetry()
         }
     }
 }

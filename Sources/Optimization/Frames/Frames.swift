@@ -1,0 +1,228 @@
+import CShims
+import Layers
+import LinearAlgebra
+import Networks
+import Runtime
+
+/// The frames that a model is trained in: an invertible A before each layer, which is not trained.
+/// With W_bar = [W b] = V A^T the step is V's, W_bar <- W_bar - rate G_bar A A^T: neither weights
+/// nor outputs change when A does. Natural neural networks (arXiv 1507.00210) and FOOF (arXiv
+/// 2201.12250) are frames of this kind.
+public final class Frames {
+    public let options: FrameOptions
+    public let coordinates: FrameCoordinates
+    public let graph: Graph
+    /// Of all frames, one after the other: what a checkpoint keeps.
+    public let numbers: Buffer<Float>
+    /// Steps since they were set.
+    public var age = 0
+    /// The age of the last refresh, so that a run taken up again does not repeat it.
+    public var refreshedAge = -1
+    /// Halved when training went wrong.
+    public var scale = 1.0
+
+    /// No number of a gradient or a step grows by more on its way through the frames.
+    private(set) var growth = 1.0
+
+    /// The first refreshes come sooner.
+    private let refreshesEarly: Bool
+    private let layers: [LayerFrame]
+    /// Parameters without a frame.
+    private let unframed: [Range<Int>]
+    /// Of refreshes.
+    private var workspace: Workspace?
+    private let spare: Buffer<Float>
+    private let scratch: Buffer<Float>
+
+    /// The identity, until the first refresh.
+    ///
+    /// DoG does without early refreshes: its first steps are small, and a radius is the largest
+    /// distance by any of the frames, which each change of them makes larger.
+    public init(
+        _ graph: Graph, _ options: FrameOptions, _ coordinates: FrameCoordinates,
+        refreshesEarly: Bool = true
+    ) throws {
+        try options.validate()
+        if options.kind == .rotate, coordinates != .root {
+            throw TeleportError(
+                .unsupported,
+                "a rotated frame changes no step of an optimizer without second moments; ADAGRAD, RMSPROP, ADAM and ADAMW have them"
+            )
+        }
+        var layers: [LayerFrame] = []
+        var count = 0
+        for node in 0..<graph.nodes.count {
+            let place = graph.parameterOffset(node)
+            guard let map = graph.nodes[node].facts.linearMap?.placed(at: place),
+                let layer = try LayerFrame(
+                    graph, node: node, map: map, options, coordinates, offset: count)
+            else { continue }
+            layers.append(layer)
+            count += layer.count
+        }
+        guard !layers.isEmpty else {
+            throw TeleportError(
+                .unsupported,
+                "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameOptions.widest) values"
+            )
+        }
+        self.graph = graph
+        self.options = options
+        self.coordinates = coordinates
+        self.refreshesEarly = refreshesEarly
+        self.layers = layers
+        var unframed: [Range<Int>] = []
+        var next = 0
+        for layer in layers {
+            let first = layer.map.weightOffset
+            if first > next { unframed.append(next..<first) }
+            next = first + layer.map.parameterCount
+        }
+        if next < graph.parameterCount { unframed.append(next..<graph.parameterCount) }
+        self.unframed = unframed
+        numbers = try Buffer(count: count)
+        spare = try Buffer(count: count)
+        scratch = try Buffer(count: graph.parameterCount)
+        for layer in layers { try layer.reset(numbers.pointer) }
+    }
+
+    /// Layers with weights that stay without a frame.
+    public var refusedCount: Int { graph.layerCount - layers.count }
+
+    /// For the workspace of a training step.
+    public var maps: [RowMap?] {
+        var maps = [RowMap?](repeating: nil, count: graph.nodes.count)
+        for layer in layers { maps[layer.node] = layer.forward(numbers.pointer) }
+        return maps
+    }
+
+    /// What the rate is multiplied by in the next step.
+    public var rateFactor: Double {
+        let warmup = options.warmupSteps
+        return age < warmup ? scale * Double(age + 1) / Double(warmup) : scale
+    }
+
+    /// A refresh comes before the next step.
+    public var isDue: Bool {
+        guard options.every > 0, refreshedAge != age else { return false }
+        let isEarly = refreshesEarly && age < options.earlySteps
+        return age % (isEarly ? options.earlyEvery : options.every) == 0
+    }
+
+    /// Takes over the numbers of frames of the same kind. Allocates nothing and cannot fail.
+    public func restore(_ numbers: Buffer<Float>, age: Int, scale: Double) {
+        self.numbers.pointer.update(
+            from: numbers.pointer, count: min(numbers.count, self.numbers.count))
+        (self.age, self.scale, refreshedAge) = (age, scale, -1)
+        measureGrowth()
+    }
+
+    /// After `numbers` have been written.
+    public func measureGrowth() {
+        let widest = layers.reduce(1) { max($0, $1.map.inputs + 1) }
+        let largest = Double(shim_largest_magnitude(numbers.pointer, numbers.count))
+        let once = 1 + largest * Double(widest)
+        growth = once * once
+    }
+}
+
+/// What a refresh came to.
+public struct FrameRefresh: Sendable {
+    /// Layers whose frame is new, and those that kept the old one because the new had not been
+    /// finite or well conditioned.
+    public var renewed = 0
+    public var kept = 0
+    /// The largest of what was inverted.
+    public var condition = 1.0
+    public init() {}
+}
+
+extension Frames {
+    /// New frames from the inputs of each layer for `count` samples; averages of gradients go
+    /// along, exactly.
+    public func refresh(
+        _ model: Model, x: UnsafePointer<Float>, count: Int, moments: UnsafeMutablePointer<Float>?
+    ) throws -> FrameRefresh {
+        try BLAS.reserve()
+        let workspace =
+            try self.workspace ?? Workspace(graph, capacity: count, backward: false)
+        try workspace.reserve(count)
+        self.workspace = workspace
+        workspace.forward(model.parameters.pointer, x: x, count: count)
+        var result = FrameRefresh()
+        for layer in layers {
+            let input = try workspace.input(of: layer.node, x: x)
+            guard
+                let condition = try layer.write(
+                    input.values, rows: count, options, to: spare.pointer)
+            else {
+                result.kept += 1
+                continue
+            }
+            result.renewed += 1
+            result.condition = max(result.condition, condition)
+            if let moments, coordinates != .folded {
+                layer.apply(layer.inverse(numbers.pointer), moments, into: scratch.pointer)
+                layer.apply(layer.forward(spare.pointer), scratch.pointer, into: moments)
+            }
+            (numbers.pointer + layer.offset).update(
+                from: spare.pointer + layer.offset, count: layer.count)
+        }
+        refreshedAge = age
+        measureGrowth()
+        return result
+    }
+
+    /// gradient <- the same in the frame's coordinates, or times P where it is folded.
+    public func enter(_ gradient: UnsafeMutablePointer<Float>) {
+        scratch.pointer.update(from: gradient, count: scratch.count)
+        for layer in layers {
+            layer.apply(layer.forward(numbers.pointer), scratch.pointer, into: gradient)
+        }
+    }
+
+    /// gradient += factor (weights A)
+    func add(
+        _ weights: UnsafePointer<Float>, scaledBy factor: Float,
+        to gradient: UnsafeMutablePointer<Float>
+    ) {
+        scratch.pointer.update(from: weights, count: scratch.count)
+        for layer in layers {
+            layer.apply(layer.forward(numbers.pointer), weights, into: scratch.pointer)
+        }
+        addScaled(scratch.pointer, by: factor, to: gradient, count: scratch.count)
+    }
+
+    /// weights <- weights + step A^T
+    func add(step: UnsafePointer<Float>, to weights: UnsafeMutablePointer<Float>) {
+        for layer in layers {
+            let map = layer.map
+            layer.back(numbers.pointer).add(
+                step + map.weightOffset, last: map.hasBias ? step + map.biasOffset : nil,
+                rows: map.outputs, to: weights + map.weightOffset,
+                lastTarget: map.hasBias ? weights + map.biasOffset : nil)
+        }
+        for range in unframed {
+            addScaled(
+                step + range.lowerBound, by: 1, to: weights + range.lowerBound, count: range.count)
+        }
+    }
+
+    /// difference <- difference A^-T, whose length is that in the metric P^-1.
+    func measure(
+        _ difference: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+    ) {
+        target.update(from: difference, count: scratch.count)
+        for layer in layers {
+            layer.apply(layer.difference(numbers.pointer), difference, into: target)
+        }
+    }
+
+    /// The averages of gradients, out of the frames.
+    public func release(_ moments: UnsafeMutablePointer<Float>) {
+        scratch.pointer.update(from: moments, count: scratch.count)
+        for layer in layers {
+            layer.apply(layer.inverse(numbers.pointer), scratch.pointer, into: moments)
+        }
+    }
+}

@@ -1,0 +1,166 @@
+import CShims
+import Layers
+import LinearAlgebra
+import Networks
+import Runtime
+
+/// The frame of one layer: where its numbers are among those of all frames, and what they mean.
+struct LayerFrame {
+    enum Kind {
+        case centred
+        case dense(FrameKind)
+    }
+
+    let kind: Kind
+    let node: Int
+    let map: LinearMap
+    let coordinates: FrameCoordinates
+    /// Its first number; `count` follow.
+    let offset: Int
+    let count: Int
+
+    /// Nil: the layer has no frame.
+    init?(
+        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameOptions,
+        _ coordinates: FrameCoordinates, offset: Int
+    ) throws {
+        let readsSamples = graph.nodes[node].first < 0
+        if readsSamples {
+            // Without a bias nothing can take the mean.
+            guard options.input == .centre, map.hasBias else { return nil }
+            kind = .centred
+            count = try Memory.product(map.inputs, 2)
+        } else {
+            guard options.kind != .centre, map.inputs <= FrameOptions.widest else { return nil }
+            kind = .dense(options.kind)
+            let size = try RowMap.denseCount(width: map.inputs, hasLast: map.hasBias)
+            count = try Memory.product(size, coordinates == .folded ? 1 : 4)
+        }
+        guard !map.readsTable else { return nil }
+        self.node = node
+        self.map = map
+        self.coordinates = coordinates
+        self.offset = offset
+    }
+
+    // What rows are multiplied by, with the numbers of all frames.
+
+    /// Inputs and gradients: P where it is folded, else A.
+    func forward(_ numbers: UnsafePointer<Float>) -> RowMap {
+        switch kind {
+        case .centred:
+            let negative = numbers + offset + map.inputs
+            return .shear(
+                width: map.inputs, row: negative, column: coordinates == .folded ? negative : nil)
+        case .dense: return dense(0, numbers)
+        }
+    }
+
+    /// Steps, back to the weights: A^T
+    func back(_ numbers: UnsafePointer<Float>) -> RowMap {
+        switch kind {
+        case .centred:
+            return .shear(width: map.inputs, row: nil, column: numbers + offset + map.inputs)
+        case .dense: return dense(1, numbers)
+        }
+    }
+
+    /// Gradients, out of the frame: A^-1
+    func inverse(_ numbers: UnsafePointer<Float>) -> RowMap {
+        switch kind {
+        case .centred: return .shear(width: map.inputs, row: numbers + offset, column: nil)
+        case .dense: return dense(2, numbers)
+        }
+    }
+
+    /// Differences of weights, into the frame: A^-T
+    func difference(_ numbers: UnsafePointer<Float>) -> RowMap {
+        switch kind {
+        case .centred: return .shear(width: map.inputs, row: nil, column: numbers + offset)
+        case .dense: return dense(3, numbers)
+        }
+    }
+
+    private func dense(_ index: Int, _ numbers: UnsafePointer<Float>) -> RowMap {
+        let size = map.inputs + (map.hasBias ? 1 : 0)
+        return .dense(
+            width: map.inputs, hasLast: map.hasBias, numbers + offset + index * size * size)
+    }
+
+    /// target <- (the layer's part of source) T
+    func apply(
+        _ t: RowMap, _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+    ) {
+        t.apply(
+            source + map.weightOffset, last: map.hasBias ? source + map.biasOffset : nil,
+            rows: map.outputs, into: target + map.weightOffset,
+            lastOut: map.hasBias ? target + map.biasOffset : nil)
+    }
+
+    /// The identity's numbers.
+    func reset(_ numbers: UnsafeMutablePointer<Float>) throws {
+        let own = numbers + offset
+        switch kind {
+        case .centred: own.update(repeating: 0, count: count)
+        case .dense:
+            let size = map.inputs + (map.hasBias ? 1 : 0)
+            let identity = try Matrix(identity: size)
+            for first in stride(from: 0, to: count, by: size * size) {
+                RowMap.write(identity, hasLast: map.hasBias, to: own + first)
+            }
+        }
+    }
+
+    /// Largest condition of what is inverted that a frame is made from.
+    private static let mostCondition = 1e8
+
+    /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
+    /// nil where there is none.
+    func write(
+        _ h: UnsafePointer<Float>, rows: Int, _ options: FrameOptions,
+        to numbers: UnsafeMutablePointer<Float>
+    ) throws -> Double? {
+        let own = numbers + offset
+        switch kind {
+        case .centred:
+            shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
+            for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
+            return allFinite(own, count: map.inputs) ? 1 : nil
+        case .dense(let frame):
+            let c = try statistics(h, rows: rows)
+            guard c.storage.elements.allSatisfy({ $0.isFinite }),
+                let matrices = try matrices(c, frame, options), matrices.isFinite,
+                matrices.condition <= Self.mostCondition
+            else { return nil }
+            let size = c.count
+            for (index, t) in ([matrices.forward] + matrices.others).enumerated() {
+                RowMap.write(t, hasLast: map.hasBias, to: own + index * size)
+            }
+            return matrices.condition
+        }
+    }
+
+    private func matrices(
+        _ c: Matrix, _ frame: FrameKind, _ options: FrameOptions
+    ) throws -> FrameMatrices? {
+        switch (frame, coordinates) {
+        case (.rotate, _): return try .rotated(c)
+        case (_, .root): return try .symmetricRoot(c, damping: options.damping)
+        default:
+            return try .whitened(c, damping: options.damping, folded: coordinates == .folded)
+        }
+    }
+
+    /// C: the mean of h_bar h_bar^T, h_bar = (h, 1) where there is a bias.
+    func statistics(_ h: UnsafePointer<Float>, rows: Int) throws -> Matrix {
+        let size = map.inputs + (map.hasBias ? 1 : 0)
+        let wide = try Matrix(rows, size)
+        for row in 0..<rows {
+            for j in 0..<map.inputs { wide[row, j] = Double(h[row * map.inputs + j]) }
+            if map.hasBias { wide[row, map.inputs] = 1 }
+        }
+        let c = try Matrix.gramOfColumns(wide)
+        c.scale(by: 1 / Double(rows))
+        return c
+    }
+}
