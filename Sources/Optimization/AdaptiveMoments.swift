@@ -3,12 +3,12 @@ import Glibc
 
 /// The step that Adam and AdamW share; they differ in where the weight decay goes.
 struct AdaptiveMoments {
-    private let options: OptimizerOptions
+    private let options: OptimizerConfig
     private let learningRate: Double
     /// The decay shrinks the weights; otherwise it is added to the gradient.
     private let decoupledDecay: Bool
 
-    init(_ options: OptimizerOptions, learningRate: Double, decoupledDecay: Bool) {
+    init(_ options: OptimizerConfig, learningRate: Double, decoupledDecay: Bool) {
         self.options = options
         self.learningRate = learningRate
         self.decoupledDecay = decoupledDecay

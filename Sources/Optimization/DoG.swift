@@ -6,13 +6,13 @@ import Runtime
 /// rate; `learningRate` multiplies its steps.
 public final class DoG: Optimizer {
     public var learningRate: Double
-    public let options: OptimizerOptions
+    public let options: OptimizerConfig
     public let state: OptimizerState
     private let parameterCount: Int
     private let layers: [Range<Int>]
     private let difference: Buffer<Float>
 
-    public init(_ options: OptimizerOptions, parameterCount: Int, layers: [Range<Int>]) throws {
+    public init(_ options: OptimizerConfig, parameterCount: Int, layers: [Range<Int>]) throws {
         self.options = options
         self.parameterCount = parameterCount
         self.layers = options.isLayerwise && !layers.isEmpty ? layers : [0..<parameterCount]

@@ -5,10 +5,10 @@ import Runtime
 public final class Momentum: Optimizer {
     public var learningRate: Double
     public let state: OptimizerState
-    public let options: OptimizerOptions
+    public let options: OptimizerConfig
     private let parameterCount: Int
 
-    public init(_ options: OptimizerOptions, parameterCount: Int) throws {
+    public init(_ options: OptimizerConfig, parameterCount: Int) throws {
         self.options = options
         self.parameterCount = parameterCount
         learningRate = options.learningRate

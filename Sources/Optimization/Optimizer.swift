@@ -20,7 +20,7 @@ public protocol Optimizer: AnyObject {
     /// there is no such way.
     func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool
 
-    var options: OptimizerOptions { get }
+    var options: OptimizerConfig { get }
 
     /// What the optimizer remembers.
     var state: OptimizerState { get }

@@ -23,7 +23,7 @@ public final class OptimizerState {
     public var rateSum = 0.0
 
     init(
-        _ options: OptimizerOptions, parameterCount: Int, first: Bool, second: Bool,
+        _ options: OptimizerConfig, parameterCount: Int, first: Bool, second: Bool,
         radii: Int = 0
     ) throws {
         func floats(_ isKept: Bool) throws -> Buffer<Float>? {

@@ -7,14 +7,14 @@ import Runtime
 public struct Teleport {
     private let model: Model
     private let loss: Loss
-    private let options: TeleportOptions
+    private let options: TeleportConfig
     private let optimizer: (any Optimizer)?
     private let samples: TeleportSamples
     private let task: SearchTask
 
     /// Rollouts step with a copy of `optimizer`; without one, with plain SGD at the options' rate.
     public init(
-        _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportOptions,
+        _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportConfig,
         optimizer: (any Optimizer)? = nil, clipNorm: Double = 0
     ) throws {
         try options.validate()

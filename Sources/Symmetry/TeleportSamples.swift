@@ -18,7 +18,7 @@ final class TeleportSamples {
 
     /// Valid for as long as this lives and the memory of a valid `batch` and of the options' own
     /// samples.
-    init(_ batch: Batch, _ options: TeleportOptions) throws {
+    init(_ batch: Batch, _ options: TeleportConfig) throws {
         copy = try WeightedSamples(of: batch)
         let all = copy?.batch ?? batch
         guard options.holdsQuarterOut else {
@@ -80,7 +80,7 @@ private final class WeightedSamples {
     }
 }
 
-extension TeleportOptions {
+extension TeleportConfig {
     /// A quarter of the batch takes no part in the search.
     var holdsQuarterOut: Bool {
         heldOutTolerance >= 0 && heldOut == nil && symmetry.dependsOnData

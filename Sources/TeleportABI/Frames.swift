@@ -8,7 +8,7 @@ import Training
 
 extension tp_frame_config {
     static var defaults: tp_frame_config {
-        let options = FrameOptions()
+        let options = FrameConfig()
         var config = tp_frame_config()
         config.kind = options.kind.rawValue
         config.input = options.input.rawValue
@@ -22,7 +22,7 @@ extension tp_frame_config {
     }
 }
 
-extension FrameOptions {
+extension FrameConfig {
     init(_ config: UnsafePointer<tp_frame_config>) throws {
         let config = try readConfig(config, defaults: .defaults, "frames")
         self.init()
@@ -51,7 +51,7 @@ public func tp_trainer_set_frames(
 ) -> tp_status {
     call {
         let trainer = try trainer.object(Trainer.self, "trainer")
-        try trainer.setFrames(try config.map { try FrameOptions($0) })
+        try trainer.setFrames(try config.map { try FrameConfig($0) })
     }
 }
 

@@ -144,7 +144,7 @@ public func tp_plane_booth(
 
 extension tp_plane_config {
     static var defaults: tp_plane_config {
-        let options = PlaneOptions()
+        let options = PlaneConfig()
         return tp_plane_config(
             struct_size: 0, steps: Int32(options.steps), theta_steps: Int32(options.thetaSteps),
             learning_rate: options.learningRate, theta_learning_rate: options.thetaLearningRate,
@@ -153,7 +153,7 @@ extension tp_plane_config {
     }
 }
 
-extension PlaneOptions {
+extension PlaneConfig {
     fileprivate init(_ config: UnsafePointer<tp_plane_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
@@ -214,7 +214,7 @@ public func tp_plane_teleport(
 ) -> tp_status {
     callStoppable {
         let function = try PlaneFunction(function)
-        let options = try PlaneOptions(config)
+        let options = try PlaneConfig(config)
         try checkOutput(report_out, "report_out")
         var position = try point(UnsafePointer(xy), "xy")
         guard theta.isFinite else { throw TeleportError(.notFinite, "theta is \(theta)") }
@@ -232,7 +232,7 @@ public func tp_plane_descend(
 ) -> tp_status {
     callStoppable {
         let function = try PlaneFunction(function)
-        let options = try PlaneOptions(config)
+        let options = try PlaneConfig(config)
         let start = try point(start, "start")
         let points = options.steps + 1
         try requireOptional(trajectory, trajectory_capacity, 2 * points, "trajectory")

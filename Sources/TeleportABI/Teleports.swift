@@ -8,7 +8,7 @@ import Symmetry
 
 extension tp_teleport_config {
     static var defaults: tp_teleport_config {
-        let options = TeleportOptions()
+        let options = TeleportConfig()
         var config = tp_teleport_config()
         config.group = options.group.rawValue
         config.search = options.search.rawValue
@@ -30,7 +30,7 @@ extension tp_teleport_config {
     }
 }
 
-extension TeleportOptions {
+extension TeleportConfig {
     init(_ config: UnsafePointer<tp_teleport_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         try requireZero(config.reserved)
@@ -58,7 +58,7 @@ extension TeleportOptions {
         curves = given(config.curves, or: curves)
         if let norms = try array(
             config.perturbation_norms, config.perturbation_norm_count,
-            most: TeleportOptions.mostPerturbationNorms, "perturbation_norms"),
+            most: TeleportConfig.mostPerturbationNorms, "perturbation_norms"),
             norms.count > 0
         {
             perturbationNorms = norms
@@ -152,7 +152,7 @@ public func tp_model_check_teleport(
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
-        try TeleportOptions(config).validate(for: model.graph)
+        try TeleportConfig(config).validate(for: model.graph)
     }
 }
 
@@ -167,7 +167,7 @@ public func tp_model_teleport(
         try model.requireIdle()
         try checkOutput(report_out, "report_out")
         let teleport = try Teleport(
-            model, try Batch(batch), try lossMember(loss), try TeleportOptions(config))
+            model, try Batch(batch), try lossMember(loss), try TeleportConfig(config))
         let report = try teleport.run()
         try writeOutput(tp_teleport_report(report), to: report_out, "report_out")
     }

@@ -10,7 +10,7 @@ import Training
 
 extension tp_optimizer_config {
     static var defaults: tp_optimizer_config {
-        let options = OptimizerOptions()
+        let options = OptimizerConfig()
         var config = tp_optimizer_config()
         config.optimizer = options.kind.rawValue
         config.learning_rate = options.learningRate
@@ -44,7 +44,7 @@ extension tp_optimizer_config {
     }
 }
 
-extension OptimizerOptions {
+extension OptimizerConfig {
     fileprivate init(_ config: UnsafePointer<tp_optimizer_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         try requireZero(config.reserved)
@@ -80,7 +80,7 @@ public func tp_trainer_create(
         try create(out) {
             try Trainer(
                 try model.object(Model.self, "model"), loss: try lossMember(loss),
-                options: try OptimizerOptions(config))
+                options: try OptimizerConfig(config))
         }
     }
 }
@@ -133,7 +133,7 @@ public func tp_trainer_teleport(
     callStoppable {
         let trainer = try trainer.object(Trainer.self, "trainer")
         try checkOutput(report_out, "report_out")
-        let report = try trainer.teleport(try Batch(batch), try TeleportOptions(config))
+        let report = try trainer.teleport(try Batch(batch), try TeleportConfig(config))
         try writeOutput(tp_teleport_report(report), to: report_out, "report_out")
     }
 }
@@ -265,7 +265,7 @@ extension RunConfig {
         seed = config.seed
         shuffle = try flag(config.shuffle, "shuffle")
         dropLast = try flag(config.drop_last, "drop_last")
-        if let config = config.teleport { teleport = try TeleportOptions(config) }
+        if let config = config.teleport { teleport = try TeleportConfig(config) }
         teleportEpochs = try array(
             config.teleport_epochs, config.teleport_epoch_count,
             most: RunConfig.mostTeleportEpochs, "teleport_epochs")
@@ -274,7 +274,7 @@ extension RunConfig {
         watchSteps = Int(config.watch_steps)
         progressInterval = Int(config.progress_interval)
         finish = try member(config.finish, Finish.self, "finish")
-        frames = try config.frames.map { try FrameOptions($0) }
+        frames = try config.frames.map { try FrameConfig($0) }
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)

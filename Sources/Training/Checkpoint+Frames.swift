@@ -159,7 +159,7 @@ extension SafetensorsReader {
     ) throws -> (frames: Frames, age: Int, scale: Double)? {
         func key(_ name: String) -> String { CheckpointFile.key(prefix + "frame_" + name) }
         guard text(key("kind")) != nil else { return nil }
-        var options = FrameOptions()
+        var options = FrameConfig()
         let (kind, input): (Int, Int) = (try number(key("kind")), try number(key("input")))
         guard let knownKind = Int32(exactly: kind).flatMap({ FrameKind(rawValue: $0) }),
             let knownInput = Int32(exactly: input).flatMap({ FrameInput(rawValue: $0) })

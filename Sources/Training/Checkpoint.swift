@@ -202,7 +202,7 @@ extension Trainer {
             let trainer = try Trainer(
                 try Model(from: file, options: ModelConfig()),
                 loss: try file.member(CheckpointFile.key("loss")),
-                options: try OptimizerOptions(from: file))
+                options: try OptimizerConfig(from: file))
             try trainer.restore(from: file)
             return trainer
         }
@@ -245,7 +245,7 @@ extension Trainer {
     }
 }
 
-extension OptimizerOptions {
+extension OptimizerConfig {
     fileprivate init(from file: SafetensorsReader) throws {
         self.init()
         kind = try file.member(CheckpointFile.key("optimizer"))

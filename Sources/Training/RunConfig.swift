@@ -19,7 +19,7 @@ public struct RunConfig {
     public var seed: UInt64 = 0
     public var shuffle = true
     public var dropLast = false
-    public var teleport: TeleportOptions?
+    public var teleport: TeleportConfig?
     /// Epochs that begin with teleports; nil: epoch 0.
     public var teleportEpochs: Buffer<Int32>?
     public var teleportsPerEpoch = 1
@@ -30,7 +30,7 @@ public struct RunConfig {
     /// Nil: none.
     public var checkpoints: CheckpointConfig?
     /// Nil: the trainer's own, if it has any.
-    public var frames: FrameOptions?
+    public var frames: FrameConfig?
     public var finish = Finish.standard
 
     public init() {}

@@ -74,7 +74,7 @@ extension Trainer {
 
     /// Steps are taken in frames from now on (`tp_trainer_set_frames`), or in none: then averages
     /// of gradients go back to the weights' own coordinates. The same options again change nothing.
-    public func setFrames(_ options: FrameOptions?) throws {
+    public func setFrames(_ options: FrameConfig?) throws {
         try requireIdle()
         let isKept = options != nil && options == frames?.options && seen != nil
         let room =
@@ -87,7 +87,7 @@ extension Trainer {
         seen = room
     }
 
-    func changeFrames(_ options: FrameOptions?) throws {
+    func changeFrames(_ options: FrameConfig?) throws {
         guard options != frames?.options else { return }
         let old = frames
         try use(try options.map { try makeFrames($0) })
@@ -97,7 +97,7 @@ extension Trainer {
         frameWatch = nil
     }
 
-    func makeFrames(_ frames: FrameOptions) throws -> Frames {
+    func makeFrames(_ frames: FrameConfig) throws -> Frames {
         try Frames(
             model.graph, frames, options.frameCoordinates, refreshesEarly: options.kind != .dog)
     }
@@ -120,7 +120,7 @@ extension Trainer {
     }
 
     /// What other groups do to weights, frames and averages of weights do not follow.
-    func requireTeleportable(_ teleport: TeleportOptions) throws {
+    func requireTeleportable(_ teleport: TeleportConfig) throws {
         guard teleport.group != .frame else {
             try teleport.validate()
             return
@@ -166,7 +166,7 @@ extension Trainer {
         let old = frames
         do {
             if old == nil {
-                var options = FrameOptions()
+                var options = FrameConfig()
                 options.every = -1
                 try changeFrames(options)
             }

@@ -12,7 +12,7 @@ public final class Trainer {
     public let loss: Loss
     let optimizer: any Optimizer
     let step: TrainingStep
-    public let options: OptimizerOptions
+    public let options: OptimizerConfig
     /// The rate that the schedule starts from.
     public internal(set) var baseRate: Double
     /// Of a checkpoint, it may be a host's whose callback is still to be set again.
@@ -52,7 +52,7 @@ public final class Trainer {
     var frameWatch: FrameWatch?
     var seen: SeenSamples?
 
-    public init(_ model: Model, loss: Loss, options: OptimizerOptions) throws {
+    public init(_ model: Model, loss: Loss, options: OptimizerConfig) throws {
         self.model = model
         self.loss = loss
         optimizer = try options.makeOptimizer(
@@ -104,7 +104,7 @@ public final class Trainer {
     /// schedule may not.
     public func setLearningRate(_ value: Double) throws {
         try requireNotAsking()
-        try OptimizerOptions.validate(learningRate: value)
+        try OptimizerConfig.validate(learningRate: value)
         baseRate = value
     }
 
@@ -123,7 +123,7 @@ public final class Trainer {
             )
         }
         let rate = learningRate
-        try OptimizerOptions.validate(learningRate: rate)
+        try OptimizerConfig.validate(learningRate: rate)
         // DoG has no rate of its own to be told.
         let own = options.kind == .dog ? frames?.scale ?? 1 : rate * (frames?.rateFactor ?? 1)
         optimizer.learningRate = own
@@ -232,7 +232,7 @@ public final class Trainer {
     }
 
     /// Teleports the model; where it is accepted, `undoTeleport` leads back.
-    public func teleport(_ batch: Batch, _ options: TeleportOptions) throws -> TeleportReport {
+    public func teleport(_ batch: Batch, _ options: TeleportConfig) throws -> TeleportReport {
         try requireIdle()
         var report = TeleportReport()
         _ = try answeringRequests {
@@ -246,7 +246,7 @@ public final class Trainer {
     /// With `keepingFirst` an earlier teleport that may still be undone stays the one that is gone
     /// back to.
     func teleport(
-        _ batch: Batch, _ options: TeleportOptions, keepingFirst: Bool
+        _ batch: Batch, _ options: TeleportConfig, keepingFirst: Bool
     ) throws -> TeleportReport {
         try updateRate()
         try requireTeleportable(options)

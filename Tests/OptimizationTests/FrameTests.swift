@@ -59,7 +59,7 @@ final class FrameTests: XCTestCase {
             for run in golden["steps_of_20_alternating"].list {
                 let name = run["method"].text
                 let model = try model(golden)
-                var options = OptimizerOptions()
+                var options = OptimizerConfig()
                 options.kind = try XCTUnwrap(kinds[name])
                 options.learningRate = run["rate"].number
                 let optimizer = try options.makeOptimizer(
@@ -69,7 +69,7 @@ final class FrameTests: XCTestCase {
                     })
                 let step = try TrainingStep(
                     model: model, loss: golden.loss, optimizer: optimizer, batchSize: 20)
-                var frameOptions = FrameOptions()
+                var frameOptions = FrameConfig()
                 frameOptions.damping = golden["damping"].number
                 let frames = try Frames(model.graph, frameOptions, options.frameCoordinates)
                 try step.setFrames(frames)
@@ -106,7 +106,7 @@ final class FrameTests: XCTestCase {
             let model = try model(golden)
             let samples = try samples(golden)
             for (coordinates, key) in [(FrameCoordinates.folded, "P"), (.root, "A")] {
-                let frames = try Frames(model.graph, FrameOptions(), coordinates)
+                let frames = try Frames(model.graph, FrameConfig(), coordinates)
                 _ = try frames.refresh(
                     model, x: samples.batch.x, count: samples.count, moments: nil)
                 for (map, layer) in zip(frames.maps.compactMap { $0 }, golden["frames"].list) {

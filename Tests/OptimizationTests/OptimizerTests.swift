@@ -11,8 +11,8 @@ final class OptimizerTests: XCTestCase {
         .sgd, .momentum, .nesterov, .adaGrad, .rmsProp, .adam, .adamW,
     ]
 
-    private func options(_ name: String) -> OptimizerOptions {
-        var options = OptimizerOptions()
+    private func options(_ name: String) -> OptimizerConfig {
+        var options = OptimizerConfig()
         switch name {
         case "sgd": (options.kind, options.learningRate) = (.sgd, 0.1)
         case "sgd_weight_decay":
@@ -62,7 +62,7 @@ final class OptimizerTests: XCTestCase {
             try Samples.random(1, width: count, outputs: 1, seed: $0).x.array
         }
         for kind in kinds {
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             options.kind = kind
             options.learningRate = 0.03
             options.weightDecay = 0.1
@@ -109,7 +109,7 @@ final class OptimizerTests: XCTestCase {
         let count = 21
         let slope = try Samples.random(1, width: count, outputs: 1, seed: 4).x.array
         for kind in kinds {
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             options.kind = kind
             let original = try options.makeOptimizer(parameterCount: count)
             let weights = try Buffer(repeating: Float(1), count: count)
@@ -146,7 +146,7 @@ final class OptimizerTests: XCTestCase {
         let start = (0..<count).map { _ in Float(generator.nextDouble() - 0.5) }
         let gradient = (0..<count).map { _ in Float(generator.nextDouble() - 0.5) }
         for kind in kinds {
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             (options.kind, options.learningRate, options.weightDecay) = (kind, 0.01, 0.1)
             var ends: [[Float]] = []
             for threads in 1...4 {
@@ -164,8 +164,8 @@ final class OptimizerTests: XCTestCase {
     }
 
     func testOptionsOutOfRangeAreRefused() {
-        func refusal(_ change: (inout OptimizerOptions) -> Void) -> String? {
-            var options = OptimizerOptions()
+        func refusal(_ change: (inout OptimizerConfig) -> Void) -> String? {
+            var options = OptimizerConfig()
             change(&options)
             do { try options.validate() } catch { return (error as? TeleportError)?.message }
             return nil
@@ -183,11 +183,11 @@ final class OptimizerTests: XCTestCase {
             XCTAssertNotNil(refusal { $0.alpha = bad })
         }
         for bad in [-1, Double.nan, .infinity] { XCTAssertNotNil(refusal { $0.clipNorm = bad }) }
-        XCTAssertEqual(OptimizerOptions().resolvedEpsilon, 1e-8)
-        var adaGrad = OptimizerOptions()
+        XCTAssertEqual(OptimizerConfig().resolvedEpsilon, 1e-8)
+        var adaGrad = OptimizerConfig()
         adaGrad.kind = .adaGrad
         XCTAssertEqual(adaGrad.resolvedEpsilon, 1e-10)
-        var adamW = OptimizerOptions()
+        var adamW = OptimizerConfig()
         adamW.kind = .adamW
         XCTAssertEqual(adamW.resolvedWeightDecay, 0.01)
     }

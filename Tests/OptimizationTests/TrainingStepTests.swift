@@ -8,7 +8,7 @@ import XCTest
 
 final class TrainingStepTests: XCTestCase {
     private func step(
-        _ model: Model, _ options: OptimizerOptions, batchSize: Int, loss: Loss = .crossEntropy
+        _ model: Model, _ options: OptimizerConfig, batchSize: Int, loss: Loss = .crossEntropy
     ) throws -> TrainingStep {
         try TrainingStep(
             model: model, loss: loss,
@@ -20,7 +20,7 @@ final class TrainingStepTests: XCTestCase {
     /// two roundings.
     func testTheFusedStepEqualsTheExplicitOne() throws {
         for (count, decay) in [(1, 0.0), (32, 0), (32, 0.1), (500, 0)] {
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             options.learningRate = 0.3
             options.weightDecay = decay
             let fused = try Model.random([12, 30, 17, 5], seed: 1)
@@ -45,7 +45,7 @@ final class TrainingStepTests: XCTestCase {
         let norm = squaredNorm(gradient, count: gradient.count).squareRoot()
         for share in [0.25, 0.999, 2] {
             let model = try Model(copying: start)
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             options.learningRate = 1
             options.clipNorm = share * norm
             _ = try step(model, options, batchSize: 16).take(samples.batch)
@@ -63,7 +63,7 @@ final class TrainingStepTests: XCTestCase {
         {
             let own = try Model.random([4, 6, 3], seed: 4)
             let applied = try Model(copying: own)
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             (options.kind, options.clipNorm) = (kind, clip)
             let gradient = try own.gradient(samples, .crossEntropy)
             let given = gradient
@@ -78,7 +78,7 @@ final class TrainingStepTests: XCTestCase {
         for kind in [OptimizerKind.sgd, .adam] {
             for bad in [Float.nan, .infinity] {
                 let model = try Model.random([4, 6, 3], seed: 4)
-                var options = OptimizerOptions()
+                var options = OptimizerConfig()
                 options.kind = kind
                 let samples = try Samples.random(16, width: 4, outputs: 3, seed: 3)
                 let step = try step(model, options, batchSize: 16)
@@ -98,7 +98,7 @@ final class TrainingStepTests: XCTestCase {
     func testStepsTakeNoMemory() throws {
         for kind in [OptimizerKind.sgd, .adamW] {
             let model = try Model.random([4, 6, 3], seed: 4)
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             options.kind = kind
             let samples = try Samples.random(16, width: 4, outputs: 3, seed: 3)
             let step = try step(model, options, batchSize: 16)

@@ -143,7 +143,7 @@ final class LinearScoresTests: XCTestCase {
         let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
         XCTAssertNil(try space.scores(.crossEntropy, moving: [1]))
         XCTAssertNotNil(try space.scores(.crossEntropy, moving: [0]))
-        var options = TeleportOptions.plain(.linear, .random, radius: 0.3)
+        var options = TeleportConfig.plain(.linear, .random, radius: 0.3)
         options.layers = .one(1)
         options.candidates = 50
         let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
@@ -172,7 +172,7 @@ final class LinearScoresTests: XCTestCase {
     /// The parameters in the row space where a search that moves the model by each candidate ends,
     /// and one that ranks them first; nil where it stays.
     private func ends(
-        _ model: Model, _ samples: Samples, _ options: TeleportOptions
+        _ model: Model, _ samples: Samples, _ options: TeleportConfig
     ) throws -> ([[Float]?], [TeleportReport]) {
         let space = try XCTUnwrap(try RowSpace(of: model, samples.batch))
         var ends: [[Float]?] = []
@@ -205,7 +205,7 @@ final class LinearScoresTests: XCTestCase {
         for seed in UInt64(1)...40 {
             let model = try Model.random([40, 9, 12, 3], seed: seed)
             let samples = try Samples.random(8, width: 40, outputs: 3, seed: seed)
-            var options = TeleportOptions.plain(.linear, .random, radius: 3)
+            var options = TeleportConfig.plain(.linear, .random, radius: 3)
             options.layers = .random
             options.candidates = 10
             options.seed = seed
@@ -229,7 +229,7 @@ final class LinearScoresTests: XCTestCase {
         ] {
             let model = try Model.random([40, 9, 12, 3], seed: 3)
             let samples = try Samples.random(8, width: 40, outputs: 3, seed: 4)
-            var options = TeleportOptions.plain(.linear, .random, radius: 0.3)
+            var options = TeleportConfig.plain(.linear, .random, radius: 0.3)
             options.objective = objective
             options.sampler = sampler
             options.layers = .random

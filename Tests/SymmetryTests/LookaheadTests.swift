@@ -67,8 +67,8 @@ final class LookaheadTests: XCTestCase {
                 + [Double](repeating: example.u, count: 32))
     }
 
-    private func options(_ example: Example, _ group: Group, radius: Double) -> TeleportOptions {
-        var options = TeleportOptions.plain(group, .lookahead, radius: radius)
+    private func options(_ example: Example, _ group: Group, radius: Double) -> TeleportConfig {
+        var options = TeleportConfig.plain(group, .lookahead, radius: radius)
         (options.rolloutSteps, options.rolloutBatch, options.learningRate) = (3, 32, example.rate)
         return options
     }

@@ -138,7 +138,7 @@ final class ObjectiveTests: XCTestCase {
         ] {
             let model = try Model.random([12, 6, 5, 3], kind, seed: 3)
             for i in 0..<model.parameters.count { model.parameters.pointer[i] *= 0.3 }
-            var options = TeleportOptions()
+            var options = TeleportConfig()
             options.group = group
             let objective = try Curvature(
                 model.graph,
@@ -204,7 +204,7 @@ final class ObjectiveTests: XCTestCase {
             let x = samples.x.elements.map { Double($0) }
             let network = ReferenceNetwork(model)
             let before = (0..<3).map { network.activations(x, count: 10, last: $0) }
-            let options = TeleportOptions.plain(.nullSpace, .ascent)
+            let options = TeleportConfig.plain(.nullSpace, .ascent)
             let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
             XCTAssertTrue(report.accepted)
             XCTAssertEqual(report.rank, 10)
@@ -262,7 +262,7 @@ final class ObjectiveTests: XCTestCase {
     func testMinimizingReachesAStationaryPoint() throws {
         let model = try Model.random([6, 8, 7, 3], seed: 7)
         let samples = try Samples.random(40, width: 6, outputs: 3, seed: 8)
-        var options = TeleportOptions.plain(.scaling, .ascent, radius: 4)
+        var options = TeleportConfig.plain(.scaling, .ascent, radius: 4)
         (options.objective, options.steps) = (.gradientNormMinimize, 1_000)
         let before = try gradientNorm2(model, samples, .crossEntropy)
         let report = try Teleport(model, samples.batch, .crossEntropy, options).run()

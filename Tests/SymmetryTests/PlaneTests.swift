@@ -10,8 +10,8 @@ final class PlaneTests: XCTestCase {
         name == "booth" ? .booth : .rosenbrock
     }
 
-    private func options(_ run: Golden) throws -> PlaneOptions {
-        var options = PlaneOptions()
+    private func options(_ run: Golden) throws -> PlaneConfig {
+        var options = PlaneConfig()
         options.steps = Int(run["epochs"].number)
         options.learningRate = run["learning_rate"].number
         options.thetaLearningRate = run["theta_learning_rate"].number
@@ -89,7 +89,7 @@ final class PlaneTests: XCTestCase {
         var (above, worstAbove) = (0, 0.0)
         var refused = 0
         for seed in 0..<100 as Range<UInt64> {
-            var options = PlaneOptions()
+            var options = PlaneConfig()
             options.teleportSteps = try Buffer(
                 copying: (1...10).map { $0 * 100 - 1 }, count: 10)
             options.seed = seed
@@ -161,7 +161,7 @@ final class PlaneTests: XCTestCase {
     func testCentralDifferencesServeWhereNoHessianIs() throws {
         var bare = PlaneFunction.booth
         (bare.hessian, bare.fromUVJacobian) = (nil, nil)
-        var options = PlaneOptions()
+        var options = PlaneConfig()
         options.thetaLearningRate = 1e-3
         var (first, second) = (PlaneFunction.Pair(3, -2), PlaneFunction.Pair(3, -2))
         let exact = try PlaneFunction.booth.teleport(&first, from: 1, options)
@@ -174,10 +174,10 @@ final class PlaneTests: XCTestCase {
         var broken = PlaneFunction.booth
         broken.fromUV = { PlaneFunction.booth.fromUV($0 * 1.01) }
         var point = PlaneFunction.Pair(3, -2)
-        XCTAssertEqual(try broken.teleport(&point, from: 1, PlaneOptions()).outcome, .lossChanged)
+        XCTAssertEqual(try broken.teleport(&point, from: 1, PlaneConfig()).outcome, .lossChanged)
         XCTAssertEqual(point, PlaneFunction.Pair(3, -2))
         broken.fromUV = { _ in PlaneFunction.Pair(.nan, 1) }
-        XCTAssertEqual(try broken.teleport(&point, from: 1, PlaneOptions()).outcome, .notFinite)
+        XCTAssertEqual(try broken.teleport(&point, from: 1, PlaneConfig()).outcome, .notFinite)
         XCTAssertEqual(point, PlaneFunction.Pair(3, -2))
     }
 }

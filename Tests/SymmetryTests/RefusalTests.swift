@@ -30,7 +30,7 @@ final class RefusalTests: XCTestCase {
     func testAnAscentGoesNowhereThatIsNotFinite() throws {
         let model = try Model.random([6, 5, 4, 3], seed: 1)
         let samples = try Samples.random(20, width: 6, outputs: 3, seed: 2)
-        var options = TeleportOptions.plain(.scaling, .ascent, radius: 0.1)
+        var options = TeleportConfig.plain(.scaling, .ascent, radius: 0.1)
         options.objective = .sharpnessMaximize
         let search = DirectedSearch(
             moves: try ScalingMoves(model.graph, layers: [0, 1], exact: false),

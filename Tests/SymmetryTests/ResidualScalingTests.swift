@@ -153,7 +153,7 @@ final class ResidualScalingTests: XCTestCase {
             for objective in [Objective.gradientNormMaximize, .sharpnessMinimize] {
                 let model = try residual(seed: 10)
                 let samples = try Samples.random(64, width: 5, outputs: 3, seed: 11)
-                var options = TeleportOptions.plain(.scaling, search, radius: 0.3)
+                var options = TeleportConfig.plain(.scaling, search, radius: 0.3)
                 options.objective = objective
                 let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
                 XCTAssertTrue(report.accepted || search == .lookahead, "\(search) \(objective)")
@@ -175,7 +175,7 @@ final class ResidualScalingTests: XCTestCase {
         try nodes.append(dense(8, 3, Activation(.identity)), reading: 1)
         let graph = try Graph(input: stream, nodes)
         let error = failure {
-            try TeleportOptions.plain(.scaling, .ascent).validate(for: graph)
+            try TeleportConfig.plain(.scaling, .ascent).validate(for: graph)
         }
         XCTAssertEqual(error?.status, .unsupported)
         XCTAssertEqual(error?.message.hasPrefix("every channel of the model is tied"), true)

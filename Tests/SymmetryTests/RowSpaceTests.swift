@@ -123,7 +123,7 @@ final class RowSpaceTests: XCTestCase {
             let before = try gradientNorm2(trained, samples, .crossEntropy)
             for objective in [Objective.gradientNormMaximize, .gradientNormMinimize] {
                 let model = try Model(copying: trained)
-                var options = TeleportOptions.plain(.linear, .ascent)
+                var options = TeleportConfig.plain(.linear, .ascent)
                 options.objective = objective
                 let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
                 guard report.accepted else { continue }
@@ -154,7 +154,7 @@ final class RowSpaceTests: XCTestCase {
                 let value = try space.gradientNorm(.halfSquaredError).value(space.model)
                 XCTAssertFalse(value.isFinite)
             }
-            var options = TeleportOptions.plain(.linear, .random, radius: 0.3)
+            var options = TeleportConfig.plain(.linear, .random, radius: 0.3)
             options.candidates = 20
             let report = try Teleport(model, samples.batch, .halfSquaredError, options).run()
             XCTAssertTrue(report.accepted, "\(scale): \(report.outcome)")
@@ -168,7 +168,7 @@ final class RowSpaceTests: XCTestCase {
         for search in [Search.ascent, .random] {
             let model = try Model.random([40, 12, 8, 3], seed: 3)
             let before = model.parameters.array
-            var options = TeleportOptions.plain(.linear, search, radius: 0.1)
+            var options = TeleportConfig.plain(.linear, search, radius: 0.1)
             let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
             XCTAssertTrue(report.accepted, "\(search)")
             XCTAssertEqual(report.layer, 0)

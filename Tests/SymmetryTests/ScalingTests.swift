@@ -214,7 +214,7 @@ final class ScalingTests: XCTestCase {
             .element
         XCTAssertTrue(element.apply(to: moved))
         for kind in [OptimizerKind.momentum, .adam] {
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             (options.kind, options.learningRate) = (kind, 0)
             let here = try options.makeOptimizer(parameterCount: model.parameters.count)
             let there = try options.makeOptimizer(parameterCount: model.parameters.count)

@@ -31,7 +31,7 @@ final class StopTests: XCTestCase {
             let name = "\(group) \(search) \(objective)"
             let model = try Model.random([12, 7, 6, 3], activation, seed: 2)
             let samples = try Samples.random(80, width: 12, outputs: 3, seed: 5)
-            var options = TeleportOptions()
+            var options = TeleportConfig()
             (options.group, options.search, options.objective) = (group, search, objective)
             options.candidates = 20
             options.steps = 3

@@ -12,10 +12,10 @@ func failure(_ body: () throws -> Void) -> TeleportError? {
     return nil
 }
 
-extension TeleportOptions {
+extension TeleportConfig {
     /// Without a held-out share and with few, small steps: for tests of one thing at a time.
-    static func plain(_ group: Group, _ search: Search, radius: Double? = nil) -> TeleportOptions {
-        var options = TeleportOptions()
+    static func plain(_ group: Group, _ search: Search, radius: Double? = nil) -> TeleportConfig {
+        var options = TeleportConfig()
         options.group = group
         options.search = search
         options.radius = radius

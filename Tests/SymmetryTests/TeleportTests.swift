@@ -42,7 +42,7 @@ final class TeleportTests: XCTestCase {
                         let model = try Model.random([14, 16, 15, 3], kind, seed: 1)
                         let before = model.bits
                         let outputs = try model.outputs(samples)
-                        var options = TeleportOptions.plain(group, search)
+                        var options = TeleportConfig.plain(group, search)
                         (options.objective, options.steps) = (objective, 3)
                         (options.perturbations, options.curves, options.rolloutSteps) = (1, 2, 6)
                         if isRefused(group, search, objective, kind) {
@@ -93,8 +93,8 @@ final class TeleportTests: XCTestCase {
 
     func testWhatDoesNotFitTogetherIsRefused() throws {
         let model = try Model.random([4, 5, 3], seed: 1)
-        func status(_ model: Model, _ change: (inout TeleportOptions) -> Void) -> Status? {
-            var options = TeleportOptions()
+        func status(_ model: Model, _ change: (inout TeleportConfig) -> Void) -> Status? {
+            var options = TeleportConfig()
             change(&options)
             return failure {
                 try options.validate()
@@ -128,7 +128,7 @@ final class TeleportTests: XCTestCase {
         // Without a trainer a lookahead needs a rate; and data-dependent moves a quarter to hold
         // out.
         let three = try Samples.random(3, width: 4, outputs: 3, seed: 1)
-        var options = TeleportOptions()
+        var options = TeleportConfig()
         XCTAssertEqual(
             failure { _ = try Teleport(model, three.batch, .crossEntropy, options) }?.status,
             .invalidArgument)
@@ -177,7 +177,7 @@ final class TeleportTests: XCTestCase {
         let model = try Model.random([30, 40, 40, 40, 3], seed: 1)
         let samples = try Samples.random(
             64, width: 30, outputs: 3, loss: .halfSquaredError, seed: 2)
-        var options = TeleportOptions.plain(.scaling, .ascent, radius: 16)
+        var options = TeleportConfig.plain(.scaling, .ascent, radius: 16)
         options.lossTolerance = 0
         let outputs = try model.outputs(samples)
         let before = model.bits
@@ -196,7 +196,7 @@ final class TeleportTests: XCTestCase {
         let model = try Model.random([32, 24, 16, 4], slope: 0.01, seed: 4)
         let samples = try Samples.random(16, width: 32, outputs: 4, seed: 5)
         let others = try Samples.random(200, width: 32, outputs: 4, seed: 6)
-        var adam = OptimizerOptions()
+        var adam = OptimizerConfig()
         adam.kind = .adam
         let optimizer = try adam.makeOptimizer(parameterCount: model.parameters.count)
         optimizer.step(
@@ -205,7 +205,7 @@ final class TeleportTests: XCTestCase {
             model.bits, optimizer.state.firstMoments?.array, optimizer.state.secondMoments?.array
         )
         for own in [true, false] {
-            var options = TeleportOptions.plain(.linear, .ascent, radius: 2)
+            var options = TeleportConfig.plain(.linear, .ascent, radius: 2)
             options.state = .reset
             options.heldOutTolerance = 1e-4
             if own { options.heldOut = others.batch }
@@ -220,7 +220,7 @@ final class TeleportTests: XCTestCase {
             XCTAssertEqual(optimizer.state.secondMoments?.array, before.2)
             XCTAssertEqual(optimizer.state.steps, 1)
         }
-        var options = TeleportOptions.plain(.linear, .ascent, radius: 2)
+        var options = TeleportConfig.plain(.linear, .ascent, radius: 2)
         options.state = .reset
         XCTAssertTrue(
             try Teleport(model, samples.batch, .crossEntropy, options, optimizer: optimizer).run()
@@ -234,7 +234,7 @@ final class TeleportTests: XCTestCase {
             let samples = try Samples.random(100, width: 12, outputs: 4, seed: 5)
             let unseen = try Samples.random(300, width: 12, outputs: 4, seed: 6)
             let before = try model.outputs(unseen).map { $0.bitPattern }
-            var options = TeleportOptions.plain(.scaling, search, radius: 2)
+            var options = TeleportConfig.plain(.scaling, search, radius: 2)
             options.exact = true
             let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
             XCTAssertTrue(report.accepted, "\(search)")
@@ -247,7 +247,7 @@ final class TeleportTests: XCTestCase {
         for i in 260..<340 { model.parameters.pointer[i] = 0x1p-125 }
         let samples = try Samples.random(100, width: 12, outputs: 4, seed: 5)
         let before = model.bits
-        var options = TeleportOptions.plain(.scaling, .ascent, radius: 10)
+        var options = TeleportConfig.plain(.scaling, .ascent, radius: 10)
         options.exact = true
         let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
         XCTAssertEqual(report.outcome, .inexact)
@@ -291,10 +291,10 @@ final class TeleportTests: XCTestCase {
     func testTheLayerThatMovesIsReported() throws {
         for group in [Group.scaling, .linear] {
             let samples = try Samples.random(6, width: 14, outputs: 3, seed: 2)
-            for layers in [TeleportOptions.Layers.one(1), .random] {
+            for layers in [TeleportConfig.Layers.one(1), .random] {
                 let model = try Model.random([14, 12, 10, 3], seed: 1)
                 let before = model.parameters.array
-                var options = TeleportOptions.plain(group, .random)
+                var options = TeleportConfig.plain(group, .random)
                 options.layers = layers
                 let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
                 XCTAssertTrue(report.accepted)
@@ -334,12 +334,12 @@ final class TeleportTests: XCTestCase {
             for search in searches where search != .random || group == .scaling || group == .linear
             {
                 let model = try Model.random([14, 6, 5, 3], seed: 1)
-                var adam = OptimizerOptions()
+                var adam = OptimizerConfig()
                 adam.kind = .adam
                 let optimizer = try adam.makeOptimizer(parameterCount: model.parameters.count)
                 optimizer.step(
                     model.parameters.pointer, gradient: try model.gradient(samples, .crossEntropy))
-                var options = TeleportOptions.plain(group, search)
+                var options = TeleportConfig.plain(group, search)
                 (options.steps, options.candidates, options.rolloutSteps) = (2, 3, 3)
                 options.state = group == .scaling ? .transform : .reset
                 let before = (model.bits, optimizer.state.firstMoments?.array)

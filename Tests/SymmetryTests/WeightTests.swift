@@ -42,7 +42,7 @@ final class WeightTests: XCTestCase {
                     for loss in [Loss.crossEntropy, .meanSquaredError] {
                         let name = "\(gap) \(group) \(search) \(loss)"
                         let (with, without) = try withAndWithout(gap, of: 96, width: 100, loss)
-                        var options = TeleportOptions.plain(group, search)
+                        var options = TeleportConfig.plain(group, search)
                         options.heldOutTolerance = 10
                         (options.rolloutSteps, options.rolloutBatch, options.steps) = (12, 8, 3)
                         var ends: [([UInt32], TeleportReport)] = []
@@ -73,7 +73,7 @@ final class WeightTests: XCTestCase {
         var values: [Double] = []
         for heldOut in [with, without] {
             let model = try Model.random([12, 10, 3], seed: 1)
-            var options = TeleportOptions.plain(.linear, .ascent, radius: 0.05)
+            var options = TeleportConfig.plain(.linear, .ascent, radius: 0.05)
             (options.heldOut, options.heldOutTolerance) = (heldOut.batch, 10)
             let report = try Teleport(model, samples.batch, .crossEntropy, options).run()
             XCTAssertEqual(report.outcome, .accepted)
@@ -86,7 +86,7 @@ final class WeightTests: XCTestCase {
     func testWhereTooFewHaveAWeightTheMessageCountsThem() throws {
         let (with, _) = try withAndWithout(1..<38, of: 40, width: 12, .crossEntropy)
         let model = try Model.random([12, 10, 3], seed: 1)
-        var options = TeleportOptions.plain(.linear, .ascent)
+        var options = TeleportConfig.plain(.linear, .ascent)
         options.heldOutTolerance = 0.05
         let error = failure { _ = try Teleport(model, with.batch, .crossEntropy, options) }
         XCTAssertEqual(error?.status, .invalidArgument)
@@ -100,7 +100,7 @@ final class WeightTests: XCTestCase {
             let model = try Model.random([12, 10, 3], seed: 1)
             let samples = try Samples.random(10, width: 12, outputs: 3, loss: loss, seed: 3)
             let heldOut = try Samples.random(10, width: 12, outputs: 3, loss: loss, seed: 4)
-            var options = TeleportOptions.plain(.scaling, .ascent)
+            var options = TeleportConfig.plain(.scaling, .ascent)
             (options.heldOut, options.heldOutTolerance) = (heldOut.batch, 0.05)
             func message(_ part: String) -> String? {
                 let error = failure { _ = try Teleport(model, samples.batch, loss, options) }

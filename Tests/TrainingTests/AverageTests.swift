@@ -12,7 +12,7 @@ final class AverageTests: XCTestCase {
     private func trainer(
         _ kind: OptimizerKind, _ average: Average = .standard, decay: Double? = nil
     ) throws -> Trainer {
-        var options = OptimizerOptions()
+        var options = OptimizerConfig()
         (options.kind, options.average, options.weightDecay) = (kind, average, decay)
         options.learningRate = 0.02
         return try Trainer(

@@ -29,15 +29,15 @@ final class FrameTrainingTests: XCTestCase {
     ]
 
     private func trainer(_ way: Way, seed: UInt64 = 1) throws -> Trainer {
-        var options = OptimizerOptions()
+        var options = OptimizerConfig()
         (options.kind, options.average, options.clipNorm) = (way.kind, way.average, way.clip)
         (options.learningRate, options.weightDecay) = (0.02, way.decay)
         return try Trainer(
             try Model.random([6, 10, 8, 3], seed: seed), loss: .crossEntropy, options: options)
     }
 
-    private func frames(_ way: Way, every: Int = 7) -> FrameOptions {
-        var options = FrameOptions()
+    private func frames(_ way: Way, every: Int = 7) -> FrameConfig {
+        var options = FrameConfig()
         (options.kind, options.every, options.earlyEvery) = (way.frame, every, 3)
         (options.earlySteps, options.samples, options.warmupSteps) = (9, 40, 10)
         return options
@@ -50,8 +50,8 @@ final class FrameTrainingTests: XCTestCase {
             + (trainer.frames?.numbers.elements.map { $0.bitPattern } ?? [])
     }
 
-    private var frameTeleport: TeleportOptions {
-        var options = TeleportOptions()
+    private var frameTeleport: TeleportConfig {
+        var options = TeleportConfig()
         options.group = .frame
         return options
     }
@@ -66,7 +66,7 @@ final class FrameTrainingTests: XCTestCase {
             let model = try Model.random(
                 widths, ActivationKind.allCases[seed % 5], bias: bias, seed: UInt64(seed))
             let way = ways[seed % ways.count]
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             (options.kind, options.average) = (way.kind, way.average)
             let loss: Loss = seed % 2 == 0 ? .crossEntropy : .meanSquaredError
             let outputs = widths[widths.count - 1]
@@ -96,7 +96,7 @@ final class FrameTrainingTests: XCTestCase {
         for activation in [ActivationKind.leakyReLU, .tanh, .sigmoid] {
             let model = try Model.random([4, 5, 3], activation, seed: 3)
             let samples = try Samples.random(30, width: 4, outputs: 3, seed: 4)
-            var options = OptimizerOptions()
+            var options = OptimizerConfig()
             options.learningRate = 0.1
             let trainer = try Trainer(model, loss: .crossEntropy, options: options)
             _ = try trainer.teleport(samples.batch, frameTeleport)
@@ -288,25 +288,25 @@ final class FrameTrainingTests: XCTestCase {
         let trainer = try makeTrainer()
         XCTAssertEqual(
             failure { _ = try trainer.averagedModel() }?.status, .unsupported)
-        try trainer.setFrames(FrameOptions())
-        let refused = failure { _ = try trainer.teleport(samples.batch, TeleportOptions()) }
+        try trainer.setFrames(FrameConfig())
+        let refused = failure { _ = try trainer.teleport(samples.batch, TeleportConfig()) }
         XCTAssertEqual(refused?.status, .unsupported)
         XCTAssertTrue(try XCTUnwrap(refused).message.contains("tp_trainer_set_frames"))
         XCTAssertEqual(
             failure {
                 _ = try Teleport(trainer.model, samples.batch, .crossEntropy, frameTeleport)
             }?.status, .unsupported)
-        var rotate = FrameOptions()
+        var rotate = FrameConfig()
         rotate.kind = .rotate
         XCTAssertEqual(failure { try trainer.setFrames(rotate) }?.status, .unsupported)
         let averaging = try self.trainer(Way(kind: .dog))
         XCTAssertEqual(
-            failure { _ = try averaging.teleport(samples.batch, TeleportOptions()) }?.status,
+            failure { _ = try averaging.teleport(samples.batch, TeleportConfig()) }?.status,
             .unsupported)
-        var bad = FrameOptions()
+        var bad = FrameConfig()
         bad.damping = 0
         XCTAssertEqual(failure { try trainer.setFrames(bad) }?.status, .invalidArgument)
-        var options = OptimizerOptions()
+        var options = OptimizerConfig()
         (options.kind, options.average) = (.momentum, .scheduleFree)
         XCTAssertEqual(
             failure { _ = try options.makeOptimizer(parameterCount: 1) }?.status, .unsupported)

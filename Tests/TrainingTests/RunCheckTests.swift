@@ -21,7 +21,7 @@ final class RunCheckTests: XCTestCase {
             : Dataset.fromTargets(
                 x: (0..<240).map { Float($0 % 17) / 17 }, width: 6,
                 targets: (0..<120).map { Float($0 % 5) / 5 }, targetWidth: 3, count: 40)
-        var optimizer = OptimizerOptions()
+        var optimizer = OptimizerConfig()
         optimizer.learningRate = 0.01
         let trainer = try Trainer(
             try Model.random([6, 10, 8, 3], seed: 1), loss: loss, options: optimizer)
@@ -138,7 +138,7 @@ final class RunCheckTests: XCTestCase {
                     }
                 }
                 let before = try products()
-                var teleport = TeleportOptions()
+                var teleport = TeleportConfig()
                 (teleport.search, teleport.objective) = (search, objective)
                 (teleport.state, teleport.candidates) = (.transform, 20)
                 let report = try trainer.teleport(samples.batch, teleport)
@@ -209,7 +209,7 @@ final class RunCheckTests: XCTestCase {
     func testRolloutsClipGradientsAsTheTrainerDoes() throws {
         for kind in [OptimizerKind.sgd, .momentum, .adam] {
             let samples = try Samples.random(40, width: 6, outputs: 3, seed: 5)
-            var teleport = TeleportOptions()
+            var teleport = TeleportConfig()
             (teleport.rolloutSteps, teleport.rolloutBatch) = (6, 40)
             let report = try makeTrainer(kind, rate: 0.1, clip: 0.1).teleport(
                 samples.batch, teleport)

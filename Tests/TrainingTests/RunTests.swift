@@ -111,7 +111,7 @@ final class RunTests: XCTestCase {
     func testRunStoppedWithinATeleportTeleportsWhenItGoesOn() throws {
         let data = try Dataset.learnable(256, width: 6, classes: 3, seed: 1)
         var options = runOptions(epochs: 2)
-        var teleport = TeleportOptions()
+        var teleport = TeleportConfig()
         teleport.group = .scaling
         teleport.search = .lookahead
         options.teleport = teleport
@@ -222,7 +222,7 @@ final class RunTests: XCTestCase {
         let gradient = [Float](repeating: 0, count: trainer.model.parameters.count)
         let calls: [() throws -> Void] = [
             { _ = try trainer.takeStep(samples.batch) },
-            { _ = try trainer.teleport(samples.batch, TeleportOptions()) },
+            { _ = try trainer.teleport(samples.batch, TeleportConfig()) },
             { try trainer.undoTeleport() },
             { try trainer.apply(gradient: gradient, count: gradient.count) },
             { try trainer.setSchedule(LearningRateSchedule()) },

@@ -133,7 +133,7 @@ final class TrainerTests: XCTestCase {
         for state in [StatePolicy.keep, .reset, .transform] {
             let trainer = try makeTrainer(.adam)
             XCTAssertEqual(failure { try trainer.undoTeleport() }?.status, .badState)
-            var options = TeleportOptions()
+            var options = TeleportConfig()
             (options.search, options.state) = (.ascent, state)
             for _ in 0..<2 {
                 for _ in 0..<3 { _ = try trainer.takeStep(samples.batch) }
@@ -156,7 +156,7 @@ final class TrainerTests: XCTestCase {
         let trainer = try makeTrainer(.momentum)
         _ = try trainer.takeStep(samples.batch)
         let before = trainer.stateBits
-        var options = TeleportOptions()
+        var options = TeleportConfig()
         options.search = .ascent
         XCTAssertTrue(try trainer.teleport(samples.batch, options).accepted)
         let between = trainer.stateBits

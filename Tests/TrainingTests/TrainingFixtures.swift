@@ -63,7 +63,7 @@ func makeTrainer(
     widths: [Int] = [6, 10, 8, 3],
     activation: ActivationKind = .leakyReLU
 ) throws -> Trainer {
-    var options = OptimizerOptions()
+    var options = OptimizerConfig()
     (options.kind, options.learningRate, options.clipNorm) = (kind, rate, clip)
     return try Trainer(
         try Model.random(widths, activation, seed: 1), loss: .crossEntropy, options: options)
@@ -73,7 +73,7 @@ func runOptions(epochs: Int, teleports: Bool = false) -> RunConfig {
     var options = RunConfig()
     (options.epochs, options.batchSize, options.seed) = (epochs, 16, 3)
     if teleports {
-        var teleport = TeleportOptions()
+        var teleport = TeleportConfig()
         (teleport.search, teleport.radius) = (.ascent, 0.5)
         options.teleport = teleport
         options.teleportSamples = 64

@@ -9,7 +9,7 @@ import Runtime
 /// nor outputs change when A does. Natural neural networks (arXiv 1507.00210) and FOOF (arXiv
 /// 2201.12250) are frames of this kind.
 public final class Frames {
-    public let options: FrameOptions
+    public let options: FrameConfig
     public let coordinates: FrameCoordinates
     public let graph: Graph
     /// Of all frames, one after the other: what a checkpoint keeps.
@@ -39,7 +39,7 @@ public final class Frames {
     /// DoG does without early refreshes: its first steps are small, and a radius is the largest
     /// distance by any of the frames, which each change of them makes larger.
     public init(
-        _ graph: Graph, _ options: FrameOptions, _ coordinates: FrameCoordinates,
+        _ graph: Graph, _ options: FrameConfig, _ coordinates: FrameCoordinates,
         refreshesEarly: Bool = true
     ) throws {
         try options.validate()
@@ -63,7 +63,7 @@ public final class Frames {
         guard !layers.isEmpty else {
             throw TeleportError(
                 .unsupported,
-                "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameOptions.widest) values"
+                "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameConfig.widest) values"
             )
         }
         self.graph = graph

@@ -21,7 +21,7 @@ struct LayerFrame {
 
     /// Nil: the layer has no frame.
     init?(
-        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameOptions,
+        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig,
         _ coordinates: FrameCoordinates, offset: Int
     ) throws {
         let readsSamples = graph.nodes[node].first < 0
@@ -31,7 +31,7 @@ struct LayerFrame {
             kind = .centred
             count = try Memory.product(map.inputs, 2)
         } else {
-            guard options.kind != .centre, map.inputs <= FrameOptions.widest else { return nil }
+            guard options.kind != .centre, map.inputs <= FrameConfig.widest else { return nil }
             kind = .dense(options.kind)
             let size = try RowMap.denseCount(width: map.inputs, hasLast: map.hasBias)
             count = try Memory.product(size, coordinates == .folded ? 1 : 4)
@@ -117,7 +117,7 @@ struct LayerFrame {
     /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
     /// nil where there is none.
     func write(
-        _ h: UnsafePointer<Float>, rows: Int, _ options: FrameOptions,
+        _ h: UnsafePointer<Float>, rows: Int, _ options: FrameConfig,
         to numbers: UnsafeMutablePointer<Float>
     ) throws -> Double? {
         let own = numbers + offset
@@ -141,7 +141,7 @@ struct LayerFrame {
     }
 
     private func matrices(
-        _ c: Matrix, _ frame: FrameKind, _ options: FrameOptions
+        _ c: Matrix, _ frame: FrameKind, _ options: FrameConfig
     ) throws -> FrameMatrices? {
         switch (frame, coordinates) {
         case (.rotate, _): return try .rotated(c)

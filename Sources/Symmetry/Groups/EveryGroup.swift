@@ -1,4 +1,4 @@
-extension TeleportOptions {
+extension TeleportConfig {
     /// The group that the options name; nothing else asks which one it is.
     var symmetry: any SymmetryGroup {
         switch group {

@@ -66,7 +66,7 @@ extension SymmetryGroup {
     }
 
     /// Layers that may move; all movable ones where each candidate takes another one.
-    func movedLayers(_ layers: TeleportOptions.Layers, _ graph: Graph, samples: Int) throws
+    func movedLayers(_ layers: TeleportConfig.Layers, _ graph: Graph, samples: Int) throws
         -> [Int]
     {
         if case .one(let layer) = layers { return [layer] }

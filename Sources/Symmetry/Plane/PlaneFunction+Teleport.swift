@@ -18,7 +18,7 @@ extension PlaneFunction {
     /// Rotates (u, v) of `point` by the theta that gradient ascent on |grad|^2 reaches from
     /// `start`; stays where the value would change past its tolerance.
     public func teleport(
-        _ point: inout Pair, from start: Double, _ options: PlaneOptions
+        _ point: inout Pair, from start: Double, _ options: PlaneConfig
     ) throws -> PlaneMove {
         var move = PlaneMove()
         let uv = toUV(point)
@@ -75,7 +75,7 @@ extension PlaneFunction {
     /// value)` sees every point before its step, after its teleport, and the last one; `moved`
     /// every teleport.
     public func descend(
-        from start: Pair, _ options: PlaneOptions, visit: (Int, Pair, Double) -> Void,
+        from start: Pair, _ options: PlaneConfig, visit: (Int, Pair, Double) -> Void,
         moved: (Int, PlaneMove) -> Void
     ) throws {
         var generator = RandomGenerator(seed: options.seed, stream: RandomStream.search)

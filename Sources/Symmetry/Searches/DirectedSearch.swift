@@ -10,7 +10,7 @@ struct DirectedSearch<Moves: DirectedGroup> {
     let moves: Moves
     let task: SearchTask
     private var model: Model { task.model }
-    private var options: TeleportOptions { task.options }
+    private var options: TeleportConfig { task.options }
 
     /// Where it ends, or nil to stay; `report` says so when nothing could move at all.
     func findMove(_ objective: any ObjectiveFunction, _ report: inout TeleportReport) throws

@@ -14,7 +14,7 @@ struct SearchTask {
     /// Rollouts are scored on samples that gave the direction.
     let halvesShared: Bool
     let loss: Loss
-    var options: TeleportOptions
+    var options: TeleportConfig
     /// The options' own or the group's.
     let radius: Double
     let steps: Int
@@ -22,7 +22,7 @@ struct SearchTask {
     private let optimizer: (any Optimizer)?
 
     init(
-        _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportOptions,
+        _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportConfig,
         radius: Double, steps: Int, optimizer: (any Optimizer)? = nil, clipNorm: Double = 0
     ) {
         self.model = model
@@ -45,7 +45,7 @@ struct SearchTask {
     /// The one whose copies take the steps of rollouts.
     func rolloutOptimizer() throws -> any Optimizer {
         if let optimizer { return optimizer }
-        var plain = OptimizerOptions()
+        var plain = OptimizerConfig()
         plain.learningRate = options.learningRate
         return try plain.makeOptimizer(parameterCount: model.parameters.count)
     }
@@ -57,6 +57,6 @@ struct SearchTask {
     }
 }
 
-extension TeleportOptions {
+extension TeleportConfig {
     var needsRollouts: Bool { search == .lookahead || objective == .lookahead }
 }

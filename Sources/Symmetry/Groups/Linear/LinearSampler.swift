@@ -11,7 +11,7 @@ struct LinearSampler: ElementSampler {
     let layers: [Int]
     /// Where the model is one of a row space: that.
     let rows: RowSpace?
-    private var options: TeleportOptions { task.options }
+    private var options: TeleportConfig { task.options }
 
     func draw(_ trial: Model, _ generator: inout RandomGenerator) throws -> DrawnElement? {
         let matrices = try drawMatrices(&generator)

@@ -9,7 +9,7 @@ struct ScalingSearch {
     private let layers: [Int]
     private let s: Buffer<Double>
     private let classes: ChannelClasses
-    private var options: TeleportOptions { task.options }
+    private var options: TeleportConfig { task.options }
 
     /// `layers`: those that may move.
     init(_ task: SearchTask, layers: [Int]) throws {

@@ -17,7 +17,7 @@ public enum FrameInput: Int32, Sendable {
 }
 
 /// The fields of `tp_frame_config`.
-public struct FrameOptions: Sendable, Equatable {
+public struct FrameConfig: Sendable, Equatable {
     public var kind = FrameKind.whiten
     public var input = FrameInput.centre
     /// Steps between refreshes, -1 for none but those by teleports, and those of the first

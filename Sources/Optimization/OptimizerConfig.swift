@@ -18,7 +18,7 @@ public enum Average: Int32, Sendable {
 }
 
 /// The fields of `tp_optimizer_config`.
-public struct OptimizerOptions: Sendable {
+public struct OptimizerConfig: Sendable {
     public var kind = OptimizerKind.sgd
     public var learningRate = 0.01
     /// Of momentum and Nesterov.

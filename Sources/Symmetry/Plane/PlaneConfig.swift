@@ -1,7 +1,7 @@
 import Runtime
 
 /// The fields of `tp_plane_config`.
-public struct PlaneOptions {
+public struct PlaneConfig {
     public var steps = 1_000
     public var learningRate = 1e-3
     /// Steps, from 0, before which the point is teleported.

@@ -1,6 +1,6 @@
 import Runtime
 
-extension TeleportOptions {
+extension TeleportConfig {
     var resolvedRadius: Double { radius ?? symmetry.radius }
     var resolvedSteps: Int { steps ?? symmetry.steps(for: objective) }
 

@@ -2,7 +2,7 @@ import Networks
 import Runtime
 
 /// The fields of `tp_teleport_config`.
-public struct TeleportOptions {
+public struct TeleportConfig {
     /// Hidden layers that move.
     public enum Layers: Sendable, Equatable {
         case all

@@ -3,7 +3,7 @@ import Optimization
 import Runtime
 
 // What fits together, and the sentence that says why something does not.
-extension TeleportOptions {
+extension TeleportConfig {
     /// Checks that this teleport has a meaning for the model, and for a trainer's `optimizer` where
     /// there is one; the error says why not.
     public func validate(for graph: Graph, optimizer: (any Optimizer)? = nil) throws {
