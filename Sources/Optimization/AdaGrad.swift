@@ -1,46 +1,17 @@
 import CShims
 
-/// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011): S <- S + G^2, W <- W - learningRate G /
-/// (sqrt(S) + epsilon).
-public final class AdaGrad: Optimizer {
-    public var learningRate: Double
-    public let state: OptimizerState
-    public let options: OptimizerConfig
-    private let parameterCount: Int
+/// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011): S <- S + G^2,
+/// W <- W - learningRate G / (sqrt(S) + epsilon).
+struct AdaGrad: OptimizerRule {
+    var keepsSquares: Bool { true }
+    var stepsInPlace: Bool { true }
 
-    public init(_ options: OptimizerConfig, parameterCount: Int) throws {
-        self.options = options
-        self.parameterCount = parameterCount
-        learningRate = options.learningRate
-        state = try OptimizerState(
-            options, parameterCount: parameterCount, first: false, second: true)
-    }
-
-    public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
-        step(optional: parameters, gradient: gradient)
-    }
-
-    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
-        step(optional: nil, gradient: gradient)
-        return true
-    }
-
-    private func step(
-        optional parameters: UnsafeMutablePointer<Float>?, gradient: UnsafePointer<Float>
-    ) {
-        guard let squares = state.secondMoments?.pointer else { return }
-        state.steps += 1
-        let factors = shim_adaptive(
-            rate: Float(learningRate), beta1: 0, rest1: 1, beta2: 1,
-            rest2: 1, root: 1, epsilon: Float(options.resolvedEpsilon),
-            decay: Float(options.resolvedWeightDecay), kept: 1)
+    func take(_ step: OptimizerStep) {
         AdaptiveStep(
-            weights: parameters, gradient: gradient, moments: nil, squares: squares,
-            count: parameterCount, factors: factors
-        ).run()
-    }
-
-    public func fresh() throws -> any Optimizer {
-        try AdaGrad(options, parameterCount: parameterCount)
+            step,
+            shim_adaptive(
+                rate: Float(step.rate), beta1: 0, rest1: 1, beta2: 1, rest2: 1, root: 1,
+                epsilon: Float(step.config.resolvedEpsilon), decay: step.decay, kept: 1)
+        )?.run()
     }
 }

@@ -9,13 +9,20 @@ struct AdaptiveStep {
 
     /// Nil: the step goes into the gradient's place, which must be the caller's own, and there is
     /// no decay.
-    let weights: UnsafeMutablePointer<Float>?
-    let gradient: UnsafePointer<Float>
+    private let weights: UnsafeMutablePointer<Float>?
+    private let gradient: UnsafePointer<Float>
     /// Nil: the gradient itself takes the place of its average.
-    let moments: UnsafeMutablePointer<Float>?
-    let squares: UnsafeMutablePointer<Float>
-    let count: Int
-    let factors: shim_adaptive
+    private let moments: UnsafeMutablePointer<Float>?
+    private let squares: UnsafeMutablePointer<Float>
+    private let count: Int
+    private let factors: shim_adaptive
+
+    /// Nil where the rule keeps no squares.
+    init?(_ step: OptimizerStep, _ factors: shim_adaptive) {
+        guard let squares = step.squares else { return nil }
+        (weights, gradient, moments) = (step.weights, step.gradient, step.gradients)
+        (self.squares, count, self.factors) = (squares, step.count, factors)
+    }
 
     /// Every weight's step depends on nothing but its own numbers, so the result does not depend on
     /// the parts.

@@ -4,24 +4,21 @@ import Runtime
 /// Distance over gradients (Ivgi, Hinder and Carmon, arXiv 2302.12022): r <- max(r, |W - W_0|), S
 /// <- S + |G|^2, W <- W - r / sqrt(S) G, for each layer by itself or for all as one. It has no
 /// rate; `learningRate` multiplies its steps.
-public final class DoG: Optimizer {
-    public var learningRate: Double
-    public let options: OptimizerConfig
-    public let state: OptimizerState
+final class DoG: OptimizerRule {
+    private let options: OptimizerConfig
     private let parameterCount: Int
     private let layers: [Range<Int>]
     private let difference: Buffer<Float>
 
-    public init(_ options: OptimizerConfig, parameterCount: Int, layers: [Range<Int>]) throws {
+    init(_ options: OptimizerConfig, parameterCount: Int, layers: [Range<Int>]) throws {
         self.options = options
         self.parameterCount = parameterCount
         self.layers = options.isLayerwise && !layers.isEmpty ? layers : [0..<parameterCount]
-        learningRate = 1
-        state = try OptimizerState(
-            options, parameterCount: parameterCount, first: false, second: false,
-            radii: self.layers.count)
         difference = try Buffer(count: parameterCount)
     }
+
+    var radiusCount: Int { layers.count }
+    var stepsInPlace: Bool { true }
 
     /// Distances are taken before each of the first steps, and before every so many after these.
     private static let measuredSteps = 100
@@ -30,7 +27,8 @@ public final class DoG: Optimizer {
     /// Brings the radii up to the distance of weights from the first ones, in the frames' metric
     /// P^-1 if there are any. Comes before each step.
     func measure(
-        _ weights: UnsafePointer<Float>, in frames: Frames?, scratch: UnsafeMutablePointer<Float>?
+        _ weights: UnsafePointer<Float>, _ state: OptimizerState, in frames: Frames?,
+        scratch: UnsafeMutablePointer<Float>?
     ) {
         guard let start = state.start?.pointer, let radii = state.radii?.pointer else { return }
         if state.steps == 0 {
@@ -64,41 +62,26 @@ public final class DoG: Optimizer {
         }
     }
 
-    public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
-        forEachLayer(gradient) { layer, factor in
-            addScaled(
-                gradient + layer.lowerBound, by: factor, to: parameters + layer.lowerBound,
-                count: layer.count)
-        }
-    }
-
-    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
-        forEachLayer(gradient) { layer, factor in
-            let values = gradient + layer.lowerBound
-            forEachVector(layer.count) { i in
-                store(factor * load(values + i), values + i)
-            } tail: { i in
-                values[i] *= factor
+    func take(_ step: OptimizerStep) {
+        guard let radii = step.state.radii?.pointer else { return }
+        for (index, layer) in layers.enumerated() {
+            let gradient = step.gradient + layer.lowerBound
+            radii[layers.count + index] += shim_squared_distance(gradient, nil, layer.count)
+            let sum = radii[layers.count + index]
+            let factor = sum > 0 ? -Float(step.rate * radii[index] / sum.squareRoot()) : 0
+            if let weights = step.weights {
+                addScaled(gradient, by: factor, to: weights + layer.lowerBound, count: layer.count)
+            } else {
+                scale(UnsafeMutablePointer(mutating: gradient), by: factor, count: layer.count)
             }
         }
-        return true
     }
 
-    /// Counts a step and its gradient; `body` gets what each layer's gradient is multiplied by.
-    private func forEachLayer(
-        _ gradient: UnsafePointer<Float>, _ body: (Range<Int>, Float) -> Void
-    ) {
-        guard let radii = state.radii?.pointer else { return }
-        state.steps += 1
-        for (index, layer) in layers.enumerated() {
-            radii[layers.count + index] += shim_squared_distance(
-                gradient + layer.lowerBound, nil, layer.count)
-            let sum = radii[layers.count + index]
-            body(layer, sum > 0 ? -Float(learningRate * radii[index] / sum.squareRoot()) : 0)
+    private func scale(_ values: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+        forEachVector(count) { i in
+            store(factor * load(values + i), values + i)
+        } tail: { i in
+            values[i] *= factor
         }
-    }
-
-    public func fresh() throws -> any Optimizer {
-        try DoG(options, parameterCount: parameterCount, layers: layers)
     }
 }

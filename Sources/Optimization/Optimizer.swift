@@ -3,50 +3,105 @@ import Runtime
 
 /// A rule that turns gradients into steps, with the state it carries from step to step.
 ///
-/// One object serves one model; a rollout works on a copy and leaves the original alone. Formulas
-/// and defaults are those of PyTorch's `torch.optim`.
-public protocol Optimizer: AnyObject {
+/// One object serves one model; a rollout works on a copy and leaves the original alone.
+public final class Optimizer {
     /// The rate of the next step.
-    var learningRate: Double { get set }
+    public var learningRate: Double
+    public let options: OptimizerConfig
+    /// What the optimizer remembers.
+    public let state: OptimizerState
+    /// The rule, where it is DoG, which measures before it steps.
+    let dog: DoG?
+
+    private let rule: any OptimizerRule
+    /// There are averages, whose steps are counted.
+    private let remembers: Bool
+    private let parameterCount: Int
+    private let layers: [Range<Int>]
+
+    /// `layers`: each layer's parameters; DoG has a radius for each.
+    init(_ options: OptimizerConfig, parameterCount: Int, layers: [Range<Int>]) throws {
+        self.options = options
+        self.parameterCount = parameterCount
+        self.layers = layers
+        dog =
+            options.kind == .dog
+            ? try DoG(options, parameterCount: parameterCount, layers: layers) : nil
+        rule = dog ?? options.kind.rule
+        remembers = dog != nil || rule.keepsGradients || rule.keepsSquares
+        learningRate = dog == nil ? options.learningRate : 1
+        state = try OptimizerState(
+            options, parameterCount: parameterCount, first: rule.keepsGradients,
+            second: rule.keepsSquares, radii: dog?.radiusCount ?? 0)
+    }
 
     /// When a step is `parameters <- beta parameters + alpha gradient`, those factors: the step
     /// then is one matrix product a layer and the gradient is never stored. Otherwise nil.
-    var linearStep: (alpha: Float, beta: Float)? { get }
+    public var linearStep: (alpha: Float, beta: Float)? {
+        rule.linearStep(options, rate: learningRate)
+    }
 
     /// One step. Arrays have the model's parameter count.
-    func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>)
+    public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
+        take(parameters, gradient)
+    }
 
     /// The step itself, without decay, in the gradient's place; false, and nothing done, where
     /// there is no such way.
-    func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool
+    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
+        guard rule.stepsInPlace else { return false }
+        take(nil, gradient)
+        return true
+    }
 
-    var options: OptimizerConfig { get }
+    private func take(
+        _ weights: UnsafeMutablePointer<Float>?, _ gradient: UnsafePointer<Float>
+    ) {
+        if remembers { state.steps += 1 }
+        rule.take(
+            OptimizerStep(
+                weights: weights, gradient: gradient, count: parameterCount, rate: learningRate,
+                config: options, state: state))
+    }
 
-    /// What the optimizer remembers.
-    var state: OptimizerState { get }
-
-    /// An optimizer with the same settings and empty state.
-    func fresh() throws -> any Optimizer
-}
-
-extension Optimizer {
     /// What shrinks the weights, or is added to their gradients, in each step.
     public var weightDecay: Double { options.resolvedWeightDecay }
 
-    public var linearStep: (alpha: Float, beta: Float)? { nil }
-
-    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool { false }
-
     /// An optimizer with the same settings and a copy of the state.
-    public func copy() throws -> any Optimizer {
-        let copy = try fresh()
+    public func copy() throws -> Optimizer {
+        let copy = try Optimizer(options, parameterCount: parameterCount, layers: layers)
         copy.restore(from: self)
         return copy
     }
 
     /// Takes over rate and state from a copy of this optimizer. Allocates nothing and cannot fail.
-    public func restore(from copy: any Optimizer) {
+    public func restore(from copy: Optimizer) {
         learningRate = copy.learningRate
         state.restore(from: copy.state)
+    }
+}
+
+extension OptimizerConfig {
+    /// `layers`: each layer's parameters; DoG has a radius for each.
+    public func makeOptimizer(
+        parameterCount: Int, layers: [Range<Int>] = []
+    ) throws -> Optimizer {
+        try validate()
+        return try Optimizer(self, parameterCount: parameterCount, layers: layers)
+    }
+}
+
+extension OptimizerKind {
+    /// DoG, which needs to know the layers, is made where they are known.
+    fileprivate var rule: any OptimizerRule {
+        switch self {
+        case .sgd, .dog: return SGD()
+        case .momentum: return Momentum()
+        case .nesterov: return Nesterov()
+        case .adaGrad: return AdaGrad()
+        case .rmsProp: return RMSProp()
+        case .adam: return Adam(decaysBeside: false)
+        case .adamW: return Adam(decaysBeside: true)
+        }
     }
 }

@@ -96,21 +96,4 @@ public struct OptimizerConfig: Sendable {
             "learning_rate", learningRate, learningRate >= 0 && Float(learningRate).isFinite,
             "finite and not negative")
     }
-
-    /// `layers`: each layer's parameters; DoG has a radius for each.
-    public func makeOptimizer(
-        parameterCount: Int, layers: [Range<Int>] = []
-    ) throws -> any Optimizer {
-        try validate()
-        switch kind {
-        case .sgd: return try SGD(self, parameterCount: parameterCount)
-        case .momentum: return try Momentum(self, parameterCount: parameterCount)
-        case .nesterov: return try Nesterov(self, parameterCount: parameterCount)
-        case .adaGrad: return try AdaGrad(self, parameterCount: parameterCount)
-        case .rmsProp: return try RMSProp(self, parameterCount: parameterCount)
-        case .adam: return try Adam(self, parameterCount: parameterCount)
-        case .adamW: return try AdamW(self, parameterCount: parameterCount)
-        case .dog: return try DoG(self, parameterCount: parameterCount, layers: layers)
-        }
-    }
 }

@@ -1,35 +1,19 @@
 import Runtime
 
 /// Plain stochastic gradient descent: W <- W - learningRate (G + weightDecay W).
-public final class SGD: Optimizer {
-    public var learningRate: Double
-    public let state: OptimizerState
-    public let options: OptimizerConfig
-    private let parameterCount: Int
-
-    public init(_ options: OptimizerConfig, parameterCount: Int) throws {
-        self.options = options
-        self.parameterCount = parameterCount
-        learningRate = options.learningRate
-        state = try OptimizerState(
-            options, parameterCount: parameterCount, first: false, second: false)
+struct SGD: OptimizerRule {
+    func linearStep(_ config: OptimizerConfig, rate: Double) -> (alpha: Float, beta: Float)? {
+        (-Float(rate), Float(1 - rate * config.resolvedWeightDecay))
     }
 
-    public var linearStep: (alpha: Float, beta: Float)? {
-        (-Float(learningRate), Float(1 - learningRate * options.resolvedWeightDecay))
-    }
-
-    public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
-        let rate = Float(learningRate)
-        let kept = Float(1 - learningRate * options.resolvedWeightDecay)
-        forEachVector(parameterCount) { i in
-            store(kept * load(parameters + i) - rate * load(gradient + i), parameters + i)
+    func take(_ step: OptimizerStep) {
+        guard let weights = step.weights,
+            let (alpha, beta) = linearStep(step.config, rate: step.rate)
+        else { return }
+        forEachVector(step.count) { i in
+            store(beta * load(weights + i) + alpha * load(step.gradient + i), weights + i)
         } tail: { i in
-            parameters[i] = kept * parameters[i] - rate * gradient[i]
+            weights[i] = beta * weights[i] + alpha * step.gradient[i]
         }
-    }
-
-    public func fresh() throws -> any Optimizer {
-        try SGD(options, parameterCount: parameterCount)
     }
 }

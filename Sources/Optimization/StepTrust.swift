@@ -13,14 +13,14 @@ struct StepTrust {
     private static let largestRate = 0x1p30
 
     private let model: Model
-    private let optimizer: any Optimizer
+    private let optimizer: Optimizer
     /// Made when a gradient is first too large.
-    private var kept: (weights: Weights, optimizer: any Optimizer)?
+    private var kept: (weights: Weights, optimizer: Optimizer)?
     /// An average of gradients is so large that a small gradient may follow it out of the finite
     /// numbers.
     private var isSuspect = false
 
-    init(_ model: Model, _ optimizer: any Optimizer) {
+    init(_ model: Model, _ optimizer: Optimizer) {
         self.model = model
         self.optimizer = optimizer
     }

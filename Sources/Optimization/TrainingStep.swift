@@ -8,14 +8,13 @@ import Runtime
 public final class TrainingStep {
     public let model: Model
     public let loss: Loss
-    public let optimizer: any Optimizer
+    public let optimizer: Optimizer
     public let workspace: Workspace
     /// Largest norm of a gradient; 0: no bound. In a frame the norm is that by its coordinates.
     public let clipNorm: Double
     /// What steps are taken in, if it is not the weights' own coordinates.
     public private(set) var frames: Frames?
 
-    private let dog: DoG?
     private let isScheduleFree: Bool
     private let averages: Bool
     /// Only where the step is not one product a layer.
@@ -25,14 +24,13 @@ public final class TrainingStep {
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
-        model: Model, loss: Loss, optimizer: any Optimizer, clipNorm: Double = 0, batchSize: Int
+        model: Model, loss: Loss, optimizer: Optimizer, clipNorm: Double = 0, batchSize: Int
     ) throws {
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
         self.clipNorm = clipNorm
-        dog = optimizer as? DoG
         isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
         averages = optimizer.options.resolvedAverage != .none
         gradient =
@@ -116,7 +114,7 @@ public final class TrainingStep {
             frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
         }
         clip(gradient)
-        dog?.measure(weights, in: frames, scratch: move?.pointer)
+        optimizer.dog?.measure(weights, optimizer.state, in: frames, scratch: move?.pointer)
         guard let move else {
             optimizer.step(weights, gradient: gradient.pointer)
             if averages { optimizer.state.addToAverage(weights) }

@@ -8,14 +8,14 @@ public struct Teleport {
     private let model: Model
     private let loss: Loss
     private let options: TeleportConfig
-    private let optimizer: (any Optimizer)?
+    private let optimizer: Optimizer?
     private let samples: TeleportSamples
     private let task: SearchTask
 
     /// Rollouts step with a copy of `optimizer`; without one, with plain SGD at the options' rate.
     public init(
         _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportConfig,
-        optimizer: (any Optimizer)? = nil, clipNorm: Double = 0
+        optimizer: Optimizer? = nil, clipNorm: Double = 0
     ) throws {
         try options.validate()
         try options.validate(for: model.graph, loss: loss, optimizer: optimizer)

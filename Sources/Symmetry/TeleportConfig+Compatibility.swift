@@ -6,7 +6,7 @@ import Runtime
 extension TeleportConfig {
     /// Checks that this teleport has a meaning for the model, and for a trainer's `optimizer` where
     /// there is one; the error says why not.
-    public func validate(for graph: Graph, optimizer: (any Optimizer)? = nil) throws {
+    public func validate(for graph: Graph, optimizer: Optimizer? = nil) throws {
         let group = symmetry
         try group.require(graph, optimizer)
         try validateLayers(of: group, graph)
@@ -26,7 +26,7 @@ extension TeleportConfig {
 
     /// Checks all that does not depend on the batch.
     public func validate(
-        for graph: Graph, loss: Loss, optimizer: (any Optimizer)? = nil
+        for graph: Graph, loss: Loss, optimizer: Optimizer? = nil
     ) throws {
         try validate(for: graph, optimizer: optimizer)
         guard let heldOut else { return }

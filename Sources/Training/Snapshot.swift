@@ -5,7 +5,7 @@ import Runtime
 /// Weights, optimizer state and frames of a trainer at one moment, in memory that is taken once.
 final class Snapshot {
     let weights: Weights
-    let optimizer: any Optimizer
+    let optimizer: Optimizer
     /// The frames that were in force, and what was in them.
     private(set) var frames: Frames?
     private(set) var frameNumbers: Buffer<Float>?

@@ -10,7 +10,7 @@ import Symmetry
 public final class Trainer {
     public let model: Model
     public let loss: Loss
-    let optimizer: any Optimizer
+    let optimizer: Optimizer
     let step: TrainingStep
     public let options: OptimizerConfig
     /// The rate that the schedule starts from.

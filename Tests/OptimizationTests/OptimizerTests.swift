@@ -127,7 +127,7 @@ final class OptimizerTests: XCTestCase {
             XCTAssertEqual(copy.state.secondMoments?.array, original.state.secondMoments?.array)
             if let firsts { XCTAssertNotEqual(firsts, original.state.firstMoments?.array) }
             // Back in time, and forward again.
-            let fresh = try original.fresh()
+            let fresh = try options.makeOptimizer(parameterCount: count)
             XCTAssertEqual(fresh.learningRate, 0.01)
             original.restore(from: fresh)
             XCTAssertEqual(original.state.steps, 0)

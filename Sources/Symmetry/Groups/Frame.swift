@@ -9,7 +9,7 @@ struct FrameSymmetry: SymmetryGroup {
     let dependsOnData = false
     let radius = 1.0
 
-    func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws {
+    func require(_ graph: Graph, _ optimizer: Optimizer?) throws {
         guard optimizer != nil else { throw ofATrainer }
     }
 

@@ -89,7 +89,7 @@ struct NullSpaceSymmetry: SymmetryGroup {
     let dependsOnData = true
     let radius = 0.05
 
-    func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws {
+    func require(_ graph: Graph, _ optimizer: Optimizer?) throws {
         try requireHiddenLayer(graph)
     }
 

@@ -30,7 +30,7 @@ protocol SymmetryGroup {
 
     /// Throws the sentence that says why it has no meaning for a model, or for one without a
     /// trainer: `optimizer` nil.
-    func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws
+    func require(_ graph: Graph, _ optimizer: Optimizer?) throws
     /// Layers of a model that a config can name.
     func layerCount(_ graph: Graph) throws -> Int
     /// Those that move where a config names none.

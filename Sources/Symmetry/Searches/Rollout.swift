@@ -33,8 +33,8 @@ struct Rollout {
     /// Scores `candidates` starting points; `move` takes copies of the model and the optimizer to
     /// one of them and says whether it could. Candidate 0 is the model as it is and is not moved.
     func run(
-        _ model: Model, optimizer: any Optimizer, candidates: Int,
-        move: (Int, Model, any Optimizer) throws -> Bool
+        _ model: Model, optimizer: Optimizer, candidates: Int,
+        move: (Int, Model, Optimizer) throws -> Bool
     ) throws -> Outcome {
         var outcome = Outcome()
         let scoringWorkspace = try model.measuringWorkspace(count: scoring.count)

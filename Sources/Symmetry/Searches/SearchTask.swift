@@ -19,11 +19,11 @@ struct SearchTask {
     let radius: Double
     let steps: Int
     let rollout: Rollout
-    private let optimizer: (any Optimizer)?
+    private let optimizer: Optimizer?
 
     init(
         _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportConfig,
-        radius: Double, steps: Int, optimizer: (any Optimizer)? = nil, clipNorm: Double = 0
+        radius: Double, steps: Int, optimizer: Optimizer? = nil, clipNorm: Double = 0
     ) {
         self.model = model
         self.batch = batch
@@ -43,7 +43,7 @@ struct SearchTask {
     }
 
     /// The one whose copies take the steps of rollouts.
-    func rolloutOptimizer() throws -> any Optimizer {
+    func rolloutOptimizer() throws -> Optimizer {
         if let optimizer { return optimizer }
         var plain = OptimizerConfig()
         plain.learningRate = options.learningRate

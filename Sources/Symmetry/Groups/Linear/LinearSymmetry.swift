@@ -15,7 +15,7 @@ struct LinearSymmetry: SymmetryGroup {
     let movesLayers = true
     let hasElements = true
 
-    func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws {
+    func require(_ graph: Graph, _ optimizer: Optimizer?) throws {
         try requireHiddenLayer(graph)
         try LinearAction.requireBijective(graph)
     }

@@ -15,7 +15,7 @@ struct ScalingSymmetry: SymmetryGroup {
     let hasExactElements = true
     let transformsState = true
 
-    func require(_ graph: Graph, _ optimizer: (any Optimizer)?) throws {
+    func require(_ graph: Graph, _ optimizer: Optimizer?) throws {
         try requireHiddenLayer(graph)
         try Scaling.requireHomogeneous(graph)
         guard try layerCount(graph) > 0 else {

@@ -1,0 +1,39 @@
+/// What one kind of optimizer is: its formula, and the averages that it needs for it. Formulas and
+/// defaults are those of PyTorch's `torch.optim`.
+protocol OptimizerRule {
+    /// Averages of gradients, and of their squares.
+    var keepsGradients: Bool { get }
+    var keepsSquares: Bool { get }
+
+    /// The factors of a step that is `parameters <- beta parameters + alpha gradient`.
+    func linearStep(_ config: OptimizerConfig, rate: Double) -> (alpha: Float, beta: Float)?
+
+    /// The step can go into the gradient's place.
+    var stepsInPlace: Bool { get }
+
+    func take(_ step: OptimizerStep)
+}
+
+extension OptimizerRule {
+    var keepsGradients: Bool { false }
+    var keepsSquares: Bool { false }
+    var stepsInPlace: Bool { false }
+    func linearStep(_ config: OptimizerConfig, rate: Double) -> (alpha: Float, beta: Float)? { nil }
+}
+
+/// What a rule works on: arrays of `count` numbers.
+struct OptimizerStep {
+    /// Nil: the step goes, without decay, into the gradient's place, which is then the caller's
+    /// own.
+    let weights: UnsafeMutablePointer<Float>?
+    let gradient: UnsafePointer<Float>
+    let count: Int
+    let rate: Double
+    let config: OptimizerConfig
+    let state: OptimizerState
+
+    var gradients: UnsafeMutablePointer<Float>? { state.firstMoments?.pointer }
+    var squares: UnsafeMutablePointer<Float>? { state.secondMoments?.pointer }
+    /// Added to the gradient, times the weight.
+    var decay: Float { Float(config.resolvedWeightDecay) }
+}
