@@ -1,22 +1,25 @@
 import Runtime
 
-/// Gradient descent with momentum: M <- mu M + G, W <- W - learningRate M. The first step takes M =
-/// G.
+/// Gradient descent with momentum as PyTorch has it: M <- mu M + G, W <- W - learningRate M, or with
+/// Nesterov's W <- W - learningRate (G + mu M). The first step takes M = G.
 struct Momentum: OptimizerRule {
+    let isNesterov: Bool
     var keepsGradients: Bool { true }
 
     func take(_ step: OptimizerStep) {
         guard let weights = step.weights, let moments = step.gradients else { return }
         let (rate, decay, gradient) = (Float(step.rate), step.decay, step.gradient)
-        let momentum = Float(step.config.momentum)
+        let (momentum, isNesterov) = (Float(step.config.momentum), isNesterov)
         forEachVector(step.count) { i in
             let old = load(weights + i)
-            let moment = momentum * load(moments + i) + (load(gradient + i) + decay * old)
+            let slope = load(gradient + i) + decay * old
+            let moment = momentum * load(moments + i) + slope
             store(moment, moments + i)
-            store(old - rate * moment, weights + i)
+            store(old - rate * (isNesterov ? slope + momentum * moment : moment), weights + i)
         } tail: { i in
-            moments[i] = momentum * moments[i] + (gradient[i] + decay * weights[i])
-            weights[i] -= rate * moments[i]
+            let slope = gradient[i] + decay * weights[i]
+            moments[i] = momentum * moments[i] + slope
+            weights[i] -= rate * (isNesterov ? slope + momentum * moments[i] : moments[i])
         }
     }
 }

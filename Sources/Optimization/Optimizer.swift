@@ -96,8 +96,8 @@ extension OptimizerKind {
     fileprivate var rule: any OptimizerRule {
         switch self {
         case .sgd, .dog: return SGD()
-        case .momentum: return Momentum()
-        case .nesterov: return Nesterov()
+        case .momentum: return Momentum(isNesterov: false)
+        case .nesterov: return Momentum(isNesterov: true)
         case .adaGrad: return AdaGrad()
         case .rmsProp: return RMSProp()
         case .adam: return Adam(decaysBeside: false)

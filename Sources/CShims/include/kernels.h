@@ -50,7 +50,7 @@ double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const
 /* z = exp(z - largest of its row) / (sum of these) */
 void shim_softmax(float *z, ptrdiff_t rows, ptrdiff_t width);
 
-/* One step of the adaptive optimizers; see AdaptiveMoments.swift, AdaGrad.swift and RMSProp.swift. */
+/* One step of the adaptive optimizers; see Adam.swift, AdaGrad.swift and RMSProp.swift. */
 typedef struct shim_adaptive {
     float rate;         /* over the bias correction of the first average */
     float beta1, rest1; /* average of gradients; beta1 0 and rest1 1: the gradient itself */
