@@ -94,7 +94,7 @@ static tp_teleport_config teleport(tp_batch *held_out) {
     REQUIRE(tp_teleport_config_init(&config, sizeof config) == TP_OK);
     config.group = byte() % 5;
     config.search = byte() % 4;
-    config.objective = byte() % 8;
+    config.objective = byte() % 10;
     config.state = byte() % 4;
     config.radius = number();
     config.steps = byte() % 5;

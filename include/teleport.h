@@ -556,7 +556,22 @@ typedef enum tp_objective {
     TP_OBJECTIVE_CURVATURE_MAXIMIZE = 4,
     TP_OBJECTIVE_CURVATURE_MINIMIZE = 5,
     /* The loss after a rollout, for RANDOM with at most 256 candidates. */
-    TP_OBJECTIVE_LOOKAHEAD = 6
+    TP_OBJECTIVE_LOOKAHEAD = 6,
+    /* Of the weights alone: the batch takes part in the guard, gradient norms of the report are NaN. For SCALING with
+     * ASCENT, on hidden layers in a row whose activations all let factors through (LEAKY_RELU, RELU, IDENTITY), else
+     * TP_ERROR_UNSUPPORTED. One unit after the other goes to its best factor, a closed form, for at most `steps` sweeps
+     * or until no ln factor changes by 1e-9. With `exact` the factors are rounded to powers of two at the end; where
+     * that gains nothing the weights stay.
+     *
+     * PATH_CONDITIONING (arXiv 2602.19799) minimizes n ln(sum_i g_i exp(e_i)) - sum_i e_i over the n parameters:
+     * parameter i is multiplied by exp(-e_i / 2), and g_i is the derivative by u_i of the summed outputs where each
+     * parameter is replaced by its square u, each input by 1 and each activation by the identity. O(parameters), then
+     * O(units) a sweep.
+     * EQUAL_NORMS (arXiv 1902.10416) minimizes the sum of squared parameters: what feeds a unit, its bias included, and
+     * what reads from it come to equal norms. Nets that differ by a scaling end at the same weights. O(parameters) a
+     * sweep. */
+    TP_OBJECTIVE_PATH_CONDITIONING = 7,
+    TP_OBJECTIVE_EQUAL_NORMS = 8
 } tp_objective;
 
 /* What becomes of the optimizer's state. Plain SGD has none. */
@@ -583,14 +598,16 @@ typedef struct tp_teleport_config {
     int32_t layer;               /* hidden layer to move, TP_LAYER_ALL (default) or TP_LAYER_RANDOM */
     int32_t exact;               /* 1: factors are powers of two, and no output changes by one bit; default 0 */
     double radius;               /* largest step, 0 < radius <= 16; 0 (default): the group's own.
-                                    SCALING: bound on |s|, 1. LINEAR: joint Frobenius norm of T, 0.3.
+                                    SCALING: bound on |s|, 1; for PATH_CONDITIONING and EQUAL_NORMS 16.
+                                    LINEAR: joint Frobenius norm of T, 0.3.
                                     NULL_SPACE, LEVEL_SET: norm of the step / norm of the weights, 0.05.
                                     LOOKAHEAD tries -1, -0.5, -0.25, 0.25, 0.5, 0.75, 1, 1.5 and 2 times it */
     double null_tolerance;       /* of NULL_SPACE: singular values of a layer's input under this share of the
                                     largest count as zero; below 1; default 1e-6 */
 
     /* Of ASCENT. */
-    int32_t steps;               /* 1 to 10,000; 0 (default): 50 for SCALING by gradient norm, else 10 */
+    int32_t steps;               /* 1 to 10,000; 0 (default): 50 for SCALING by gradient norm, 1,000 sweeps for
+                                    PATH_CONDITIONING and EQUAL_NORMS, else 10 */
 
     /* Of RANDOM. */
     int32_t candidates;          /* 1 to 1,000,000; default 1,000 */
@@ -651,7 +668,7 @@ typedef struct tp_teleport_report {
     int32_t rank;                  /* of the layer's input, for moves that depend on data */
 
     /* The search. */
-    int32_t steps;                 /* steps the ascent took */
+    int32_t steps;                 /* steps the ascent took; PATH_CONDITIONING, EQUAL_NORMS: sweeps */
     int32_t backtracks;            /* steps taken back on the way */
     int32_t candidates;            /* elements scored, staying included */
     int32_t refused;               /* of these, how many diverged, left the range of floats or did not keep the loss.

@@ -135,6 +135,14 @@ extension Graph {
         return try Graph(input: Shape(channels: samples), list)
     }
 
+    /// Layers with weights that follow each other from the input on, and nothing else.
+    public var isRow: Bool {
+        (0..<nodes.count).allSatisfy {
+            let node = nodes[$0]
+            return node.facts.linearMap != nil && node.first == $0 - 1 && node.second == nil
+        }
+    }
+
     /// Widths of a perceptron, inputs first.
     public var widths: [Int] { [inputWidth] + layers.elements.map { $0.outputs } }
 }

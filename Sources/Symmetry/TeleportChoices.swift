@@ -24,11 +24,15 @@ public enum Objective: Int32, Sendable {
     case curvatureMaximize = 4
     case curvatureMinimize = 5
     case lookahead = 6
+    case pathConditioning = 7
+    case equalNorms = 8
 
     var isMaximized: Bool {
         switch self {
         case .gradientNormMaximize, .sharpnessMaximize, .curvatureMaximize: return true
-        case .gradientNormMinimize, .sharpnessMinimize, .curvatureMinimize, .lookahead: return false
+        case .gradientNormMinimize, .sharpnessMinimize, .curvatureMinimize, .lookahead,
+            .pathConditioning, .equalNorms:
+            return false
         }
     }
 
@@ -42,6 +46,8 @@ public enum Objective: Int32, Sendable {
 
     var isGradientNorm: Bool { self == .gradientNormMaximize || self == .gradientNormMinimize }
     var isCurvature: Bool { self == .curvatureMaximize || self == .curvatureMinimize }
+    /// Of the weights alone, and known at every element of the scaling group.
+    var isOfWeights: Bool { self == .pathConditioning || self == .equalNorms }
 }
 
 /// What becomes of the optimizer's state; raw values are those of `tp_state_policy`.

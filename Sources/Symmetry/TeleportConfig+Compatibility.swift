@@ -11,6 +11,7 @@ extension TeleportConfig {
         try group.require(graph, optimizer)
         try validateLayers(of: group, graph)
         try validateSearch(of: group)
+        try validateObjective(graph)
         guard !exact || group.hasExactElements else {
             throw TeleportError(
                 .unsupported,
@@ -58,6 +59,23 @@ extension TeleportConfig {
                 throw TeleportError(.unsupported, "a random layer needs the random search")
             }
         }
+    }
+
+    private func validateObjective(_ graph: Graph) throws {
+        guard objective.isOfWeights else { return }
+        guard group == .scaling else { throw Self.onlyScaling }
+        guard search == .ascent else {
+            throw TeleportError(
+                .unsupported,
+                "path conditioning and equal norms are found in closed form, which is the ascent search"
+            )
+        }
+        try BalanceSearch.requireRow(graph)
+    }
+
+    static var onlyScaling: TeleportError {
+        TeleportError(
+            .unsupported, "path conditioning and equal norms are objectives of the scaling group")
     }
 
     private func validateSearch(of group: any SymmetryGroup) throws {

@@ -1,7 +1,10 @@
 import Runtime
 
 extension TeleportConfig {
-    var resolvedRadius: Double { radius ?? symmetry.radius }
+    /// What has one minimum is taken to it, as far as numbers allow.
+    var resolvedRadius: Double {
+        radius ?? (objective.isOfWeights ? Self.largestRadius : symmetry.radius)
+    }
     var resolvedSteps: Int { steps ?? symmetry.steps(for: objective) }
 
     /// Checks the numbers by themselves.

@@ -381,6 +381,25 @@ static void check_teleport_config(void) {
         EXPECT(i ? TP_ERROR_NOT_FINITE : TP_ERROR_INVALID_ARGUMENT, teleport(&config));
     }
 
+    /* Objectives of the weights: the ascent of the scaling group alone takes them. */
+    for (int32_t objective = TP_OBJECTIVE_PATH_CONDITIONING; objective <= TP_OBJECTIVE_EQUAL_NORMS; objective++) {
+        for (int i = 0; i < 4; i++) {
+            MUST(tp_teleport_config_init(&config, sizeof config));
+            config.learning_rate = 0.01;
+            config.objective = objective;
+            config.group = i < 2 ? TP_GROUP_SCALING : i == 2 ? TP_GROUP_LINEAR : TP_GROUP_NULL_SPACE;
+            config.search = i == 0 ? TP_SEARCH_LOOKAHEAD : i == 1 ? TP_SEARCH_RANDOM : TP_SEARCH_ASCENT;
+            EXPECT(TP_ERROR_UNSUPPORTED, teleport(&config));
+            CHECK_NAMES(tp_error_message(), i < 2 ? "the ascent search" : "objectives of the scaling group");
+        }
+        MUST(tp_teleport_config_init(&config, sizeof config));
+        config.objective = objective;
+        config.search = TP_SEARCH_ASCENT;
+        MUST(tp_model_check_teleport(model, &config));
+        EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(sigmoid, &config));
+        WRONG(objective, TP_OBJECTIVE_EQUAL_NORMS + 1);
+    }
+
     double s[13] = {0}, phi = 77, slope[13];
     float scale[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     MISMATCH(tp_model_scaling_gradient_norm(model, &batch, TP_LOSS_CROSS_ENTROPY, s, 12, &phi, slope, 13));

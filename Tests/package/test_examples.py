@@ -37,7 +37,7 @@ def test_teleport():
 def test_every_teleport_keeps_the_loss_or_says_why_not():
     lines = run(EXAMPLES / "04-every-teleport").stdout.splitlines()
     losses = [re.search(r"loss (\S+) -> (\S+),", line) for line in lines if "refused: " not in line]
-    assert len(losses) == 15
+    assert len(losses) == 17
     for match in losses:
         before, after = map(float, match.groups())
         assert after == pytest.approx(before, rel=2e-5)

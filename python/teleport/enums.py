@@ -142,6 +142,8 @@ class Objective(HeaderEnum):
     CURVATURE_MAXIMIZE = "curvature_maximize", _abi.TP_OBJECTIVE_CURVATURE_MAXIMIZE
     CURVATURE_MINIMIZE = "curvature_minimize", _abi.TP_OBJECTIVE_CURVATURE_MINIMIZE
     LOOKAHEAD = "lookahead", _abi.TP_OBJECTIVE_LOOKAHEAD
+    PATH_CONDITIONING = "path_conditioning", _abi.TP_OBJECTIVE_PATH_CONDITIONING
+    EQUAL_NORMS = "equal_norms", _abi.TP_OBJECTIVE_EQUAL_NORMS
 
 
 class StatePolicy(HeaderEnum):
@@ -246,6 +248,8 @@ ObjectiveName = Literal[
     "curvature_maximize",
     "curvature_minimize",
     "lookahead",
+    "path_conditioning",
+    "equal_norms",
 ]
 StatePolicyName = Literal["keep", "reset", "transform"]
 OptimizerName = Literal[

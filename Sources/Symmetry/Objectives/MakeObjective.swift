@@ -16,6 +16,7 @@ extension SymmetryGroup {
             return try Curvature(
                 model.graph, try curves(model.graph, batch, layers: layers),
                 count: options.curves, seed: options.seed)
+        case .pathConditioning, .equalNorms: throw TeleportConfig.onlyScaling
         }
     }
 }

@@ -8,7 +8,10 @@ struct ScalingSymmetry: SymmetryGroup {
     let dependsOnData = false
     let radius = 1.0
     /// An ascent of the closed form costs no pass of the model.
-    func steps(for objective: Objective) -> Int { objective.isGradientNorm ? 50 : 10 }
+    func steps(for objective: Objective) -> Int {
+        if objective.isOfWeights { return BalanceSearch.sweeps }
+        return objective.isGradientNorm ? 50 : 10
+    }
 
     let movesLayers = true
     let hasElements = true
@@ -42,6 +45,9 @@ struct ScalingSymmetry: SymmetryGroup {
     func findMove(_ task: SearchTask, _ check: Guard, _ report: inout TeleportReport) throws
         -> (any Move)?
     {
+        if task.options.objective.isOfWeights {
+            return try BalanceSearch(task).findMove(&report)
+        }
         guard task.options.objective.isGradientNorm else {
             return try findMoveByObjective(task, check, &report)
         }
