@@ -111,15 +111,18 @@ build/digits-png: examples/data/digits-png.tar.gz
 	@rm -rf $@ && tar -xzf $< -C build && touch $@
 
 # The first of the two is what the README's first lines run.
-DEMO := build/examples/03-image-folder --compare --widths 32,32 --epochs 20
+DEMO := build/examples/03-image-folder --widths 32,32 --epochs 20
 
-## demo: trains on a folder of PNG digits, with and without a teleport
+## demo: trains on a folder of PNG digits, with and without a teleport, and without a learning rate
 demo: build/examples/03-image-folder build/digits-png
 	@echo "== rate 0.01: 64-32-32-10 on 8x8 digits, with and without one teleport before the first epoch"
-	@$(DEMO) --rate 0.01 build/digits-png
+	@$(DEMO) --compare --rate 0.01 build/digits-png
 	@echo
 	@echo "== the same nets at the rate that is best without teleports"
-	@$(DEMO) --rates 0.01,0.03,0.1,0.3,1 build/digits-png
+	@$(DEMO) --compare --rates 0.01,0.03,0.1,0.3,1 build/digits-png
+	@echo
+	@echo "== the same net without a rate to choose"
+	@$(DEMO) --quiet build/digits-png
 
 # ---- tests -------------------------------------------------------------------------------------------------------
 

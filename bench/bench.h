@@ -67,6 +67,38 @@ static inline int32_t *cyclic_labels(size_t count, int classes) {
     return labels;
 }
 
+/* A trainer by a method's words, "sgd" or "adamw:schedule_free:rotate": an optimizer, then an average and frames. */
+static inline tp_trainer *trainer_by(const char *method, tp_model *model) {
+    static const char *const optimizers[] = {"sgd",     "momentum", "nesterov", "adagrad",
+                                             "rmsprop", "adam",     "adamw",    "dog"};
+    static const char *const kinds[] = {"whiten", "rotate", "centre"}; /* in the order of the header's enums */
+    char words[64], *rest = words, *word;
+    int known = 0, framed = 0;
+    tp_optimizer_config config;
+    tp_frame_config frames;
+    tp_trainer *trainer;
+    TRY(tp_optimizer_config_init(&config, sizeof config));
+    TRY(tp_frame_config_init(&frames, sizeof frames));
+    config.learning_rate = 1e-4;
+    snprintf(words, sizeof words, "%s", method);
+    for (int place = 0; (word = strsep(&rest, ":")); place++, known = 0) {
+        for (int i = 0; place == 0 && i < 8; i++) {
+            if (!strcmp(word, optimizers[i])) config.optimizer = i, known = 1;
+        }
+        for (int i = 0; place > 0 && i < 3; i++) {
+            if (!strcmp(word, kinds[i])) frames.kind = i, framed = known = 1;
+        }
+        if (place > 0 && !strcmp(word, "schedule_free")) config.average = TP_AVERAGE_SCHEDULE_FREE, known = 1;
+        if (!known) {
+            fprintf(stderr, "%s: no method\n", method);
+            exit(2);
+        }
+    }
+    TRY(tp_trainer_create(&trainer, model, TP_LOSS_CROSS_ENTROPY, &config));
+    if (framed) TRY(tp_trainer_set_frames(trainer, &frames));
+    return trainer;
+}
+
 /* Runs `repetition`, which prints one line, for every line that arrives. */
 static inline int serve(void (*repetition)(void *), void *state) {
     char line[64];

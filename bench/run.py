@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sections
 import sections_data
+import sections_frames
 from report import Table, machine, warn
 
 HERE = Path(__file__).resolve().parent
@@ -22,6 +23,7 @@ ROOT = HERE.parent
 
 SECTIONS = {
     "steps": sections.steps,
+    "frames": sections_frames.frames,
     "threads": sections.threads,
     "sharing": sections.sharing,
     "growth": sections.growth,

@@ -234,17 +234,22 @@ def calls(run: Run) -> list[Table]:
     return [table]
 
 
+def count_allocations(run: Run, net: Net, threads: int, number_of_steps: int, before: int = 1) -> int:
+    environment = os.environ | {"LD_PRELOAD": str(run.programs / "malloc_count.so")}
+    command = [str(run.programs / "calls"), "allocations", *net.words(threads)]
+    command += [str(number_of_steps), str(before)]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(result.stderr.strip())
+    return int(result.stdout)
+
+
 def allocations(run: Run) -> list[Table]:
     table = Table("allocations", "Calls of malloc and its kin in the training steps after the first")
-    environment = os.environ | {"LD_PRELOAD": str(run.programs / "malloc_count.so")}
     for net in NETS:
         for count in (1, 2):
             number_of_steps = 20 if run.quick and net.large else 1000
-            command = [str(run.programs / "calls"), "allocations", *net.words(count), str(number_of_steps)]
-            result = subprocess.run(command, env=environment, capture_output=True, text=True)
-            if result.returncode:
-                raise RuntimeError(result.stderr.strip())
-            number = int(result.stdout)
+            number = count_allocations(run, net, count, number_of_steps)
             table.add(step=net.name, threads=count, steps=number_of_steps, allocations=number, met=number == 0)
     table.notes = ["Counted in all threads of the process by malloc_count.c, preloaded."]
     return [table]

@@ -1,11 +1,12 @@
 /* Training steps beside the bare matrix products they are made of.
  *
  *   steps [threads]                                     the nets of the table, Markdown
- *   steps --serve WIDTHS BATCH OPTIMIZER THREADS        a worker for one net; see bench.h
+ *   steps --serve WIDTHS BATCH METHOD THREADS           a worker for one net; see bench.h
  *
  * For each net: F, the step's floating-point work at the best sgemm rate of one core (n = 512); B, the same products
  * called one after the other on the same OpenBLAS, best order of calls known to us; and a step through the library. All
- * interleaved, minimum and median of the repetitions, microseconds. With more threads F and B are divided by them. */
+ * interleaved, minimum and median of the repetitions, microseconds. With more threads F and B are divided by them.
+ * In frames a repetition has 200 steps, so that each has its refresh of them. */
 #define _GNU_SOURCE
 #include <sched.h>
 
@@ -26,20 +27,19 @@ typedef struct {
     int32_t widths[max_widths];
     int count;
     int batch;
-    int optimizer;
+    const char *method;
 } net;
 
 static const net nets[] = {
-    {{784, 64, 64, 10}, 4, 32, TP_OPTIMIZER_SGD},     {{784, 16, 10, 10}, 4, 20, TP_OPTIMIZER_SGD},
-    {{784, 64, 64, 10}, 4, 32, TP_OPTIMIZER_ADAM},    {{784, 512, 512, 10}, 4, 256, TP_OPTIMIZER_SGD},
-    {{3072, 1024, 1024, 10}, 4, 256, TP_OPTIMIZER_SGD},
+    {{784, 64, 64, 10}, 4, 32, "sgd"},        {{784, 16, 10, 10}, 4, 20, "sgd"},
+    {{784, 64, 64, 10}, 4, 32, "adam"},       {{784, 512, 512, 10}, 4, 256, "sgd"},
+    {{3072, 1024, 1024, 10}, 4, 256, "sgd"},  {{784, 64, 64, 10}, 4, 32, "sgd:whiten"},
+    {{784, 64, 64, 10}, 4, 32, "dog:whiten"}, {{784, 512, 512, 10}, 4, 256, "sgd:whiten"},
 };
-
-static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"};
 
 typedef struct {
     net net;
-    int threads, inner;
+    int threads, inner, steps;
     double flop;
     float *weights[max_widths], *outputs[max_widths], *errors[max_widths], *x;
     int32_t *labels;
@@ -89,6 +89,7 @@ static void set_up(bench *t, const net *w, int threads) {
     t->threads = threads;
     t->flop = work_of(w);
     t->inner = t->flop > 2e9 ? 1 : t->flop > 5e8 ? 3 : t->flop > 5e7 ? 10 : 60;
+    t->steps = strchr(w->method, ':') ? 200 : t->inner;
     size_t rows = (size_t)w->batch;
     for (int l = 0; l < w->count - 1; l++) {
         size_t in = (size_t)w->widths[l], out = (size_t)w->widths[l + 1];
@@ -100,12 +101,8 @@ static void set_up(bench *t, const net *w, int threads) {
     t->labels = cyclic_labels(rows, w->widths[w->count - 1]);
     t->batch = (tp_batch){.x = t->x, .x_width = w->widths[0], .labels = t->labels, .count = w->batch};
 
-    tp_optimizer_config config;
     TRY(tp_model_create_mlp(&t->model, w->widths, (size_t)w->count, NULL));
-    TRY(tp_optimizer_config_init(&config, sizeof config));
-    config.optimizer = w->optimizer;
-    config.learning_rate = 1e-4;
-    TRY(tp_trainer_create(&t->trainer, t->model, TP_LOSS_CROSS_ENTROPY, &config));
+    t->trainer = trainer_by(w->method, t->model);
 }
 
 static void tear_down(bench *t) {
@@ -121,10 +118,10 @@ static sample measure(bench *t) {
     double start = now();
     for (int i = 0; i < t->inner; i++) products(t);
     double middle = now();
-    for (int i = 0; i < t->inner; i++) TRY(tp_trainer_step(t->trainer, &t->batch, NULL));
+    for (int i = 0; i < t->steps; i++) TRY(tp_trainer_step(t->trainer, &t->batch, NULL));
     double end = now();
     s.bare = (middle - start) / t->inner / t->threads;
-    s.step = (end - middle) / t->inner;
+    s.step = (end - middle) / t->steps;
     return s;
 }
 
@@ -155,7 +152,7 @@ static void print_row(const net *w, int threads) {
     double floor = t.flop / rate / threads;
     for (int i = 0; i < w->count; i++) printf("%s%d", i ? "-" : "| ", w->widths[i]);
     printf(", batch %d, %s | %d | %.1f | %.1f | %.1f | %.1f | %.2f | %.2f | %.0f |\n", w->batch,
-           optimizers[w->optimizer], threads, 1e6 * floor, 1e6 * bare[0], 1e6 * step[0], 1e6 * step[repetitions / 2],
+           w->method, threads, 1e6 * floor, 1e6 * bare[0], 1e6 * step[0], 1e6 * step[repetitions / 2],
            step[0] / bare[0], step[0] / floor, rate / 1e9);
     fflush(stdout);
     tear_down(&t);
@@ -167,11 +164,8 @@ static int serve_net(char **text) {
     int threads = atoi(text[3]);
     w.count = parse_widths(text[0], w.widths, max_widths);
     w.batch = atoi(text[1]);
-    w.optimizer = -1;
-    for (int i = 0; i < (int)(sizeof optimizers / sizeof *optimizers); i++) {
-        if (!strcmp(text[2], optimizers[i])) w.optimizer = i;
-    }
-    if (w.count < 2 || w.batch < 1 || w.optimizer < 0 || threads < 1) return 2;
+    w.method = text[2];
+    if (w.count < 2 || w.batch < 1 || threads < 1) return 2;
     TRY(tp_set_thread_count(threads));
     set_up(&t, &w, threads);
     measure(&t);

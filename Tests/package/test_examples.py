@@ -58,6 +58,30 @@ def test_image_folder_reaches_its_accuracy(digits):
     assert "\nclasses: 0 1 2 3 4 5 6 7 8 9\n" in process.stdout
 
 
+def test_image_folder_needs_no_rate(digits):
+    text = run(IMAGE_FOLDER, "--widths", "32,32", "--epochs", "15", "--require-accuracy", "0.95", digits).stdout
+    assert "\nno --rate given: layerwise distance over gradients in frames\n" in text
+    assert "rate 0" not in text and "teleport in epoch" not in text
+    assert sorted(rows(text)) == list(range(16))
+    short = run(IMAGE_FOLDER, "--widths", "32,32", "--epochs", "15", "--quiet", digits).stdout
+    assert rows(short) == {} and short.splitlines()[-1] == text.splitlines()[-1]
+    loss, accuracy = re.search(r"final training loss: (\S+); test accuracy: (\S+) %", short).groups()
+    assert [loss, accuracy] == rows(text)[15][:2] and float(loss) < 0.02
+
+
+def test_image_folder_takes_an_optimizer_and_frames(digits):
+    for options in (["--rate", "0.1"], ["--rate", "0.002", "--optimizer", "adam"], []):
+        kinds = ("centre", "whiten", "rotate") if "adam" in options else ("centre", "whiten")
+        compared = [*options, "--widths", "32,32", "--epochs", "4", "--compare", digits]
+        tables = [rows(run(IMAGE_FOLDER, "--frames", kind, *compared).stdout) for kind in kinds]
+        assert all(table[0] == tables[0][0] and len(table[4]) == 6 for table in tables)
+        plain = {tuple(table[4][:3]) for table in tables}
+        framed = {tuple(table[4][3:]) for table in tables}
+        assert len(plain) == 1 and len(framed) == len(kinds), "each kind steps by itself, from one start"
+    text = run(IMAGE_FOLDER, "--frames", "none", "--optimizer", "dog", "--epochs", "1", digits).stdout
+    assert "\nno --rate given: layerwise distance over gradients\n" in text and "without frames" in text
+
+
 def test_image_folder_fails_below_the_required_accuracy(digits):
     process = run(IMAGE_FOLDER, *SMALL, "--epochs", "1", "--require-accuracy", "1", digits, check=False)
     assert process.returncode == 1
@@ -113,7 +137,10 @@ def test_divergence_is_reported(digits):
     "arguments",
     [
         [], ["--rate", "fast", "x"], ["--epochs", "0", "x"], ["--epochs", "1.5", "x"], ["--widths", "", "x"],
-        ["--widths", "8,,8", "x"], ["--search", "guess", "x"], ["--size", "28", "x"], ["--unknown", "x"], ["x", "y"],
+        ["--widths", "8,,8", "x"], ["--rate", "1", "--search", "guess", "x"], ["--exact", "x"],
+        ["--rate", "1", "--frames", "whiten", "--radius", "2", "x"], ["--optimizer", "adam", "x"],
+        ["--optimizer", "dog", "--rate", "1", "x"], ["--optimizer", "lion", "x"], ["--frames", "round", "x"],
+        ["--size", "28", "x"], ["--unknown", "x"], ["x", "y"],
     ],
 )  # fmt: skip
 def test_bad_options(arguments):
@@ -194,6 +221,9 @@ def test_demo():
     reached = re.search(r"reaches \S+ after epoch (\d+) of 20", text)
     assert reached and int(reached[1]) <= 10
     assert re.search(r"best rate: \S+", text)
+    # Without a rate it ends lower than at the rate that is best without teleports.
+    best = float(re.findall(r"final training loss: (\S+) without", text)[-1])
+    assert "no --rate given" in text and float(re.search(r"final training loss: (\S+); test", text)[1]) < best
 
 
 @pytest.mark.skipif("FASHION_PNG" not in os.environ, reason="no larger image folder beside the checkout")

@@ -34,6 +34,11 @@ def test_python_program(digits, tmp_path):
     assert text.startswith(CLASSES) and accuracy(text) > 80
 
 
+def test_programs_need_no_rate():
+    assert "TP_OPTIMIZER_DOG" in block("c") and 'optimizer="dog"' in block("python")
+    assert "learning_rate" not in block("c") + block("python")
+
+
 def test_programs_take_the_folder_of_the_first_commands():
     first = block("sh")
     assert "build/digits-png" in first and "train/ and test/" in first

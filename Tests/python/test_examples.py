@@ -70,8 +70,37 @@ def test_image_folder_trains_on_the_digits(digits, tmp_path):
     assert pixels.shape[1] > 300 and np.unique(pixels).size > 10
 
 
+def table(text):
+    """Epochs, and losses and accuracies of the runs beside each other."""
+    rows = re.findall(r"^ +(\d+)((?: +[\d.]+ +[\d.]+%)+)$", text, re.M)
+    return [[float(cell.strip("%")) for cell in cells.split()] for _, cells in rows]
+
+
+def test_image_folder_needs_no_rate(digits, tmp_path):
+    done = run(digits, "--widths", "32,32", "--epochs", "12", "--picture", "", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "\nno --rate given: layerwise distance over gradients in frames\n" in done.stdout
+    rows = table(done.stdout)
+    assert len(rows) == 13 and rows[0][:2] == rows[0][2:]
+    plain_loss, _, framed_loss, framed_accuracy = rows[-1]
+    assert framed_loss < 0.5 * plain_loss and framed_accuracy > 95
+    assert "teleport 0" not in done.stdout
+
+
+def test_image_folder_takes_an_optimizer_and_frames(digits, tmp_path):
+    common = [digits, "--widths", "32,32", "--epochs", "3", "--picture", ""]
+    adam = ["--optimizer", "adam", "--rate", "0.002", "--frames"]
+    ends = [table(run(*common, *adam, kind, cwd=tmp_path).stdout)[-1] for kind in ("centre", "rotate")]
+    assert ends[0][:2] == ends[1][:2] and ends[0][2:] != ends[1][2:]
+    alone = run(*common, "--frames", "none", cwd=tmp_path)
+    assert len(table(alone.stdout)[-1]) == 2 and "distance over gradients\n" in alone.stdout
+    for wrong in (["--optimizer", "adam"], ["--optimizer", "dog", "--rate", "1"]):
+        assert run(*common, *wrong, cwd=tmp_path).returncode == 2
+
+
 def test_image_folder_splits_a_folder_of_classes(digits, tmp_path):
-    options = ["--epochs", "1", "--picture", "", "--widths", "8", "--teleport-epochs", ""]
+    options = ["--epochs", "1", "--picture", "", "--widths", "8", "--rate", "0.01"]
+    options += ["--teleport-epochs", ""]
     done = run(digits / "test", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "287 training images, 72 test images" in done.stdout
@@ -84,7 +113,7 @@ def test_image_folder_refuses_train_without_test_as_a_class(digits, tmp_path):
     (tmp_path / "train").symlink_to(digits / "train")
     done = run(tmp_path, cwd=tmp_path)
     assert done.returncode == 1 and f"the classes may lie in '{tmp_path}/train'" in done.stderr
-    options = ["--nested-classes", "--epochs", "1", "--picture", "", "--teleport-epochs", ""]
+    options = ["--nested-classes", "--epochs", "1", "--picture", ""]
     done = run(tmp_path, *options, cwd=tmp_path)
     assert done.returncode == 0 and "\nclasses: train\n" in done.stdout, done.stderr
 
@@ -112,6 +141,7 @@ def test_the_programs_of_the_manual_run(digits, monkeypatch, capsys):
     manual = (ROOT / "docs" / "python.md").read_text()
     programs = re.findall(r"```python\n(.*?)```", manual, re.S)
     assert len(programs) == 5
+    assert 'optimizer="dog"' in programs[0] and "learning_rate" not in programs[0]
     for program in programs:
         exec(program, {})
     printed = capsys.readouterr().out

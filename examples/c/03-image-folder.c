@@ -1,4 +1,5 @@
-/* Trains a net on a folder of PNG images, one sub-folder a class, with and without teleports.
+/* Trains a net on a folder of PNG images, one sub-folder a class: without a learning rate to choose, or at one, and
+ * then with and without teleports.
  *
  *   03-image-folder [options] FOLDER
  *
@@ -18,25 +19,31 @@
 
 #define TRY(call) do { if ((call) < 0) fail(tp_error_message()); } while (0)
 
-enum { max_widths = 64, max_list = 256, stopped_exit = 130 };
+enum { max_widths = 64, max_list = 256, stopped_exit = 130, without = -1, unset = -2 };
 
 static const char *const help =
     "usage: 03-image-folder [options] FOLDER\n"
     "  --widths 64,64             hidden widths\n"
     "  --activation leaky-relu    or relu, tanh, sigmoid, identity\n"
     "  --initialization glorot    or he, torch, uniform\n"
-    "  --rate 0.01                learning rate of plain stochastic gradient descent\n"
-    "  --rates 0.01,0.1           tries each without teleports and goes on with the best\n"
+    "  --rate 0.01                learning rate; without one: layerwise distance over gradients in frames, which\n"
+    "                             has none to choose\n"
+    "  --rates 0.01,0.1           tries each without teleports and frames and goes on with the best\n"
+    "  --optimizer sgd            or momentum, nesterov, adagrad, rmsprop, adam, adamw; dog, the one without a rate\n"
+    "  --frames none              or centre, whiten, rotate: coordinates that steps are taken in; whiten for dog\n"
     "  --epochs 10\n"
     "  --batch 32                 samples a mini-batch\n"
     "  --seed 0                   of the first weights and of the order of samples\n"
+    "  --compare                  train with and without frames or teleports, from the same start\n"
+    "  --quiet                    the end alone, without the table of epochs\n"
+    "teleports by scaling, which help at a rate that is too small; not together with frames or dog:\n"
     "  --teleport-epochs 0        epochs that begin with a teleport: 0,5 for two of them\n"
     "  --teleport-samples 2048    samples a teleport looks at\n"
     "  --search lookahead         or ascent, random\n"
     "  --radius 1\n"
     "  --exact                    scale by powers of two: no output changes by a bit\n"
     "  --no-teleport              train without\n"
-    "  --compare                  train with and without, from the same start\n"
+    "images, and the rest:\n"
     "  --size 28x28               resample images to height x width; otherwise all must have one size\n"
     "  --channels 1               1 grey, 3 RGB, 4 RGBA; otherwise as the first image has\n"
     "  --skip-bad                 leave out files that cannot be read\n"
@@ -48,10 +55,12 @@ typedef struct options {
     const char *folder;
     int32_t hidden[max_widths], hidden_count;
     int32_t activation, initialization, epochs, batch, threads, channels, height, width;
-    int32_t skip_bad, nested_classes, exact, no_teleport, compare, search, teleport_samples;
+    int32_t skip_bad, nested_classes, exact, no_teleport, compare, quiet, search, teleport_samples;
+    int32_t scaling; /* an option of teleports by scaling is given */
+    int32_t optimizer, frames; /* tp_optimizer; tp_frame_kind or `without` */
     int32_t teleport_epochs[max_list];
     size_t teleport_epoch_count;
-    double rate, rates[max_list], radius, require_accuracy;
+    double rate, rates[max_list], radius, require_accuracy; /* rate below 0: none is given */
     int rate_count;
     uint64_t seed;
 } options;
@@ -59,7 +68,7 @@ typedef struct options {
 /* One training run: a model, what trains it, and what was measured after each epoch (0: before the first). */
 typedef struct run {
     const char *name;
-    int teleports, diverged;
+    int teleports, frames, averages, diverged;
     tp_model *model;
     tp_trainer *trainer;
     double *train_loss, *test_accuracy;
@@ -145,14 +154,35 @@ static int32_t choice(const char *name, const char *text, const char *const *nam
     return 0;
 }
 
+/* What no option says: without a rate the optimizer that needs none, in whitened frames; at a rate SGD, in none. */
+static void choose_method(options *o) {
+    int rate = o->rate >= 0 || o->rate_count;
+    if (o->optimizer == unset) o->optimizer = rate ? TP_OPTIMIZER_SGD : TP_OPTIMIZER_DOG;
+    int dog = o->optimizer == TP_OPTIMIZER_DOG;
+    if (dog == rate) {
+        fprintf(stderr, "03-image-folder: %s\n", dog ? "dog has no rate to choose; leave out --rate and --rates"
+                                                     : "this optimizer needs --rate or --rates");
+        exit(2);
+    }
+    if (o->frames == unset) o->frames = dog ? TP_FRAME_WHITEN : without;
+    if (o->scaling && (dog || o->frames != without)) {
+        fputs("03-image-folder: teleports by scaling are for --rate, without --frames\n", stderr);
+        exit(2);
+    }
+}
+
 static options parse(int argc, char **argv) {
     /* In the order of the header's enums. */
     static const char *const activations[] = {"identity", "leaky-relu", "relu", "sigmoid", "tanh", NULL};
     static const char *const initializations[] = {"glorot", "he", "torch", "uniform", NULL};
     static const char *const searches[] = {"lookahead", "ascent", "random", NULL};
+    static const char *const optimizers[] = {"sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw",
+                                             "dog", NULL};
+    static const char *const frames[] = {"none", "whiten", "rotate", "centre", NULL}; /* the enum after none */
     enum { o_widths = 1, o_activation, o_initialization, o_rate, o_rates, o_epochs, o_batch, o_seed,
            o_teleport_epochs, o_teleport_samples, o_search, o_radius, o_exact, o_no_teleport, o_compare, o_size,
-           o_channels, o_skip_bad, o_nested_classes, o_threads, o_require_accuracy, o_help };
+           o_channels, o_skip_bad, o_nested_classes, o_threads, o_require_accuracy, o_optimizer, o_frames,
+           o_quiet, o_help };
     static const struct option known[] = {
         {"widths", 1, NULL, o_widths}, {"activation", 1, NULL, o_activation},
         {"initialization", 1, NULL, o_initialization}, {"rate", 1, NULL, o_rate}, {"rates", 1, NULL, o_rates},
@@ -162,9 +192,11 @@ static options parse(int argc, char **argv) {
         {"no-teleport", 0, NULL, o_no_teleport}, {"compare", 0, NULL, o_compare}, {"size", 1, NULL, o_size},
         {"channels", 1, NULL, o_channels}, {"skip-bad", 0, NULL, o_skip_bad},
         {"nested-classes", 0, NULL, o_nested_classes}, {"threads", 1, NULL, o_threads},
-        {"require-accuracy", 1, NULL, o_require_accuracy}, {"help", 0, NULL, o_help}, {NULL, 0, NULL, 0}};
+        {"require-accuracy", 1, NULL, o_require_accuracy}, {"optimizer", 1, NULL, o_optimizer},
+        {"frames", 1, NULL, o_frames}, {"quiet", 0, NULL, o_quiet}, {"help", 0, NULL, o_help}, {NULL, 0, NULL, 0}};
     options o = {.hidden = {64, 64}, .hidden_count = 2, .activation = TP_ACTIVATION_LEAKY_RELU, .epochs = 10,
-                 .batch = 32, .rate = 0.01, .radius = 1, .teleport_samples = 2048, .teleport_epoch_count = 1};
+                 .batch = 32, .rate = -1, .radius = 1, .teleport_samples = 2048, .teleport_epoch_count = 1,
+                 .optimizer = unset, .frames = unset};
     double values[max_list];
     const double big = 2147483647;
     int option, index = 0;
@@ -172,6 +204,7 @@ static options parse(int argc, char **argv) {
 
     while ((option = getopt_long(argc, argv, "", known, &index)) != -1) {
         const char *name = option == '?' ? NULL : known[index].name;
+        if (option >= o_teleport_epochs && option <= o_exact) o.scaling = 1;
         switch (option) {
         case o_widths:
             o.hidden_count = (int32_t)list(name, optarg, 1, big, values, max_widths - 2);
@@ -180,6 +213,8 @@ static options parse(int argc, char **argv) {
         case o_activation: o.activation = choice(name, optarg, activations); break;
         case o_initialization: o.initialization = choice(name, optarg, initializations); break;
         case o_rate: o.rate = number(name, optarg, 0, 1e9); break;
+        case o_optimizer: o.optimizer = choice(name, optarg, optimizers); break;
+        case o_frames: o.frames = choice(name, optarg, frames) + without; break;
         case o_rates: o.rate_count = (int)list(name, optarg, 0, 1e9, o.rates, max_list); break;
         case o_epochs: o.epochs = whole(name, optarg, 1, 1e6); break;
         case o_batch: o.batch = whole(name, optarg, 1, big); break;
@@ -194,6 +229,7 @@ static options parse(int argc, char **argv) {
         case o_exact: o.exact = 1; break;
         case o_no_teleport: o.no_teleport = 1; break;
         case o_compare: o.compare = 1; break;
+        case o_quiet: o.quiet = 1; break;
         case o_size:
             if (sscanf(optarg, "%dx%d%c", &o.height, &o.width, &after) != 2) fail_option(name, optarg);
             break;
@@ -211,6 +247,7 @@ static options parse(int argc, char **argv) {
         exit(2);
     }
     o.folder = argv[optind];
+    choose_method(&o);
     return o;
 }
 
@@ -274,8 +311,8 @@ static void read_data(const options *o) {
 
 /* ---- runs ------------------------------------------------------------------------------------------------ */
 
-static run start_run(const char *name, const options *o, double rate, int teleports) {
-    run r = {.name = name, .teleports = teleports};
+static run start_run(const char *name, const options *o, double rate, int teleports, int frames) {
+    run r = {.name = name, .teleports = teleports, .frames = frames, .averages = o->optimizer == TP_OPTIMIZER_DOG};
     int32_t widths[max_widths], channels, height, width;
     size_t count = 0;
     tp_model_config model;
@@ -293,7 +330,8 @@ static run start_run(const char *name, const options *o, double rate, int telepo
     TRY(tp_model_create_mlp(&r.model, widths, count, &model));
 
     TRY(tp_optimizer_config_init(&optimizer, sizeof optimizer));
-    optimizer.learning_rate = rate;
+    optimizer.optimizer = o->optimizer;
+    if (!r.averages) optimizer.learning_rate = rate;
     TRY(tp_trainer_create(&r.trainer, r.model, TP_LOSS_CROSS_ENTROPY, &optimizer));
     r.train_loss = allocate((size_t)o->epochs + 1, sizeof *r.train_loss);
     r.test_accuracy = allocate((size_t)o->epochs + 1, sizeof *r.test_accuracy);
@@ -307,16 +345,22 @@ static void end_run(run *r) {
     free(r->test_accuracy);
 }
 
-static void evaluate(run *r, int32_t epoch) {
+/* On the way the average of the weights is looked at, where there is one; the last epoch's run has ended with the
+ * better of both. */
+static void evaluate(run *r, const options *o, int32_t epoch) {
     tp_metrics metrics = {.struct_size = sizeof metrics};
+    tp_model *averaged = NULL;
     if (r->diverged) {
         r->train_loss[epoch] = r->test_accuracy[epoch] = NAN;
         return;
     }
-    TRY(tp_model_evaluate(r->model, train_set, TP_LOSS_CROSS_ENTROPY, &metrics));
+    if (r->averages && epoch < o->epochs) TRY(tp_trainer_averaged_model(&averaged, r->trainer));
+    const tp_model *model = averaged ? averaged : r->model;
+    TRY(tp_model_evaluate(model, train_set, TP_LOSS_CROSS_ENTROPY, &metrics));
     r->train_loss[epoch] = metrics.loss;
-    TRY(tp_model_evaluate(r->model, test_set, TP_LOSS_CROSS_ENTROPY, &metrics));
+    TRY(tp_model_evaluate(model, test_set, TP_LOSS_CROSS_ENTROPY, &metrics));
     r->test_accuracy[epoch] = metrics.accuracy;
+    tp_model_free(averaged);
 }
 
 static int32_t on_event(const tp_event *event, void *user_data) {
@@ -328,6 +372,7 @@ static int32_t on_event(const tp_event *event, void *user_data) {
         draw_bar(what, (double)event->step_in_epoch / (double)event->steps_per_epoch, note);
     } else if (event->kind == TP_EVENT_TELEPORT) {
         const tp_teleport_report *t = event->teleport;
+        if (r->frames && t->outcome != TP_TELEPORT_UNDONE) return 0; /* one every 200 steps */
         clear_line();
         printf("       teleport in epoch %lld: %s", (long long)event->epoch + 1,
                tp_teleport_outcome_string(t->outcome));
@@ -341,9 +386,10 @@ static int32_t on_event(const tp_event *event, void *user_data) {
     return 0;
 }
 
-/* Trains for one epoch. 0 when it was stopped. */
-static int train_epoch(run *r, const options *o) {
+/* Trains for one epoch, from 1. 0 when it was stopped. */
+static int train_epoch(run *r, const options *o, int32_t epoch) {
     tp_run_config config;
+    tp_frame_config frames;
     tp_teleport_config teleport;
 
     if (r->diverged) return 1;
@@ -355,6 +401,12 @@ static int train_epoch(run *r, const options *o) {
     config.batch_size = o->batch;
     config.seed = o->seed;
     config.stop_flag = &interrupted;
+    config.finish = epoch == o->epochs ? TP_FINISH_DEFAULT : TP_FINISH_LAST;
+    if (r->frames) {
+        TRY(tp_frame_config_init(&frames, sizeof frames));
+        frames.kind = o->frames;
+        config.frames = &frames;
+    }
     if (r->teleports) {
         config.teleport = &teleport;
         config.teleport_epochs = o->teleport_epochs; /* counted by the trainer, over all its runs */
@@ -386,7 +438,7 @@ static void print_row(const run *runs, int count, int32_t epoch) {
 
 /* Trains all runs side by side, epoch by epoch. Answers the epochs that were completed. */
 static int32_t train(run *runs, int count, const options *o, int print) {
-    for (int i = 0; i < count; i++) evaluate(&runs[i], 0);
+    for (int i = 0; i < count; i++) evaluate(&runs[i], o, 0);
     if (print) {
         printf("\n     ");
         for (int i = 0; i < count; i++) printf("  %-25s  ", runs[i].name);
@@ -397,20 +449,21 @@ static int32_t train(run *runs, int count, const options *o, int print) {
     }
     for (int32_t epoch = 1; epoch <= o->epochs; epoch++) {
         for (int i = 0; i < count; i++) {
-            if (!train_epoch(&runs[i], o)) return epoch - 1;
-            evaluate(&runs[i], epoch);
+            if (!train_epoch(&runs[i], o, epoch)) return epoch - 1;
+            evaluate(&runs[i], o, epoch);
         }
         if (print) print_row(runs, count, epoch);
     }
     return o->epochs;
 }
 
-/* The rate at which training without teleports ends with the lowest training loss. */
+/* The rate at which training without teleports and frames ends with the lowest training loss. */
 static double best_rate(const options *o) {
     double best = o->rates[0], best_loss = INFINITY;
-    printf("\nwithout teleports, %d epochs\n   rate    train loss    test acc.\n", o->epochs);
+    printf("\nwithout %s, %d epochs\n   rate    train loss    test acc.\n",
+           o->frames == without ? "teleports" : "frames", o->epochs);
     for (int i = 0; i < o->rate_count; i++) {
-        run r = start_run("", o, o->rates[i], 0);
+        run r = start_run("", o, o->rates[i], 0, 0);
         if (train(&r, 1, o, 0) < o->epochs) exit(stopped_exit);
         clear_line();
         double loss = r.train_loss[o->epochs];
@@ -429,22 +482,29 @@ static double best_rate(const options *o) {
     return best;
 }
 
-static void print_comparison(const run *plain, const run *teleported, int32_t epochs) {
-    double goal = plain->train_loss[epochs], end = teleported->train_loss[epochs];
+static void print_comparison(const run *plain, const run *other, int32_t epochs) {
+    const char *with = other->name;
+    double goal = plain->train_loss[epochs], end = other->train_loss[epochs];
     int32_t epoch = 0;
     if (isnan(goal) || isnan(end)) {
-        printf("\n%s diverged.\n", isnan(goal) ? (isnan(end) ? "Both runs" : plain->name) : teleported->name);
+        printf("\n%s diverged.\n", isnan(goal) ? (isnan(end) ? "Both runs" : plain->name) : with);
         return;
     }
-    while (epoch <= epochs && !(teleported->train_loss[epoch] <= goal)) epoch++;
-    printf("\nfinal training loss: %.6f without, %.6f with teleports; ratio %.2f\n", goal, end, end / goal);
-    printf("final test accuracy: %.2f %% without, %.2f %% with teleports\n", 100 * plain->test_accuracy[epochs],
-           100 * teleported->test_accuracy[epochs]);
+    while (epoch <= epochs && !(other->train_loss[epoch] <= goal)) epoch++;
+    printf("\nfinal training loss: %.6f without, %.6f %s; ratio %.2f\n", goal, end, with, end / goal);
+    printf("final test accuracy: %.2f %% without, %.2f %% %s\n", 100 * plain->test_accuracy[epochs],
+           100 * other->test_accuracy[epochs], with);
     if (epoch <= epochs) {
-        printf("the run with teleports reaches %.6f after epoch %d of %d\n", goal, epoch, epochs);
+        printf("the run %s reaches %.6f after epoch %d of %d\n", with, goal, epoch, epochs);
     } else {
-        printf("the run with teleports does not reach %.6f in %d epochs\n", goal, epochs);
+        printf("the run %s does not reach %.6f in %d epochs\n", with, goal, epochs);
     }
+}
+
+static void print_end(const run *r, int32_t epochs) {
+    if (isnan(r->train_loss[epochs])) return;
+    printf("\nfinal training loss: %.6f; test accuracy: %.2f %%\n", r->train_loss[epochs],
+           100 * r->test_accuracy[epochs]);
 }
 
 int main(int argc, char **argv) {
@@ -467,17 +527,27 @@ int main(int argc, char **argv) {
     printf("\n");
 
     if (o.rate_count) o.rate = best_rate(&o);
-    if (o.compare || o.no_teleport) runs[count++] = start_run("without teleports", &o, o.rate, 0);
-    if (o.compare || !o.no_teleport) runs[count++] = start_run("with teleports", &o, o.rate, 1);
-    printf("%lld parameters, rate %g, batch %d, seed %llu\n", (long long)tp_model_parameter_count(runs[0].model),
-           o.rate, o.batch, (unsigned long long)o.seed);
+    if (o.optimizer == TP_OPTIMIZER_DOG) {
+        printf("no --rate given: layerwise distance over gradients%s\n", o.frames == without ? "" : " in frames");
+    }
+    int framed = o.frames != without, scalable = !framed && o.optimizer != TP_OPTIMIZER_DOG;
+    int scaled = scalable && (o.compare || !o.no_teleport);
+    if (o.compare || !(framed || scaled)) {
+        runs[count++] = start_run(scalable ? "without teleports" : "without frames", &o, o.rate, 0, 0);
+    }
+    if (framed) runs[count++] = start_run("in frames", &o, o.rate, 0, 1);
+    if (scaled) runs[count++] = start_run("with teleports", &o, o.rate, 1, 0);
+    printf("%lld parameters, ", (long long)tp_model_parameter_count(runs[0].model));
+    if (o.optimizer != TP_OPTIMIZER_DOG) printf("rate %g, ", o.rate);
+    printf("batch %d, seed %llu\n", o.batch, (unsigned long long)o.seed);
 
-    int32_t epochs = train(runs, count, &o, 1);
+    int32_t epochs = train(runs, count, &o, !o.quiet);
     if (epochs < o.epochs) {
         clear_line();
         printf("stopped after %d epochs\n", epochs);
     }
     if (count == 2) print_comparison(&runs[0], &runs[1], epochs);
+    else print_end(&runs[0], epochs);
     double accuracy = runs[count - 1].test_accuracy[epochs];
 
     for (int i = 0; i < count; i++) end_run(&runs[i]);

@@ -1,8 +1,10 @@
-"""Trains on a folder of PNG images, one sub-directory a class, with and without teleports.
+"""Trains on a folder of PNG images, one sub-directory a class, with and without frames or teleports.
 
     python examples/python/image_folder.py FOLDER [--widths 64,64] [--rate 0.01] [--epochs 10] ...
 
 FOLDER holds `train/` and `test/`, or the classes themselves: then a fifth of every class is the test set.
+Without a rate it trains by layerwise distance over gradients, which has none to choose, without and in
+frames; at a rate by SGD, with and without teleports, or, with `--frames`, in frames and without.
 Both runs begin with the same weights and see the same mini-batches. A table compares them after each epoch,
 and a picture (`--picture`) shows the training loss. From a checkout, `make lib` comes first; nothing needs
 to be installed but numpy and, for the picture, matplotlib.
@@ -28,7 +30,11 @@ def parse_arguments():
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--widths", type=numbers, default="64,64", help="hidden layers")
-    parser.add_argument("--rate", type=float, default=0.01, help="learning rate")
+    parser.add_argument("--rate", type=float, help="learning rate; by default none is needed")
+    optimizers = [str(one) for one in teleport.OptimizerKind]
+    parser.add_argument("--optimizer", choices=optimizers, help="sgd at a rate, dog without")
+    kinds = ["none", *(str(one) for one in teleport.FrameKind)]
+    parser.add_argument("--frames", choices=kinds, help="whiten for dog, else none")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--batch", type=int, default=32, help="samples a mini-batch")
     parser.add_argument("--seed", type=int, default=0)
@@ -47,7 +53,14 @@ def parse_arguments():
     )
     parser.add_argument("--exact", action="store_true", help="factors that are powers of two")
     parser.add_argument("--picture", type=Path, default="image_folder.png", help="'' for none")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.optimizer is None:
+        arguments.optimizer = "dog" if arguments.rate is None else "sgd"
+    if (arguments.optimizer == "dog") != (arguments.rate is None):
+        parser.error("--optimizer dog has no --rate, and the others need one")
+    if arguments.frames is None:
+        arguments.frames = "whiten" if arguments.optimizer == "dog" else "none"
+    return arguments
 
 
 def read(arguments):
@@ -76,32 +89,56 @@ def read(arguments):
     return parts
 
 
-def train(start, train_set, test_set, arguments, config):
+def runs(arguments):
+    """What is compared: the second run's name, and the options of both beside the common ones."""
+    if arguments.frames != "none":
+        return "in frames", [{}, {"frames": teleport.FrameConfig(kind=arguments.frames)}]
+    if arguments.optimizer == "dog":  # weights that are averaged have no teleports but frames
+        return None, [{}]
+    config = teleport.TeleportConfig(
+        search=arguments.search,
+        radius=arguments.radius,
+        exact=arguments.exact,
+        seed=arguments.seed,
+    )
+    epochs = arguments.teleport_epochs
+    return "with teleports", [{}, {"teleport": config, "teleport_epochs": epochs}]
+
+
+def train(start, train_set, test_set, arguments, options):
     """Trains a copy of `start`: the epochs' measurements and the teleports."""
     model = start.clone()
-    trainer = teleport.Trainer(model, learning_rate=arguments.rate)
-    measured = [(model.evaluate(train_set), model.evaluate(test_set))]
+    if arguments.optimizer == "dog":
+        trainer = teleport.Trainer(model, optimizer="dog")
+    else:
+        rate = arguments.rate
+        trainer = teleport.Trainer(model, optimizer=arguments.optimizer, learning_rate=rate)
+    averages = arguments.optimizer == "dog"
+
+    def measure(model):
+        return model.evaluate(train_set), model.evaluate(test_set)
 
     def on_event(event):
         if event.kind == "epoch":
-            measured.append((model.evaluate(train_set), model.evaluate(test_set)))
+            measured.append(measure(trainer.averaged_model() if averages else model))
 
+    measured = [measure(model)]
     result = trainer.run(
         train_set,
         epochs=arguments.epochs,
         batch_size=arguments.batch,
         seed=arguments.seed,
-        teleport=config,
-        teleport_epochs=arguments.teleport_epochs,
         on_event=on_event,
+        **options,
     )
+    measured[-1] = measure(model)  # the run ends with the better of last and averaged weights
     return measured, result.teleports
 
 
-def print_table(plain, moved):
-    print(f"{'':>5}  {'without teleports':>23}  {'with teleports':>23}")
-    print(f"{'epoch':>5}" + 2 * f"  {'train loss':>10}  {'test acc':>11}")
-    for epoch, rows in enumerate(zip(plain, moved)):
+def print_table(names, columns):
+    print(f"{'':>5}" + "".join(f"  {name:>23}" for name in names))
+    print(f"{'epoch':>5}" + len(names) * f"  {'train loss':>10}  {'test acc':>11}")
+    for epoch, rows in enumerate(zip(*columns)):
         cells = [f"  {on_train.loss:10.5f}  {on_test.accuracy:11.2%}" for on_train, on_test in rows]
         print(f"{epoch:>5}" + "".join(cells))
 
@@ -117,7 +154,7 @@ def print_teleports(reports):
         )
 
 
-def save_picture(path, plain, moved, arguments):
+def save_picture(path, names, columns, arguments):
     try:
         import matplotlib
     except ImportError:
@@ -127,13 +164,14 @@ def save_picture(path, plain, moved, arguments):
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
-    for label, measured in (("without teleports", plain), ("with teleports", moved)):
+    for label, measured in zip(names, columns):
         axes.plot([on_train.loss for on_train, _ in measured], marker=".", label=label)
     axes.set_yscale("log")
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylabel("training loss")
-    axes.set_title(f"SGD, rate {arguments.rate:g}, batch {arguments.batch}")
+    rate = "" if arguments.rate is None else f", rate {arguments.rate:g}"
+    axes.set_title(f"{arguments.optimizer}{rate}, batch {arguments.batch}")
     axes.grid(True, which="both", alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120)
@@ -151,21 +189,22 @@ def main():
     print(f"{len(train_set)} training images, {len(test_set)} test images, {start}")
     print("classes:", *train_set.class_names)
 
-    config = teleport.TeleportConfig(
-        search=arguments.search,
-        radius=arguments.radius,
-        exact=arguments.exact,
-        seed=arguments.seed,
-    )
+    other, options = runs(arguments)
+    names = ["without teleports" if other == "with teleports" else "without frames", other]
+    names = names[: len(options)]
+    if arguments.rate is None:
+        frames = "" if arguments.frames == "none" else " in frames"
+        print(f"no --rate given: layerwise distance over gradients{frames}")
     try:
-        plain, _ = train(start, train_set, test_set, arguments, None)
-        moved, reports = train(start, train_set, test_set, arguments, config)
+        done = [train(start, train_set, test_set, arguments, one) for one in options]
     except teleport.TeleportError as error:
         sys.exit(f"image_folder.py: {error}")
-    print_table(plain, moved)
-    print_teleports(reports)
+    columns = [measured for measured, _ in done]
+    print_table(names, columns)
+    if other == "with teleports":
+        print_teleports(done[-1][1])
     if str(arguments.picture) not in ("", "."):
-        save_picture(arguments.picture, plain, moved, arguments)
+        save_picture(arguments.picture, names, columns, arguments)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,21 @@ COLOURS = ["tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple", "tab:
 COLOURS += ["tab:pink", "tab:gray"]
 
 
-def parse(document, data=False, seeds=3, epochs=None, **choices):
-    """The options of every experiment; `data` adds an image folder."""
+def names_of(known):
+    """A list of names, each among the known ones."""
+
+    def names(text):
+        words = text.split(",")
+        for word in words:
+            if word not in known:
+                raise argparse.ArgumentTypeError(f"'{word}' is none of {', '.join(known)}")
+        return words
+
+    return names
+
+
+def parse(document, data=False, seeds=3, epochs=None, tasks=None, **choices):
+    """The options of every experiment; `data` adds an image folder, `tasks` a choice of them."""
     parser = argparse.ArgumentParser(
         description=document.split("\n")[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -32,6 +45,10 @@ def parse(document, data=False, seeds=3, epochs=None, **choices):
         parser.add_argument("--data", type=Path, required=True, help="has train/ and test/ of PNG")
     if epochs is not None:
         parser.add_argument("--epochs", type=int, default=epochs)
+    if tasks is not None:
+        parser.add_argument(
+            "--tasks", type=names_of(tasks), default=",".join(tasks), help="some of these"
+        )
     options = parser.parse_args()
     if options.quick:
         options.seeds = min(options.seeds, 2)
