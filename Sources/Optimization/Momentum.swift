@@ -1,7 +1,7 @@
 import Runtime
 
-/// Gradient descent with momentum as PyTorch has it: M <- mu M + G, W <- W - learningRate M, or with
-/// Nesterov's W <- W - learningRate (G + mu M). The first step takes M = G.
+/// Gradient descent with momentum as PyTorch has it: M <- mu M + G, W <- W - learningRate M, or
+/// with Nesterov's W <- W - learningRate (G + mu M). The first step takes M = G.
 struct Momentum: OptimizerRule {
     let isNesterov: Bool
     var keepsGradients: Bool { true }
