@@ -21,7 +21,7 @@ build/fuzz/%: fuzz/%.c fuzz/fuzz.h build/stamps/fuzz
 	@$(dir $(shell readlink -f $$(command -v $(SWIFT))))clang -std=gnu11 -O1 -g $(subst -pedantic,,$(STRICT)) -Iinclude \
 		-fsanitize=fuzzer-no-link,address -c $< -o $@.o
 	@env -u CC $(SWIFT)c -static-stdlib $(FUZZ_FLAGS) -use-ld=lld $@.o \
-		$(foreach module,$(MODULES),$$(find .build-fuzz/release/$(module).build -name '*.o')) \
+		$$(scripts/objects .build-fuzz $(MODULES)) \
 		-Xlinker --wrap=blas_memory_alloc -Xlinker --wrap=blas_memory_free -Xlinker $(ARCHIVE) -lpng16 -lz -lm -o $@
 
 build/fuzz/corpus/%: fuzz/corpus/%.tar.gz
