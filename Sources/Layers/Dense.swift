@@ -24,13 +24,11 @@ public struct Dense: Layer {
         _ arguments: inout LayerArguments, inputs: [Shape], activation: Activation
     ) throws {
         let input = try arguments.single(inputs)
-        let outputs = try arguments.count("its number of outputs")
-        let hasBias = !arguments.take("nobias")
-        if hasBias { _ = arguments.take("bias") }
+        let (outputs, hasBias) = try arguments.outputsAndBias()
         try self.init(inputs: input, outputs: outputs, hasBias: hasBias, activation: activation)
     }
 
-    public var arguments: String { map.hasBias ? "\(map.outputs)" : "\(map.outputs) nobias" }
+    public var arguments: String { map.arguments }
     public var activation: Activation { map.activation }
     public var linearMap: LinearMap? { map }
     public var gradientRows: Int { map.outputs }
@@ -147,6 +145,9 @@ extension LinearMap {
         let weight = try LayerTensor("weight", [outputs, inputs])
         return hasBias ? [weight, try LayerTensor("bias", [outputs])] : [weight]
     }
+
+    /// The words that `outputsAndBias` reads.
+    var arguments: String { hasBias ? "\(outputs)" : "\(outputs) nobias" }
 
     /// Where the bias is among the layer's own parameters, or among numbers placed like them.
     @inline(__always)

@@ -30,6 +30,14 @@ public struct LayerArguments {
         return Int(value)
     }
 
+    /// OUT [bias|nobias], as every layer with a matrix of weights has them.
+    public mutating func outputsAndBias() throws -> (outputs: Int, hasBias: Bool) {
+        let outputs = try count("its number of outputs")
+        let hasBias = !take("nobias")
+        if hasBias { _ = take("bias") }
+        return (outputs, hasBias)
+    }
+
     /// The shape of the one input that a kind reads.
     public func single(_ inputs: [Shape]) throws -> Shape {
         guard inputs.count == 1 else {

@@ -27,13 +27,11 @@ public struct SampleTable: Layer {
         _ arguments: inout LayerArguments, inputs: [Shape], activation: Activation
     ) throws {
         let input = try arguments.single(inputs)
-        let outputs = try arguments.count("its number of outputs")
-        let hasBias = !arguments.take("nobias")
-        if hasBias { _ = arguments.take("bias") }
+        let (outputs, hasBias) = try arguments.outputsAndBias()
         try self.init(samples: input, outputs: outputs, hasBias: hasBias, activation: activation)
     }
 
-    public var arguments: String { map.hasBias ? "\(map.outputs)" : "\(map.outputs) nobias" }
+    public var arguments: String { map.arguments }
     public var activation: Activation { map.activation }
     public var linearMap: LinearMap? { map }
     public var gradientRows: Int { map.outputs }
