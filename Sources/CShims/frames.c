@@ -1,6 +1,8 @@
 #include "kernels.h"
 #include "vector.h"
 
+#include <float.h>
+
 FOR_EACH_PROCESSOR
 void shim_weighted_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, const float *weights,
                                float alpha, float beta, float *sum) {
@@ -84,6 +86,13 @@ double shim_squared_distance(const float *x, const float *y, ptrdiff_t count) {
         float values[LANES];
         store(values, &sum);
         for (int i = 0; i < LANES; i++) total += values[i];
+    }
+    if (total <= DBL_MAX) return total;
+    /* Squares of floats that are no floats themselves. */
+    total = 0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const double difference = (double)x[i] - (y ? (double)y[i] : 0);
+        total += difference * difference;
     }
     return total;
 }

@@ -42,6 +42,18 @@ struct StepTrust {
     private var hasModestRate: Bool {
         let rate = abs(optimizer.learningRate)
         return rate <= Self.largestRate && rate * optimizer.weightDecay <= 1
+            && largestRadius(half: true) <= Self.trusted
+    }
+
+    /// DoG's distances, which are its rates, and with the other half the sums they are divided by.
+    private func largestRadius(half: Bool) -> Double {
+        guard let radii = optimizer.state.radii else { return 0 }
+        var largest = 0.0
+        for index in 0..<(half ? radii.count / 2 : radii.count) {
+            let radius = radii.pointer[index]
+            largest = max(largest, radius.isNaN ? .infinity : radius)
+        }
+        return largest
     }
 
     private mutating func keep() throws {
@@ -56,7 +68,7 @@ struct StepTrust {
     private mutating func look() -> Bool {
         let averages = largest(optimizer.state.firstMoments)
         let sizes = largest(model.parameters) + averages + largest(optimizer.state.secondMoments)
-        guard sizes.isFinite else {
+        guard sizes.isFinite, largestRadius(half: false).isFinite else {
             putBack()
             return false
         }

@@ -121,6 +121,10 @@ extension Trainer {
 
     /// What would be refused when it is loaded must not take a good file's place.
     private func requireUsable(_ state: OptimizerState, named prefix: String) throws {
+        if let radius = state.unusableRadius {
+            throw TeleportError(
+                .notFinite, "a radius of the optimizer is \(radius); it is not saved")
+        }
         guard let bad = state.unusableMoment else { return }
         throw TeleportError(
             .notFinite,
@@ -167,6 +171,11 @@ extension Trainer {
 }
 
 extension OptimizerState {
+    /// The first of DoG's distances or sums of squares that is none.
+    fileprivate var unusableRadius: Double? {
+        radii?.elements.first { !($0.isFinite && $0 >= 0) }
+    }
+
     /// The first average that makes the next step unfit to be trusted: one that is not finite, or a
     /// negative square.
     fileprivate var unusableMoment: (name: String, index: Int, value: Float)? {
@@ -285,8 +294,9 @@ extension SafetensorsReader {
         }
         if let radii = state.radii {
             try read(prefix + CheckpointFile.radii, into: radii.pointer, count: radii.count)
-            let bad = radii.elements.first { !($0.isFinite && $0 >= 0) }
-            if let bad { throw FileFailure(.format, "a radius of its optimizer is \(bad)") }
+            if let bad = state.unusableRadius {
+                throw FileFailure(.format, "a radius of its optimizer is \(bad)")
+            }
         }
         guard let bad = state.unusableMoment else { return }
         let reason = bad.value.isFinite ? "; an average of squares is not negative" : ""
