@@ -3,7 +3,7 @@ import Runtime
 import XCTest
 
 /// Each option that has no meaning is refused by name, before any file is touched.
-final class ImageOptionsTests: XCTestCase {
+final class ImageConfigTests: XCTestCase {
     private func message(
         _ status: Status = .invalidArgument, _ change: (inout ImageConfig) throws -> Void
     ) -> String {

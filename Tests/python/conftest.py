@@ -61,3 +61,17 @@ def image_folder(tmp_path, rng):
             pixels[str(path)] = rng.integers(0, 256, (4, 5, 3), np.uint8)
             path.write_bytes(png_bytes(pixels[str(path)]))
     return tmp_path / "images", pixels
+
+
+@pytest.fixture
+def add(tmp_path):
+    """Adds files to a folder by their names: small images, or others of one byte; gives the folder."""
+
+    def add(*names):
+        for name in names:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(png_bytes(np.zeros((2, 2), np.uint8)) if name.endswith(".png") else b"x")
+        return tmp_path
+
+    return add

@@ -1,23 +1,9 @@
 """A folder without .png files says what there is instead."""
 
-import numpy as np
 import pytest
 
 import teleport
-from conftest import png_bytes
 from teleport import Dataset
-
-
-@pytest.fixture
-def add(tmp_path):
-    def add(*names):
-        for name in names:
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(png_bytes(np.zeros((2, 2), np.uint8)) if name.endswith(".png") else b"x")
-        return tmp_path
-
-    return add
 
 
 def message(*arguments, **options):
