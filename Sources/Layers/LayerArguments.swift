@@ -5,6 +5,8 @@ public struct LayerArguments {
     private var words: ArraySlice<Substring>
     /// The line, for messages.
     private let line: String
+    /// Of the image that the layer writes.
+    public var border = 0
 
     public init(_ line: String, after word: String) {
         self.line = line
@@ -51,12 +53,17 @@ public struct LayerArguments {
         guard inputs.count == 2 else {
             throw TeleportError.invalid("'\(line)' reads two layers; \(inputs.count) given")
         }
-        guard inputs[0] == inputs[1] else {
+        guard inputs[0].isAlike(inputs[1]) else {
             throw TeleportError(
                 .shapeMismatch,
                 "'\(line)' reads values of \(inputs[0]) and of \(inputs[1]); they must be alike")
         }
         return inputs[0]
+    }
+
+    /// Of what the layer writes: a vector has no border.
+    public func output(channels: Int, height: Int, width: Int) throws -> Shape {
+        try Shape(channels: channels, height: height, width: width, border: border)
     }
 
     /// Nothing may be left.

@@ -9,9 +9,10 @@ public enum LayerKinds {
         Flatten.self,
     ]
 
-    /// The layer of a line such as "dense 64 nobias".
+    /// The layer of a line such as "dense 64 nobias"; an image that it writes has a border.
     public static func layer(
-        _ line: String, inputs: [Shape], activation: Activation = Activation(.identity)
+        _ line: String, inputs: [Shape], activation: Activation = Activation(.identity),
+        border: Int = 0
     ) throws -> any Layer {
         guard let word = line.split(separator: " ").first,
             let kind = all.first(where: { $0.word == word })
@@ -21,6 +22,7 @@ public enum LayerKinds {
             )
         }
         var arguments = LayerArguments(line, after: kind.word)
+        arguments.border = border
         let layer = try kind.init(&arguments, inputs: inputs, activation: activation)
         try arguments.end()
         return layer
