@@ -135,9 +135,10 @@ typedef int32_t (*tp_stop_callback)(void *user_data);
  * your own atomics in the callback. Other threads are not concerned.
  *
  * The calls that can be stopped are tp_trainer_run, tp_trainer_teleport, tp_model_teleport, tp_model_apply_linear,
- * those that measure or predict (sections 4 and 6), tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm,
- * tp_dataset_from_image_folder, tp_dataset_from_image_files, tp_plane_descend and tp_plane_teleport. They ask between
- * pieces of their work: training steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
+ * those that measure or predict (sections 4 and 6, tp_trainer_loss and the two after it),
+ * tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm, tp_dataset_from_image_folder,
+ * tp_dataset_from_image_files, tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training
+ * steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
  * at most 1,024 samples. All others run to their end; a training step is not cut short.
  *
  * A call that was stopped returns TP_STOPPED. Models, optimizer states and points are as they were before it to the
@@ -486,6 +487,14 @@ tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp
 tp_status tp_model_confusion_matrix(const tp_model *model, const tp_dataset *dataset, int64_t *counts,
                                     size_t capacity);
 
+/* What a confusion matrix says of each class c: counts are class_count x class_count, as above, none negative.
+ *   precision[c]  counts[c * k + c] / sum over t of counts[t * k + c]      NaN where no sample is predicted as c
+ *   recall[c]     counts[c * k + c] / sum over p of counts[c * k + p]      NaN where no sample is of class c
+ *   f1[c]         2 * counts[c * k + c] / (both sums)                      NaN where both are 0
+ * Each output has class_count values and may be NULL; capacity is that of each. O(class_count^2). */
+tp_status tp_confusion_metrics(const int64_t *counts, size_t class_count, double *precision, double *recall, double *f1,
+                               size_t capacity);
+
 /* ======================================================================================================
  * 7  Teleports
  * ==================================================================================================== */
@@ -804,6 +813,11 @@ typedef struct tp_optimizer_config {
     double initial_radius;        /* of DOG: the first r in units of 1 + |W_0|; 0 (default): 1e-6 */
     int32_t dog_layerwise;        /* of DOG: 1 (default) r and S for each layer, 0 one of each for all */
     int32_t average;              /* tp_average; default DEFAULT */
+    double label_smoothing;       /* of CROSS_ENTROPY, [0, 1); default 0. The trainer's loss is then
+                                     sum_i a_i * sum_j q_ij * -ln softmax(o_i)[j] / A, q_ij = label_smoothing / k and
+                                     1 - label_smoothing more at j = label_i: in steps and runs, its teleports, and in
+                                     tp_trainer_loss, _gradient and _hessian_vector_product. Validation and tp_model_*
+                                     know the plain loss */
 } tp_optimizer_config;
 
 tp_status tp_optimizer_config_init(tp_optimizer_config *config, size_t struct_size);
@@ -831,6 +845,15 @@ tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *lo
  * that is not finite, or leads to weights or averages that are not, is refused with TP_ERROR_NOT_FINITE and nothing
  * changes. */
 tp_status tp_trainer_apply_gradient(tp_trainer *trainer, const float *gradient, size_t count);
+
+/* The loss that the trainer trains, its gradient, and its Hessian times v, as tp_model_loss, tp_model_gradient and
+ * tp_model_hessian_vector_product (section 6): they differ where there is label_smoothing. Weight decay and clip_norm
+ * are the optimizer's and no part of it. */
+tp_status tp_trainer_loss(const tp_trainer *trainer, const tp_batch *batch, double *loss_out);
+tp_status tp_trainer_gradient(const tp_trainer *trainer, const tp_batch *batch, float *gradient, size_t capacity,
+                              double *loss_out);
+tp_status tp_trainer_hessian_vector_product(const tp_trainer *trainer, const tp_batch *batch, const float *v,
+                                            size_t count, float *product, size_t capacity);
 
 /* Teleports the trainer's model: rollouts use a copy of its optimizer at its learning rate. The state before
  * an accepted teleport is kept for tp_trainer_undo_teleport until the next accepted one. */

@@ -41,12 +41,12 @@ extension tp_optimizer_config {
         initial_radius = options.resolvedInitialRadius
         dog_layerwise = options.isLayerwise ? 1 : 0
         average = options.resolvedAverage.rawValue
+        label_smoothing = trainer.loss.smoothing
     }
 }
 
 extension OptimizerConfig {
-    fileprivate init(_ config: UnsafePointer<tp_optimizer_config>?) throws {
-        let config = try readConfig(config, defaults: .defaults, "config")
+    fileprivate init(_ config: tp_optimizer_config) throws {
         try requireZero(config.reserved)
         self.init()
         kind = try member(config.optimizer, OptimizerKind.self, "optimizer")
@@ -78,8 +78,10 @@ public func tp_trainer_create(
 ) -> tp_status {
     call {
         try create(out) {
-            try Trainer(
-                try model.object(Model.self, "model"), loss: try lossMember(loss),
+            let model = try model.object(Model.self, "model")
+            let config = try readConfig(config, defaults: .defaults, "config")
+            return try Trainer(
+                model, loss: try lossMember(loss, smoothing: config.label_smoothing),
                 options: try OptimizerConfig(config))
         }
     }
@@ -93,7 +95,7 @@ public func tp_trainer_get_config(
     call {
         let trainer = try trainer.object(Trainer.self, "trainer")
         try writeOutput(tp_optimizer_config(trainer), to: config_out, "config_out")
-        loss_out?.pointee = tp_loss(rawValue: UInt32(trainer.loss.rawValue))
+        loss_out?.pointee = tp_loss(rawValue: UInt32(trainer.loss.kind.rawValue))
     }
 }
 

@@ -43,8 +43,8 @@ extension OptimizerKind: NamedInFiles {
     }
 }
 
-extension Loss: NamedInFiles {
-    public static var allCases: [Loss] { [.crossEntropy, .meanSquaredError, .halfSquaredError] }
+extension Loss.Kind: NamedInFiles {
+    public static var allCases: [Self] { [.crossEntropy, .meanSquaredError, .halfSquaredError] }
 
     var fileName: String {
         switch self {
@@ -134,7 +134,8 @@ extension Trainer {
 
     private var settings: [(String, String)] {
         [
-            ("loss", loss.fileName),
+            ("loss", loss.kind.fileName),
+            ("label_smoothing", loss.smoothing.description),
             ("optimizer", options.kind.fileName),
             ("learning_rate", options.learningRate.description),
             ("momentum", options.momentum.description),
@@ -210,7 +211,7 @@ extension Trainer {
             }
             let trainer = try Trainer(
                 try Model(from: file, options: ModelConfig()),
-                loss: try file.member(CheckpointFile.key("loss")),
+                loss: try file.loss(),
                 options: try OptimizerConfig(from: file))
             try trainer.restore(from: file)
             return trainer
@@ -280,6 +281,13 @@ extension OptimizerConfig {
 }
 
 extension SafetensorsReader {
+    fileprivate func loss() throws(FileFailure) -> Loss {
+        let kind: Loss.Kind = try member(CheckpointFile.key("loss"))
+        let key = CheckpointFile.key("label_smoothing")
+        // Files of before label smoothing have none.
+        return Loss(kind, smoothing: text(key) == nil ? 0 : try number(key))
+    }
+
     func count(_ name: String) throws(FileFailure) -> Int {
         let value: Int = try number(CheckpointFile.key(name))
         guard (0...CheckpointFile.mostCount).contains(value) else {

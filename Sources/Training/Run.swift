@@ -145,7 +145,9 @@ final class Run {
         var end = End.done
         do {
             if let averaged { _ = trainer.writeAverage(to: averaged) }
-            event.validation = try validation.flatMap { try evaluation?.metrics($0, trainer.loss) }
+            event.validation = try validation.flatMap {
+                try evaluation?.metrics($0, trainer.loss.plain)
+            }
         } catch is Stopped {
             // The epoch is complete all the same, and its event is due.
             end = .stopped

@@ -57,7 +57,7 @@ extension Dataset {
                 "the data set has \(sampleWidth) values a sample (\(shape.channels) x \(shape.height) x \(shape.width)) but the model takes \(graph.inputWidth)"
             )
         }
-        switch loss {
+        switch loss.kind {
         case .crossEntropy:
             guard hasLabels else {
                 throw TeleportError.invalid("cross-entropy needs labels and the data set has none")

@@ -53,6 +53,7 @@ public final class Trainer {
     var seen: SeenSamples?
 
     public init(_ model: Model, loss: Loss, options: OptimizerConfig) throws {
+        try loss.validate()
         self.model = model
         self.loss = loss
         optimizer = try options.makeOptimizer(

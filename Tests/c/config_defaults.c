@@ -81,6 +81,7 @@ int main(void) {
     CHECK(optimizer.initial_radius == 0);
     CHECK_EQUAL(optimizer.dog_layerwise, 1);
     CHECK_EQUAL(optimizer.average, TP_AVERAGE_DEFAULT);
+    CHECK(optimizer.label_smoothing == 0);
 
     INIT(tp_frame_config, frames);
     CHECK_EQUAL(frames.kind, TP_FRAME_WHITEN);

@@ -219,6 +219,9 @@ static void check_measuring(void) {
     REFUSED(tp_model_confusion_matrix(NULL, dataset, counts, 9));
     REFUSED(tp_model_confusion_matrix(model, NULL, counts, 9));
     REFUSED(tp_model_confusion_matrix(model, dataset, NULL, 9));
+    MUST(tp_model_confusion_matrix(model, dataset, counts, 9));
+    REFUSED(tp_confusion_metrics(NULL, 3, NULL, NULL, NULL, 0));
+    TAKEN(tp_confusion_metrics(counts, 3, NULL, NULL, NULL, 0));
 
     tp_batch bad = batch;
     bad.x = NULL;
@@ -286,6 +289,19 @@ static void check_training(void) {
     REFUSED(tp_trainer_step(trainer, NULL, &loss));
     CHECK(loss == 77);
     TAKEN(tp_trainer_step(trainer, &batch, NULL));
+    REFUSED(tp_trainer_loss(NULL, &batch, &loss));
+    REFUSED(tp_trainer_loss(trainer, NULL, &loss));
+    REFUSED(tp_trainer_loss(trainer, &batch, NULL));
+    REFUSED(tp_trainer_gradient(NULL, &batch, gradient, 119, &loss));
+    REFUSED(tp_trainer_gradient(trainer, NULL, gradient, 119, &loss));
+    REFUSED(tp_trainer_gradient(trainer, &batch, NULL, 119, &loss));
+    float product[119];
+    REFUSED(tp_trainer_hessian_vector_product(NULL, &batch, gradient, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, NULL, gradient, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, &batch, NULL, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, &batch, gradient, 119, NULL, 119));
+    CHECK(loss == 77);
+    TAKEN(tp_trainer_gradient(trainer, &batch, product, 119, NULL));
     REFUSED(tp_trainer_apply_gradient(NULL, gradient, 119));
     REFUSED(tp_trainer_apply_gradient(trainer, NULL, 119));
     REFUSED(tp_trainer_teleport(NULL, &batch, NULL, NULL));

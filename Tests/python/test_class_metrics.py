@@ -54,7 +54,7 @@ def test_a_matrix_that_counts_nothing_is_refused():
     counts = np.array([[1, 2], [-1, 3]], np.int64)
     numbers = np.full(2, 7.0)
     address = numbers.ctypes.data
-    lib, invalid = teleport._library.lib, teleport.Status.ERROR_INVALID_ARGUMENT
+    lib, invalid = teleport._library.lib, teleport.Status.INVALID_ARGUMENT
     call = lib.tp_confusion_metrics
     assert call(counts.ctypes.data, 2, address, None, None, 2) == invalid
     assert b"-1" in lib.tp_error_message()
@@ -62,7 +62,7 @@ def test_a_matrix_that_counts_nothing_is_refused():
     assert call(counts.ctypes.data, 0, address, None, None, 2) == invalid
     assert call(counts.ctypes.data, ctypes.c_size_t(-1).value, address, None, None, 2) < 0
     counts[1, 0] = 1
-    small = teleport.Status.ERROR_BUFFER_TOO_SMALL
+    small = teleport.Status.BUFFER_TOO_SMALL
     assert call(counts.ctypes.data, 2, address, None, None, 1) == small
     assert np.all(numbers == 7)
     assert call(counts.ctypes.data, 2, address, None, None, 2) == teleport.Status.OK

@@ -302,6 +302,7 @@ class tp_optimizer_config(Structure):
         ("initial_radius", c_double),
         ("dog_layerwise", c_int32),
         ("average", c_int32),
+        ("label_smoothing", c_double),
     ]
 
 
@@ -546,6 +547,7 @@ PROTOTYPES = {
     "tp_metrics_init": (c_int32, [POINTER(tp_metrics), c_size_t]),
     "tp_model_evaluate": (c_int32, [c_void_p, c_void_p, c_int32, POINTER(tp_metrics)]),
     "tp_model_confusion_matrix": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_confusion_metrics": (c_int32, [c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, c_size_t]),
     "tp_teleport_config_init": (c_int32, [POINTER(tp_teleport_config), c_size_t]),
     "tp_teleport_outcome_string": (c_char_p, [c_int32]),
     "tp_teleport_report_init": (c_int32, [POINTER(tp_teleport_report), c_size_t]),
@@ -588,6 +590,15 @@ PROTOTYPES = {
     "tp_trainer_free": (None, [c_void_p]),
     "tp_trainer_step": (c_int32, [c_void_p, POINTER(tp_batch), POINTER(c_double)]),
     "tp_trainer_apply_gradient": (c_int32, [c_void_p, c_void_p, c_size_t]),
+    "tp_trainer_loss": (c_int32, [c_void_p, POINTER(tp_batch), POINTER(c_double)]),
+    "tp_trainer_gradient": (
+        c_int32,
+        [c_void_p, POINTER(tp_batch), c_void_p, c_size_t, POINTER(c_double)],
+    ),
+    "tp_trainer_hessian_vector_product": (
+        c_int32,
+        [c_void_p, POINTER(tp_batch), c_void_p, c_size_t, c_void_p, c_size_t],
+    ),
     "tp_trainer_teleport": (
         c_int32,
         [c_void_p, POINTER(tp_batch), POINTER(tp_teleport_config), POINTER(tp_teleport_report)],

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._abi import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
-from ._arrays import Samples, address, float_array, samples
+from ._arrays import FloatArray, Samples, address, float_array, result, samples
 from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
@@ -72,6 +72,9 @@ class Trainer(Handle):
     weight_decay  -1: 0.01 for "adamw", 0 for the others
     clip_norm     gradients longer than this are shortened to it; 0: off
     average       of the weights, for `averaged_model`; "schedule_free" with "sgd" and "adamw"
+    label_smoothing
+                  of the cross-entropy, 0 to below 1: this share of each label is spread evenly over all classes, in
+                  steps, runs and teleports of this trainer and in what it measures; validation is without
 
     optimizer="dog" has no rate to choose; initial_radius (0: 1e-6) and dog_layerwise are its own.
 
@@ -98,6 +101,7 @@ class Trainer(Handle):
         average: Union[AverageName, Average] = Average.DEFAULT,
         initial_radius: float = 0.0,
         dog_layerwise: bool = True,
+        label_smoothing: float = 0.0,
     ) -> None:
         self._pointer_or_none = None
         expect(model, Model, "model", f"Model({model!r})")
@@ -115,6 +119,7 @@ class Trainer(Handle):
         config.average = Average.of(average).code
         config.initial_radius = initial_radius
         config.dog_layerwise = int(dog_layerwise)
+        config.label_smoothing = label_smoothing
         out = ctypes.c_void_p()
         check(lib.tp_trainer_create(out, model._pointer, self._loss.code, config))
         self._pointer_or_none = out.value
@@ -134,6 +139,12 @@ class Trainer(Handle):
     @property
     def loss(self) -> Loss:
         return self._loss
+
+    @property
+    def label_smoothing(self) -> float:
+        config = initialized(tp_optimizer_config())
+        check(lib.tp_trainer_get_config(self._pointer, None, config))
+        return float(config.label_smoothing)
 
     @property
     def model(self) -> Model:
@@ -234,6 +245,57 @@ class Trainer(Handle):
         """One step of the optimizer with a gradient in the order of `Model.get_parameters`."""
         values = float_array(gradient, "gradient")
         self._check(lib.tp_trainer_apply_gradient(self._pointer, address(values), values.size))
+
+    def measure_loss(
+        self, x: npt.ArrayLike, y: npt.ArrayLike, weights: Optional[npt.ArrayLike] = None
+    ) -> float:
+        """The loss that this trainer trains, label smoothing included: `Model.loss` knows the plain one."""
+        batch = samples(self._loss, x, y, weights)
+        value = ctypes.c_double()
+        check(lib.tp_trainer_loss(self._pointer, batch, value))
+        return value.value
+
+    def gradient(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        weights: Optional[npt.ArrayLike] = None,
+        *,
+        out: Optional[FloatArray] = None,
+    ) -> Tuple[FloatArray, float]:
+        """The gradient of `measure_loss`, in the order of `Model.get_parameters`, and the loss."""
+        batch = samples(self._loss, x, y, weights)
+        gradient = result(out, (self.model.parameter_count,), np.float32)
+        value = ctypes.c_double()
+        check(
+            lib.tp_trainer_gradient(self._pointer, batch, address(gradient), gradient.size, value)
+        )
+        return gradient, value.value
+
+    def hessian_vector_product(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        v: npt.ArrayLike,
+        *,
+        weights: Optional[npt.ArrayLike] = None,
+        out: Optional[FloatArray] = None,
+    ) -> FloatArray:
+        """The Hessian of `measure_loss` times v; `out` may not overlap `v`."""
+        batch = samples(self._loss, x, y, weights)
+        vector = float_array(v, "v")
+        product = result(out, (self.model.parameter_count,), np.float32)
+        check(
+            lib.tp_trainer_hessian_vector_product(
+                self._pointer,
+                batch,
+                address(vector),
+                vector.size,
+                address(product),
+                product.size,
+            )
+        )
+        return product
 
     def teleport(
         self,
