@@ -162,6 +162,11 @@ static void make_dataset(void) {
         if (fuzz_check(tp_dataset_split(&first, place, PICK(datasets), number(), byte() % 3, byte())) == TP_OK) {
             tp_dataset_free(*place);
             *place = first;
+            tp_dataset *weighted = NULL;
+            if (fuzz_check(tp_dataset_with_weights(&weighted, first, y, (size_t)tp_dataset_count(first))) == TP_OK) {
+                tp_dataset_free(first);
+                *place = weighted;
+            }
         }
         return;
     }
@@ -287,6 +292,7 @@ static void use_trainer(tp_trainer *trainer) {
         tp_frame_config frames;
         frame(trainer, &frames);
         config.finish = byte() % 5;
+        config.balance_classes = config.watch_steps % 5 == 0; /* no byte of its own */
         if (byte() % 2) config.frames = &frames;
         if (byte() % 4 == 0) {
             config.checkpoint_path = path;

@@ -412,6 +412,12 @@ tp_status tp_dataset_from_idx(tp_dataset **out, const char *images_path, const c
 tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, const tp_dataset *dataset,
                            double fraction, int32_t stratified, uint64_t seed);
 
+/* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
+ * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
+ * as a batch's weights do, tp_model_evaluate its loss; splits keep them. Samples of weight 0 count for nothing but
+ * accuracy and confusion matrix. O(count). */
+tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
+
 void tp_dataset_free(tp_dataset *dataset);
 
 /* Samples and classes; 0 for NULL. class_count is 0 without labels. */
@@ -437,6 +443,10 @@ const char *tp_dataset_sample_path(const tp_dataset *dataset, int64_t index);
 tp_status tp_dataset_get(const tp_dataset *dataset, int64_t first, int64_t count, float *x,
                          size_t x_capacity, int32_t *labels, size_t labels_capacity);
 tp_status tp_dataset_get_targets(const tp_dataset *dataset, int64_t first, int64_t count, float *targets,
+                                 size_t capacity);
+
+/* Weights of samples first .. first + count - 1; 1 each where the set has none. */
+tp_status tp_dataset_get_weights(const tp_dataset *dataset, int64_t first, int64_t count, float *weights,
                                  size_t capacity);
 
 /* Files left out with TP_BAD_IMAGE_SKIP, in data-set order, each with its reason. */
@@ -470,15 +480,16 @@ tp_status tp_model_hessian_vector_product(const tp_model *model, const tp_batch 
 
 typedef struct tp_metrics {
     size_t struct_size;
-    double loss;          /* over the whole set */
-    double accuracy;      /* correct / count; NaN for targets */
+    double loss;          /* over the whole set, by its samples' weights */
+    double accuracy;      /* correct / count, whatever the weights; NaN for targets */
     int64_t correct;      /* samples whose label is predicted; 0 for targets */
     int64_t count;
 } tp_metrics;
 
 tp_status tp_metrics_init(tp_metrics *metrics, size_t struct_size);
 
-/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). */
+/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). A part of a
+ * set whose weights are all 0 is TP_ERROR_INVALID_ARGUMENT. */
 tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp_loss loss,
                             tp_metrics *metrics_out);
 
@@ -981,7 +992,7 @@ typedef struct tp_event {
     int64_t step_in_epoch;
     int64_t steps_per_epoch;
     double loss;                  /* STEP: of the last mini-batch; EPOCH: mean over the epoch's mini-batches,
-                                     each before its step, weighted by samples; TELEPORT: NaN */
+                                     each before its step, by the weight of their samples; TELEPORT: NaN */
     double learning_rate;
     double seconds;               /* since tp_trainer_run began */
     double valid_loss;            /* EPOCH with a validation set, otherwise NaN */
@@ -1040,6 +1051,15 @@ typedef struct tp_run_config {
                                      1.5 times the best between two refreshes and 0.05 of the first, or one is not
                                      finite, training goes back to where that piece began, with half the rate: an
                                      event with TP_TELEPORT_UNDONE. Not together with `teleport` of another group */
+
+    /* How classes are weighed: a sample's weight is its own in `train` (1 without tp_dataset_with_weights) times that
+     * of its class, in steps, in the samples of teleports, which have some, and in the loss of epochs and of
+     * TP_FINISH_BEST. Validation knows the weights of `valid` alone. Sets with targets: TP_ERROR_UNSUPPORTED. */
+    const float *class_weights;   /* one factor a class of `train`, finite, not negative; NULL (default) with */
+    size_t class_weight_count;    /*   count 0: 1 each; another count than its classes: TP_ERROR_SHAPE_MISMATCH */
+    int32_t balance_classes;      /* 1, with class_weights NULL: A / (k A_c), A the weight of all samples of `train`,
+                                     A_c of those of the class and k the classes that have any; default 0 */
+    int32_t reserved;
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);

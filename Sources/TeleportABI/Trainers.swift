@@ -276,6 +276,8 @@ extension RunConfig {
         watchSteps = Int(config.watch_steps)
         progressInterval = Int(config.progress_interval)
         finish = try member(config.finish, Finish.self, "finish")
+        classes = try ClassWeighting(config)
+        try requireZero(config.reserved)
         frames = try config.frames.map { try FrameConfig($0) }
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
@@ -289,6 +291,19 @@ extension RunConfig {
             throw TeleportError.invalid("checkpoint_path is NULL, but its other fields are set")
         }
         try validate()
+    }
+}
+
+extension ClassWeighting {
+    fileprivate init(_ config: tp_run_config) throws {
+        let given = try array(
+            config.class_weights, config.class_weight_count, most: ImageConfig.mostClasses,
+            "class_weights")
+        let isBalanced = try flag(config.balance_classes, "balance_classes")
+        guard !isBalanced || given == nil else {
+            throw TeleportError.invalid("class_weights is set and balance_classes too")
+        }
+        self = isBalanced ? .balanced : given.map { .given($0) } ?? .equal
     }
 }
 

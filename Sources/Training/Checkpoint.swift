@@ -163,7 +163,11 @@ extension Trainer {
             ("step", stepCount.description),
             ("step_in_epoch", stepInEpoch.description),
             ("epoch_loss", epochLoss.sum.description),
-            ("epoch_samples", epochLoss.samples.description),
+            // A whole number where samples have no weights, as it always was.
+            (
+                "epoch_samples",
+                Int(exactly: epochLoss.weight)?.description ?? epochLoss.weight.description
+            ),
             // Steps count from 0; 0 here means none.
             ("next_scheduled_teleport", (lastScheduledTeleport + 1).description),
             ("optimizer_steps", optimizer.state.steps.description),
@@ -238,7 +242,10 @@ extension Trainer {
         epoch = try file.count("epoch")
         stepCount = try file.count("step")
         stepInEpoch = try file.count("step_in_epoch")
-        epochLoss.samples = try file.count("epoch_samples")
+        epochLoss.weight = try file.number(CheckpointFile.key("epoch_samples"))
+        guard epochLoss.weight.isFinite, epochLoss.weight >= 0 else {
+            throw FileFailure(.format, "epoch_samples is \(epochLoss.weight)")
+        }
         lastScheduledTeleport = try file.count("next_scheduled_teleport") - 1
         epochLoss.sum = try file.number(CheckpointFile.key("epoch_loss"))
         guard epochLoss.sum.isFinite else {

@@ -22,6 +22,8 @@ final class Run {
     private let stepsPerEpoch: Int
     private let batchSize: Int
     private let order: Buffer<Int>
+    /// Nil: 1 each.
+    private let weights: SampleWeights?
     private let samples: SampleBuffer
     private let teleportSamples: SampleBuffer?
     private let drawn: Buffer<Int>?
@@ -33,7 +35,7 @@ final class Run {
     /// Of the data that losses are of.
     private let dataFingerprint: UInt64
     private let epochStart: Snapshot
-    private var placeOfStart = (step: 0, loss: (sum: 0.0, samples: 0))
+    private var placeOfStart = (step: 0, loss: (sum: 0.0, weight: 0.0))
     private var checkpoints: CheckpointSchedule?
 
     /// `notify` says whether to stop after an event.
@@ -45,7 +47,10 @@ final class Run {
         let graph = trainer.model.graph
         try train.validate(for: graph, loss: trainer.loss)
         try validation?.validate(for: graph, loss: trainer.loss)
-        try options.validateTeleports(of: trainer, samples: train.count)
+        try validation?.requireWeight()
+        weights = try SampleWeights(of: train, options.classes)
+        let weighted = weights?.weightedCount ?? train.count
+        try options.validateTeleports(of: trainer, samples: weighted)
         batchSize = min(options.batchSize, train.count)
         stepsPerEpoch =
             options.dropLast
@@ -61,12 +66,14 @@ final class Run {
         self.options = options
         self.notify = notify
         order = try Buffer(count: train.count)
-        samples = try SampleBuffer(for: train, capacity: batchSize)
+        samples = try SampleBuffer(for: train, capacity: batchSize, weights: weights?.values)
         try trainer.reserve(batchSize)
         let teleports = options.teleport != nil
         teleportSamples =
             teleports
-            ? try SampleBuffer(for: train, capacity: min(options.teleportSamples, train.count))
+            ? try SampleBuffer(
+                for: train, capacity: min(options.teleportSamples, weighted),
+                weights: weights?.values)
             : nil
         drawn = teleports ? try Buffer(count: train.count) : nil
         averaged =
@@ -123,8 +130,9 @@ final class Run {
                 continue
             }
             trainer.stepInEpoch += 1
-            trainer.epochLoss.sum += loss * Double(count)
-            trainer.epochLoss.samples += count
+            let weight = batch.totalWeight
+            trainer.epochLoss.sum += loss * weight
+            trainer.epochLoss.weight += weight
             if try trainer.watchFrames(loss, of: dataFingerprint), notify(framesUndone) == .stopped
             {
                 return .stopped
@@ -136,7 +144,7 @@ final class Run {
             }
         }
         if try recoverWeights() == .stopped { return .stopped }
-        let loss = trainer.epochLoss.sum / Double(trainer.epochLoss.samples)
+        let loss = trainer.epochLoss.sum / trainer.epochLoss.weight
         trainer.beginEpoch()
         trainer.epoch += 1
         var event = event(.epoch, loss: loss)
@@ -202,6 +210,7 @@ extension Run {
             seed: options.seed,
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
         generator.permutation(into: drawn.pointer, count: drawn.count)
+        if let weights { drawn.keepFirst { weights.values.pointer[$0] > 0 } }
         let batch = samples.gather(train, drawn.pointer, count: samples.capacity)
         let report = try trainer.teleport(batch, teleport, keepingFirst: trainer.watch != nil)
         trainer.lastScheduledTeleport = trainer.stepCount
@@ -294,12 +303,25 @@ extension Run {
         }
         if options.finish != .average {
             let loss = trainer.loss
-            let last = try Evaluation(trainer.model, on: train).metrics(train, loss).loss
-            let average = try Evaluation(averaged, on: train).metrics(train, loss).loss
-            guard average < last else { return }
+            func measured(_ model: Model) throws -> Double {
+                try Evaluation(model, on: train, weights: weights).metrics(train, loss).loss
+            }
+            let last = try measured(trainer.model)
+            guard try measured(averaged) < last else { return }
         }
         trainer.model.parameters.pointer.update(
             from: averaged.parameters.pointer, count: averaged.parameters.count)
+    }
+}
+
+extension Buffer<Int> {
+    /// Moves those that fulfil a condition to the front, in their order.
+    fileprivate func keepFirst(where holds: (Int) -> Bool) {
+        var kept = 0
+        for i in 0..<count where holds(pointer[i]) {
+            pointer[kept] = pointer[i]
+            kept += 1
+        }
     }
 }
 

@@ -24,8 +24,8 @@ public final class Trainer {
     public internal(set) var stepCount = 0
     /// Steps of the epoch at hand that an earlier run has taken.
     var stepInEpoch = 0
-    /// Losses of these steps times their samples, and the samples.
-    var epochLoss = (sum: 0.0, samples: 0)
+    /// Losses of these steps times the weight of their samples, and that weight.
+    var epochLoss = (sum: 0.0, weight: 0.0)
     /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
     private let stopRequest: UnsafeMutablePointer<Int32>
     /// The step count at which the schedule teleported last, so that a run taken up again does not

@@ -118,6 +118,10 @@ int main(void) {
     CHECK_EQUAL(run.checkpoint_keep, 1);
     CHECK_EQUAL(run.finish, TP_FINISH_DEFAULT);
     CHECK(run.frames == NULL);
+    CHECK(run.class_weights == NULL);
+    CHECK_EQUAL(run.class_weight_count, 0);
+    CHECK_EQUAL(run.balance_classes, 0);
+    CHECK_EQUAL(run.reserved, 0);
 
     INIT(tp_plane_function, function);
     CHECK(!function.value && !function.gradient && !function.to_uv && !function.from_uv && !function.hessian &&

@@ -188,6 +188,17 @@ static void check_datasets(void) {
     TAKEN(tp_dataset_get(dataset, 0, 4, NULL, 0, numbers, 8));
     REFUSED(tp_dataset_get_targets(NULL, 0, 4, values, 32));
     REFUSED(tp_dataset_get_targets(dataset, 0, 4, values, 32));
+    REFUSED(tp_dataset_with_weights(NULL, dataset, fixture_x, sample_count));
+    REFUSED(tp_dataset_with_weights(&made, NULL, fixture_x, sample_count));
+    made = NULL;
+    CHECK_EQUAL(tp_dataset_with_weights(&made, dataset, NULL, sample_count), TP_ERROR_SHAPE_MISMATCH);
+    CHECK(made == NULL);
+    TAKEN(tp_dataset_with_weights(&made, dataset, NULL, 0));
+    REFUSED(tp_dataset_get_weights(NULL, 0, 4, values, 32));
+    REFUSED(tp_dataset_get_weights(made, 0, 4, NULL, 32));
+    TAKEN(tp_dataset_get_weights(made, 0, 4, values, 32));
+    CHECK(values[0] == 1 && values[3] == 1);
+    tp_dataset_free(made);
     REFUSED(tp_dataset_skipped(NULL, 0, &path, &reason));
     REFUSED(tp_dataset_skipped(dataset, 0, &path, &reason));
     CHECK(!strcmp(path, "kept") && !strcmp(reason, "kept"));
@@ -329,6 +340,9 @@ static void check_training(void) {
     TAKEN(tp_trainer_run(trainer, dataset, dataset, NULL, NULL, NULL));
     MUST(tp_run_config_init(&run, sizeof run));
     run.teleport_epoch_count = 1;
+    REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.class_weight_count = 3;
     REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
 }
 

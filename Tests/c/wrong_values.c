@@ -498,6 +498,61 @@ static void check_frames(void) {
     CHECK(free_trainer == NULL && made == NULL);
 }
 
+static void check_class_weights(void) {
+    tp_run_config run;
+    float factors[4] = {1, 1, 1, 1};
+    tp_dataset *targets = NULL;
+
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.class_weights = factors;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 2;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 4;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = SIZE_MAX;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 3;
+    for (int i = 0; i < wrong_double_count; i++) {
+        factors[1] = (float)wrong_doubles[i];
+        WRONG_NUMBER(i, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    }
+    factors[0] = factors[1] = factors[2] = 0;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.balance_classes = 1;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.balance_classes = 1;
+    MUST(tp_dataset_from_targets(&targets, fixture_x, input_width, fixture_targets, output_width, sample_count));
+    tp_trainer *squared = NULL;
+    MUST(tp_trainer_create(&squared, model, TP_LOSS_MEAN_SQUARED_ERROR, NULL));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(squared, targets, NULL, &run, NULL, NULL));
+    tp_trainer_free(squared);
+    tp_dataset_free(targets);
+}
+
+static void check_sample_weights(void) {
+    static float weights[sample_count];
+    tp_dataset *made = NULL;
+
+    for (int i = 0; i < sample_count; i++) weights[i] = 1;
+    MISMATCH(tp_dataset_with_weights(&made, dataset, weights, sample_count - 1));
+    MISMATCH(tp_dataset_with_weights(&made, dataset, weights, SIZE_MAX));
+    for (int i = 0; i < wrong_double_count; i++) {
+        weights[7] = (float)wrong_doubles[i];
+        WRONG_NUMBER(i, tp_dataset_with_weights(&made, dataset, weights, sample_count));
+    }
+    for (int i = 0; i < sample_count; i++) weights[i] = 0;
+    INVALID(tp_dataset_with_weights(&made, dataset, weights, sample_count));
+    CHECK(made == NULL);
+    for (int i = 0; i < wrong_count_count; i++) {
+        REFUSED(tp_dataset_get_weights(dataset, wrong_counts[i], 1, weights, sample_count));
+        REFUSED(tp_dataset_get_weights(dataset, 0, wrong_counts[i], weights, sample_count));
+    }
+    TOO_SMALL(tp_dataset_get_weights(dataset, 0, 4, weights, 3));
+    CHECK(weights[0] == 0);
+}
+
 static void check_training(void) {
     static const int32_t wrong_counts_32[] = {-2, -1, INT32_MIN}; /* 0: the default */
     tp_optimizer_config optimizer;
@@ -625,7 +680,9 @@ static void check_training(void) {
     for (int i = 0; i < wrong_enum_count; i++) {
         WRONG_RUN(shuffle, wrong_enums[i]);
         WRONG_RUN(drop_last, wrong_enums[i]);
+        WRONG_RUN(balance_classes, wrong_enums[i]);
     }
+    check_class_weights();
     MUST(tp_run_config_init(&run, sizeof run));
     run.teleport_epochs = negative_epoch;
     run.teleport_epoch_count = 1;
@@ -854,6 +911,7 @@ int main(void) {
     check_measuring();
     check_teleport_config();
     check_training();
+    check_sample_weights();
     check_linear_and_plane();
     check_datasets();
     fflush(stdout);

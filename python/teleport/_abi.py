@@ -380,6 +380,10 @@ class tp_run_config(Structure):
         ("checkpoint_keep", c_int32),
         ("finish", c_int32),
         ("frames", POINTER(tp_frame_config)),
+        ("class_weights", c_void_p),
+        ("class_weight_count", c_size_t),
+        ("balance_classes", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -514,6 +518,7 @@ PROTOTYPES = {
         c_int32,
         [POINTER(c_void_p), POINTER(c_void_p), c_void_p, c_double, c_int32, c_uint64],
     ),
+    "tp_dataset_with_weights": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p, c_size_t]),
     "tp_dataset_free": (None, [c_void_p]),
     "tp_dataset_count": (c_int64, [c_void_p]),
     "tp_dataset_class_count": (c_int32, [c_void_p]),
@@ -529,6 +534,7 @@ PROTOTYPES = {
         [c_void_p, c_int64, c_int64, c_void_p, c_size_t, c_void_p, c_size_t],
     ),
     "tp_dataset_get_targets": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
+    "tp_dataset_get_weights": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
     "tp_dataset_skipped_count": (c_int64, [c_void_p]),
     "tp_dataset_skipped": (c_int32, [c_void_p, c_int64, POINTER(c_char_p), POINTER(c_char_p)]),
     "tp_image_load": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-from typing import Any, Callable, ClassVar, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, ClassVar, List, Literal, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from .enums import (
     OptimizerKind,
     OptimizerName,
 )
-from .errors import Status
+from .errors import InvalidArgumentError, ShapeMismatchError, Status
 from .frames import FrameConfig, native_frames
 from .model import Model
 from .schedule import NativeSchedule, Schedule
@@ -358,6 +358,7 @@ class Trainer(Handle):
         checkpoint_keep: int = 1,
         frames: Optional[FrameConfig] = None,
         finish: Union[FinishName, Finish] = Finish.DEFAULT,
+        class_weights: Union[None, Literal["balanced"], npt.ArrayLike] = None,
         stop: Optional[StopFlag] = None,
         on_event: Optional[OnEvent] = None,
     ) -> RunResult:
@@ -375,6 +376,8 @@ class Trainer(Handle):
         checkpoint_keep     the newest is checkpoint_path, those before it have .1, .2, ... added
         frames              steps are taken in frames as `set_frames` says; None: as the trainer is
         finish              weights that the run ends with, where the trainer averages weights
+        class_weights       one factor a class, by which its samples are weighed; "balanced": the inverse of the
+                            class's weight in `train`. Validation knows none
         stop                another thread sets it to stop the run
         on_event            called on this thread; True stops the run after this event
 
@@ -402,6 +405,12 @@ class Trainer(Handle):
         config.checkpoint_seconds = checkpoint_seconds
         config.checkpoint_keep = int32(checkpoint_keep, "checkpoint_keep")
         config.finish = Finish.of(finish).code
+        factors = _class_weights(class_weights)
+        if factors is None:
+            config.balance_classes = int(class_weights is not None)
+        else:
+            config.class_weights = address(factors)
+            config.class_weight_count = factors.size
         framed = None if frames is None else native_frames(frames)
         if framed is not None:
             config.frames = ctypes.pointer(framed)
@@ -445,6 +454,24 @@ class Trainer(Handle):
                 guard.keep(error)
         check(status)
         return RunResult(status == Status.STOPPED, tuple(ended), tuple(reports))
+
+
+def _class_weights(given: Union[None, str, npt.ArrayLike]) -> Optional[FloatArray]:
+    """The factors of the classes; None where there are none or the library finds them."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given != "balanced":
+            raise InvalidArgumentError(
+                f'class_weights is {given!r}, but must be one number a class or "balanced"'
+            )
+        return None
+    factors = float_array(given, "class_weights")
+    if factors.ndim != 1 or factors.size == 0:
+        raise ShapeMismatchError(
+            f"class_weights have shape {factors.shape}, but must be one number a class"
+        )
+    return factors
 
 
 def _event_of(event: tp_event) -> Event:
