@@ -292,7 +292,9 @@ static void use_trainer(tp_trainer *trainer) {
         tp_frame_config frames;
         frame(trainer, &frames);
         config.finish = byte() % 5;
-        config.balance_classes = config.watch_steps % 5 == 0; /* no byte of its own */
+        /* Bytes that are read already, so that the corpus stays what it is. */
+        config.balance_classes = config.watch_steps % 5 == 0;
+        config.patience = config.watch_steps % 7 == 0;
         if (byte() % 2) config.frames = &frames;
         if (byte() % 4 == 0) {
             config.checkpoint_path = path;

@@ -979,7 +979,9 @@ tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *conf
 typedef enum tp_event_kind {
     TP_EVENT_STEP = 0,            /* every progress_interval steps */
     TP_EVENT_EPOCH = 1,           /* after each epoch, with validation if there is a set for it */
-    TP_EVENT_TELEPORT = 2         /* after each teleport, and again when one is undone */
+    TP_EVENT_TELEPORT = 2,        /* after each teleport, and again when one is undone */
+    TP_EVENT_EARLY_STOP = 3       /* once, when `patience` is used up and the best weights are back: `epoch`, valid_loss
+                                     and valid_accuracy are those of the best, -1 and NaN where there is none */
 } tp_event_kind;
 
 /* Passed to the callback; valid during the call. */
@@ -1005,13 +1007,28 @@ typedef struct tp_event {
  * whatever else would change the trainer or the weights, through any handle of either, is TP_ERROR_BAD_STATE. */
 typedef int32_t (*tp_event_callback)(const tp_event *event, void *user_data);
 
-/* The weights that a run ends with when it has come to its end. Without an average: always the last. */
+/* The weights that a run ends with when it has come to its end. Without patience and an average: always the last. */
 typedef enum tp_finish {
-    TP_FINISH_DEFAULT = 0,        /* BEST where the trainer averages weights */
+    TP_FINISH_DEFAULT = 0,        /* with patience those of the best validation; else BEST where the trainer averages
+                                     weights */
     TP_FINISH_LAST = 1,
     TP_FINISH_AVERAGE = 2,
     TP_FINISH_BEST = 3            /* whichever has the smaller loss over `train`: two more passes over it */
 } tp_finish;
+
+/* What a run came to. */
+typedef struct tp_run_result {
+    size_t struct_size;
+    int64_t epochs;               /* completed in this run */
+    int64_t best_epoch;           /* of the trainer, from 0: with patience the one of the best validation; else, and
+                                     where no validation gave a finite loss, -1 */
+    double best_valid_loss;       /* of that epoch; NaN with -1 */
+    double best_valid_accuracy;   /* the same */
+    int32_t stopped_early;        /* 1: patience was used up */
+    int32_t reserved;
+} tp_run_result;
+
+tp_status tp_run_result_init(tp_run_result *result, size_t struct_size);
 
 typedef struct tp_run_config {
     size_t struct_size;
@@ -1059,15 +1076,25 @@ typedef struct tp_run_config {
     size_t class_weight_count;    /*   count 0: 1 each; another count than its classes: TP_ERROR_SHAPE_MISMATCH */
     int32_t balance_classes;      /* 1, with class_weights NULL: A / (k A_c), A the weight of all samples of `train`,
                                      A_c of those of the class and k the classes that have any; default 0 */
-    int32_t reserved;
+
+    /* Its early stop. With patience the loss over `valid` decides after each epoch: of the weights, or of their average
+     * where the trainer has one. A loss below the best by more than min_delta is the new best; one that is not finite
+     * is none. When the run has come to its end, early or not, the best weights are back to the bit (see `finish`); the
+     * optimizer's state stays the last one. A run that is stopped waits on in the next run with patience and the same
+     * `valid`, and checkpoints keep that. */
+    int32_t patience;             /* validations without a new best after which the run ends; needs `valid`;
+                                     0 (default): it does not end early */
+    double min_delta;             /* finite, >= 0; default 0; with patience alone */
+    tp_run_result *result;        /* is written when the run returns TP_OK or TP_STOPPED, struct_size set first; or NULL
+                                     (default) */
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
 
 /* Writes a checkpoint: the model, optimizer settings and state, schedule, rate, epoch, steps, the running loss of an
- * epoch, and what tp_trainer_undo_teleport and watch_steps need. Written as tp_model_save writes; an optimizer's
- * averages that are not finite (squares of gradients above 1e19) are TP_ERROR_NOT_FINITE as weights are. May be
- * called inside the callback of a run. */
+ * epoch, what tp_trainer_undo_teleport and watch_steps need, and with patience the best weights and how long the run
+ * has waited. Written as tp_model_save writes; an optimizer's averages that are not finite (squares of gradients above
+ * 1e19) are TP_ERROR_NOT_FINITE as weights are. May be called inside the callback of a run. */
 tp_status tp_trainer_save(const tp_trainer *trainer, const char *path);
 
 /* A new trainer, with a new model (tp_trainer_model), where a checkpoint left off. Given the same data, configs and

@@ -183,18 +183,6 @@ public func tp_dataset_split(
     }
 }
 
-@_cdecl("tp_dataset_with_weights") @implementation
-public func tp_dataset_with_weights(
-    _ out: UnsafeMutablePointer<OpaquePointer?>?, _ dataset: OpaquePointer?,
-    _ weights: UnsafePointer<Float>?, _ count: Int
-) -> tp_status {
-    call {
-        try create(out) {
-            try dataset.object(Dataset.self, "dataset").withWeights(weights, count: count)
-        }
-    }
-}
-
 @_cdecl("tp_dataset_free") @implementation
 public func tp_dataset_free(_ dataset: OpaquePointer?) {
     dataset.release(Dataset.self)
@@ -244,7 +232,7 @@ public func tp_dataset_sample_path(
 }
 
 /// Checks a range of samples.
-private func checkRange(_ dataset: Dataset, _ first: Int64, _ count: Int64) throws {
+func checkRange(_ dataset: Dataset, _ first: Int64, _ count: Int64) throws {
     guard first >= 0, count >= 0, first <= Int64(dataset.count),
         count <= Int64(dataset.count) - first
     else {
@@ -287,24 +275,6 @@ public func tp_dataset_get_targets(
         try requireCapacity(
             capacity, try Memory.product(Int(count), dataset.targetWidth), "targets")
         dataset.copy(first: Int(first), count: Int(count), x: nil, labels: nil, targets: targets)
-    }
-}
-
-@_cdecl("tp_dataset_get_weights") @implementation
-public func tp_dataset_get_weights(
-    _ dataset: OpaquePointer?, _ first: Int64, _ count: Int64,
-    _ weights: UnsafeMutablePointer<Float>?, _ capacity: Int
-) -> tp_status {
-    call {
-        let dataset = try dataset.object(Dataset.self, "dataset")
-        let weights = try weights.required("weights")
-        try checkRange(dataset, first, count)
-        try requireCapacity(capacity, Int(count), "weights")
-        if let source = dataset.weights {
-            weights.update(from: source.pointer + Int(first), count: Int(count))
-        } else {
-            weights.update(repeating: 1, count: Int(count))
-        }
     }
 }
 

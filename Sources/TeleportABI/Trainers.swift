@@ -172,50 +172,6 @@ public func tp_trainer_set_learning_rate(
     call { try trainer.object(Trainer.self, "trainer").setLearningRate(learning_rate) }
 }
 
-extension tp_schedule_config {
-    static var defaults: tp_schedule_config {
-        let schedule = LearningRateSchedule()
-        var config = tp_schedule_config()
-        config.schedule = schedule.kind.rawValue
-        config.warmup_steps = Int64(schedule.warmupSteps)
-        config.interval = Int64(schedule.interval)
-        config.factor = schedule.factor
-        config.floor = schedule.floor
-        return config
-    }
-}
-
-extension LearningRateSchedule {
-    fileprivate init(_ config: UnsafePointer<tp_schedule_config>?) throws {
-        let config = try readConfig(config, defaults: .defaults, "config")
-        try requireZero(config.reserved)
-        self.init()
-        kind = try member(config.schedule, Kind.self, "schedule")
-        warmupSteps = Int(config.warmup_steps)
-        interval = given(config.interval, or: interval)
-        factor = given(config.factor, or: factor)
-        floor = config.floor
-        let user = config.user_data
-        callback = config.rate.map { rate in { step, base in rate(Int64(step), base, user) } }
-    }
-}
-
-@_cdecl("tp_schedule_config_init") @implementation
-public func tp_schedule_config_init(
-    _ config: UnsafeMutablePointer<tp_schedule_config>?, _ struct_size: Int
-) -> tp_status {
-    call { try initialize(config, size: struct_size, with: .defaults, "config") }
-}
-
-@_cdecl("tp_trainer_set_schedule") @implementation
-public func tp_trainer_set_schedule(
-    _ trainer: OpaquePointer?, _ config: UnsafePointer<tp_schedule_config>?
-) -> tp_status {
-    call {
-        try trainer.object(Trainer.self, "trainer").setSchedule(try LearningRateSchedule(config))
-    }
-}
-
 @_cdecl("tp_trainer_model") @implementation
 public func tp_trainer_model(
     _ out: UnsafeMutablePointer<OpaquePointer?>?, _ trainer: OpaquePointer?
@@ -277,7 +233,8 @@ extension RunConfig {
         progressInterval = Int(config.progress_interval)
         finish = try member(config.finish, Finish.self, "finish")
         classes = try ClassWeighting(config)
-        try requireZero(config.reserved)
+        patience = Int(config.patience)
+        minDelta = config.min_delta
         frames = try config.frames.map { try FrameConfig($0) }
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
@@ -314,6 +271,24 @@ public func tp_run_config_init(
     call { try initialize(config, size: struct_size, with: .defaults, "config") }
 }
 
+extension tp_run_result {
+    fileprivate init(_ result: RunResult) {
+        self.init()
+        epochs = Int64(result.epochs)
+        best_epoch = Int64(result.bestEpoch ?? -1)
+        best_valid_loss = result.bestLoss
+        best_valid_accuracy = result.bestAccuracy
+        stopped_early = result.isStoppedEarly ? 1 : 0
+    }
+}
+
+@_cdecl("tp_run_result_init") @implementation
+public func tp_run_result_init(
+    _ result: UnsafeMutablePointer<tp_run_result>?, _ struct_size: Int
+) -> tp_status {
+    call { try initialize(result, size: struct_size, with: tp_run_result(RunResult()), "result") }
+}
+
 /// Hands an event to the host; the pointers in it are valid during the call.
 private func deliver(
     _ event: TrainingEvent, to callback: tp_event_callback, _ user_data: UnsafeMutableRawPointer?
@@ -346,6 +321,7 @@ public func tp_trainer_run(
     callStoppable {
         let trainer = try trainer.object(Trainer.self, "trainer")
         let config = try readConfig(config, defaults: .defaults, "config")
+        try checkOutput(config.result, "result")
         let isDone = try Stop.watching(config.stop_flag) {
             try trainer.run(
                 try train.object(Dataset.self, "train"),
@@ -353,6 +329,7 @@ public func tp_trainer_run(
                 options: try RunConfig(config),
                 notify: { event in progress.map { deliver(event, to: $0, user_data) } ?? false })
         }
+        try writeOutput(tp_run_result(trainer.lastRun), to: config.result, "result")
         guard isDone else { throw Stopped() }
     }
 }

@@ -95,6 +95,7 @@ extension Trainer {
                 of: snapshot.frames, age: snapshot.frameAge, scale: snapshot.frameScale,
                 refreshed: -1, named: name + "_")
         }
+        try writer.texts(of: bestEpoch)
         try writer.texts(of: optimizer.state, named: "")
         try writer.texts(
             of: frames, age: frames?.age ?? 0, scale: frames?.scale ?? 1,
@@ -106,6 +107,7 @@ extension Trainer {
         try writer.tensors(of: optimizer.state, named: CheckpointFile.current)
         try writer.tensor(of: frames?.numbers, named: CheckpointFile.current)
         try writer.tensor(of: seen)
+        try writer.tensors(of: bestEpoch)
         for (name, snapshot) in snapshots {
             let prefix = CheckpointFile.current + name + "."
             try writer.tensor(
@@ -255,6 +257,7 @@ extension Trainer {
         try file.read(optimizer.state, named: CheckpointFile.current)
         try restoreFrames(from: file)
         beforeTeleport = try snapshot("undo", from: file)
+        bestEpoch = try bestEpoch(from: file)
         if file.text(CheckpointFile.key("watch_end")) != nil {
             watch = Watch(
                 end: try file.count("watch_end"), report: try TeleportReport(from: file))

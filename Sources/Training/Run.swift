@@ -10,12 +10,14 @@ final class Run {
     enum End {
         case done
         case stopped
+        /// Patience is used up.
+        case early
     }
 
-    private let trainer: Trainer
-    private let train: Dataset
-    private let validation: Dataset?
-    private let options: RunConfig
+    let trainer: Trainer
+    let train: Dataset
+    let validation: Dataset?
+    let options: RunConfig
     private let notify: (TrainingEvent) -> Bool
 
     private let start = Clock.seconds()
@@ -23,13 +25,13 @@ final class Run {
     private let batchSize: Int
     private let order: Buffer<Int>
     /// Nil: 1 each.
-    private let weights: SampleWeights?
+    let weights: SampleWeights?
     private let samples: SampleBuffer
     private let teleportSamples: SampleBuffer?
     private let drawn: Buffer<Int>?
     private let evaluation: Evaluation?
     /// What `evaluation` measures where the trainer averages weights.
-    private let averaged: Model?
+    let averaged: Model?
     private let frameSamples: SampleBuffer?
     private let frameDrawn: Buffer<Int>?
     /// Of the data that losses are of.
@@ -37,6 +39,7 @@ final class Run {
     private let epochStart: Snapshot
     private var placeOfStart = (step: 0, loss: (sum: 0.0, weight: 0.0))
     private var checkpoints: CheckpointSchedule?
+    private var epochsDone = 0
 
     /// `notify` says whether to stop after an event.
     init(
@@ -48,6 +51,10 @@ final class Run {
         try train.validate(for: graph, loss: trainer.loss)
         try validation?.validate(for: graph, loss: trainer.loss)
         try validation?.requireWeight()
+        guard options.patience == 0 || validation != nil else {
+            throw TeleportError.invalid(
+                "patience is \(options.patience), but there is no validation set")
+        }
         weights = try SampleWeights(of: train, options.classes)
         let weighted = weights?.weightedCount ?? train.count
         try options.validateTeleports(of: trainer, samples: weighted)
@@ -88,6 +95,7 @@ final class Run {
         trainer.beginWatch(of: dataFingerprint)
         epochStart = try Snapshot(trainer)
         checkpoints = try options.checkpoints.map { try CheckpointSchedule($0, trainer) }
+        try beginWait()
     }
 
     func run() throws -> End {
@@ -95,15 +103,26 @@ final class Run {
         // Stopped within a teleport, which has put back what it moved, or between steps.
         do {
             end = try epochs()
-            if end == .done { try finish() }
-        } catch is Stopped {}
-        try checkpoints?.writeLast()
+            if end != .stopped { try finish() }
+        } catch is Stopped {
+            end = .stopped
+        }
+        let best = trainer.bestEpoch
+        trainer.lastRun = RunResult(
+            epochs: epochsDone, best: best, isStoppedEarly: end == .early)
+        if end != .stopped { trainer.bestEpoch = nil }
+        if end == .early, let best { _ = notify(event(of: best)) }
+        try checkpoints?.writeLast(isDue: end != .stopped && best != nil)
         return end
     }
 
     private func epochs() throws -> End {
         for _ in 0..<options.epochs {
+            // Before the first epoch too: a checkpoint may be of the moment it was used up.
+            if isPatienceUsedUp { return .early }
             if try epoch() == .stopped { return .stopped }
+            epochsDone += 1
+            if isPatienceUsedUp { return .early }
             try checkpoints?.endEpoch()
         }
         return .done
@@ -156,6 +175,11 @@ final class Run {
             event.validation = try validation.flatMap {
                 try evaluation?.metrics($0, trainer.loss.plain)
             }
+            if let metrics = event.validation {
+                trainer.bestEpoch?.consider(
+                    metrics, of: averaged ?? trainer.model, epoch: event.epoch,
+                    minDelta: options.minDelta)
+            }
         } catch is Stopped {
             // The epoch is complete all the same, and its event is due.
             end = .stopped
@@ -183,7 +207,7 @@ final class Run {
         return trainer.stepInEpoch % interval == 0
     }
 
-    private func event(_ kind: TrainingEvent.Kind, loss: Double = .nan) -> TrainingEvent {
+    func event(_ kind: TrainingEvent.Kind, loss: Double = .nan) -> TrainingEvent {
         TrainingEvent(
             kind: kind, epoch: trainer.epoch, step: trainer.stepCount,
             stepInEpoch: trainer.stepInEpoch, stepsPerEpoch: stepsPerEpoch, loss: loss,
@@ -276,7 +300,7 @@ extension Run {
     }
 
     /// Of the first samples and of the sizes.
-    private static func fingerprint(of train: Dataset, batchSize: Int) throws -> UInt64 {
+    static func fingerprint(of train: Dataset, batchSize: Int) throws -> UInt64 {
         let samples = try SampleBuffer(for: train, capacity: min(16, train.count))
         let batch = samples.copy(train, first: 0, count: samples.capacity)
         let sizes = withUnsafeBytes(of: (Int64(train.count), Int64(batchSize))) {
@@ -294,23 +318,6 @@ extension Run {
         report.group = .frame
         report.outcome = .undone
         return report
-    }
-
-    /// The weights that the run ends with, where it averages weights.
-    private func finish() throws {
-        guard let averaged, options.finish != .last, trainer.writeAverage(to: averaged) else {
-            return
-        }
-        if options.finish != .average {
-            let loss = trainer.loss
-            func measured(_ model: Model) throws -> Double {
-                try Evaluation(model, on: train, weights: weights).metrics(train, loss).loss
-            }
-            let last = try measured(trainer.model)
-            guard try measured(averaged) < last else { return }
-        }
-        trainer.model.parameters.pointer.update(
-            from: averaged.parameters.pointer, count: averaged.parameters.count)
     }
 }
 
@@ -336,7 +343,7 @@ extension Trainer {
             self, train: train, validation: validation, options: options, notify: notify)
         return try HostCallback.asking(.run, self, model) {
             defer { endWatch() }
-            return try answeringRequests { try run.run() == .done }
+            return try answeringRequests { try run.run() != .stopped }
         }
     }
 }

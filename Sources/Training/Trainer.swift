@@ -50,6 +50,10 @@ public final class Trainer {
     /// What the steps are watched by while there are frames, and the inputs that a host's own steps
     /// have seen.
     var frameWatch: FrameWatch?
+    /// Of a run that stops early and has not come to its end.
+    var bestEpoch: BestEpoch?
+    /// What the last run came to that did not fail.
+    public internal(set) var lastRun = RunResult()
     var seen: SeenSamples?
 
     public init(_ model: Model, loss: Loss, options: OptimizerConfig) throws {

@@ -121,7 +121,12 @@ int main(void) {
     CHECK(run.class_weights == NULL);
     CHECK_EQUAL(run.class_weight_count, 0);
     CHECK_EQUAL(run.balance_classes, 0);
-    CHECK_EQUAL(run.reserved, 0);
+    CHECK_EQUAL(run.patience, 0);
+    CHECK(run.min_delta == 0 && run.result == NULL);
+
+    INIT(tp_run_result, result);
+    CHECK(result.epochs == 0 && result.best_epoch == -1 && result.stopped_early == 0 && result.reserved == 0);
+    CHECK(isnan(result.best_valid_loss) && isnan(result.best_valid_accuracy));
 
     INIT(tp_plane_function, function);
     CHECK(!function.value && !function.gradient && !function.to_uv && !function.from_uv && !function.hessian &&

@@ -32,6 +32,7 @@ static void check_inits(void) {
     REFUSED(tp_teleport_report_init(NULL, sizeof(tp_teleport_report)));
     REFUSED(tp_optimizer_config_init(NULL, sizeof(tp_optimizer_config)));
     REFUSED(tp_run_config_init(NULL, sizeof(tp_run_config)));
+    REFUSED(tp_run_result_init(NULL, sizeof(tp_run_result)));
     REFUSED(tp_schedule_config_init(NULL, sizeof(tp_schedule_config)));
     REFUSED(tp_frame_config_init(NULL, sizeof(tp_frame_config)));
     REFUSED(tp_plane_function_init(NULL, sizeof(tp_plane_function)));
@@ -344,6 +345,10 @@ static void check_training(void) {
     MUST(tp_run_config_init(&run, sizeof run));
     run.class_weight_count = 3;
     REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.patience = 1;
+    REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    TAKEN(tp_trainer_run(trainer, dataset, dataset, &run, NULL, NULL));
 }
 
 static void check_plane(void) {

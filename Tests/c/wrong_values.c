@@ -675,6 +675,7 @@ static void check_training(void) {
         WRONG_RUN(teleports_per_epoch, wrong_counts_32[i]);
         WRONG_RUN(teleport_samples, wrong_counts_32[i]);
         WRONG_RUN(watch_steps, wrong_counts_32[i]);
+        WRONG_RUN(patience, wrong_counts_32[i]);
         if (wrong_counts_32[i] < -1) WRONG_RUN(progress_interval, wrong_counts_32[i]);
     }
     for (int i = 0; i < wrong_enum_count; i++) {
@@ -683,6 +684,17 @@ static void check_training(void) {
         WRONG_RUN(balance_classes, wrong_enums[i]);
     }
     check_class_weights();
+    WRONG_RUN(min_delta, 0.5); /* without patience */
+    for (int i = 0; i < wrong_double_count; i++) {
+        MUST(tp_run_config_init(&run, sizeof run));
+        run.patience = 2;
+        run.min_delta = wrong_doubles[i];
+        WRONG_NUMBER(i, tp_trainer_run(trainer, dataset, dataset, &run, NULL, NULL));
+    }
+    MUST(tp_run_config_init(&run, sizeof run));
+    tp_run_result result = {.struct_size = 3};
+    run.result = &result;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     MUST(tp_run_config_init(&run, sizeof run));
     run.teleport_epochs = negative_epoch;
     run.teleport_epoch_count = 1;

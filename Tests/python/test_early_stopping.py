@@ -159,7 +159,9 @@ def test_another_validation_set_is_another_wait(model, noisy, rng):
 def test_validation_without_a_number_is_no_improvement(model, noisy):
     x = np.full((4, 12), 3e38, np.float32)
     endless = Dataset.from_labels(x, np.arange(4, dtype=np.int32))
-    result = Trainer(model, learning_rate=0.01).run(noisy[0], endless, epochs=9, patience=2)
+    model.set_parameters(10 * model.get_parameters())
+    result = Trainer(model, learning_rate=0.0).run(noisy[0], endless, epochs=9, patience=2)
+    assert not np.isfinite(result.epochs[0].valid_loss)
     assert result.stopped_early and len(result.epochs) == 2 and result.best_epoch == -1
     assert np.isnan(result.best_valid_loss)
 

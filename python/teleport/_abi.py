@@ -150,6 +150,7 @@ TP_FRAME_INPUT_NONE = 1
 TP_EVENT_STEP = 0
 TP_EVENT_EPOCH = 1
 TP_EVENT_TELEPORT = 2
+TP_EVENT_EARLY_STOP = 3
 
 # tp_finish
 TP_FINISH_DEFAULT = 0
@@ -358,6 +359,18 @@ class tp_event(Structure):
 tp_event_callback = CFUNCTYPE(c_int32, POINTER(tp_event), c_void_p)
 
 
+class tp_run_result(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("epochs", c_int64),
+        ("best_epoch", c_int64),
+        ("best_valid_loss", c_double),
+        ("best_valid_accuracy", c_double),
+        ("stopped_early", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
 class tp_run_config(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -383,7 +396,9 @@ class tp_run_config(Structure):
         ("class_weights", c_void_p),
         ("class_weight_count", c_size_t),
         ("balance_classes", c_int32),
-        ("reserved", c_int32),
+        ("patience", c_int32),
+        ("min_delta", c_double),
+        ("result", POINTER(tp_run_result)),
     ]
 
 
@@ -621,6 +636,7 @@ PROTOTYPES = {
     "tp_trainer_averaged_model": (c_int32, [POINTER(c_void_p), c_void_p]),
     "tp_frame_config_init": (c_int32, [POINTER(tp_frame_config), c_size_t]),
     "tp_trainer_set_frames": (c_int32, [c_void_p, POINTER(tp_frame_config)]),
+    "tp_run_result_init": (c_int32, [POINTER(tp_run_result), c_size_t]),
     "tp_run_config_init": (c_int32, [POINTER(tp_run_config), c_size_t]),
     "tp_trainer_save": (c_int32, [c_void_p, c_char_p]),
     "tp_trainer_load": (c_int32, [POINTER(c_void_p), c_char_p]),

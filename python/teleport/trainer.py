@@ -9,7 +9,7 @@ from typing import Any, Callable, ClassVar, List, Literal, Optional, Sequence, T
 import numpy as np
 import numpy.typing as npt
 
-from ._abi import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
+from ._abi import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config, tp_run_result
 from ._arrays import FloatArray, Samples, address, float_array, result, samples
 from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
@@ -37,7 +37,8 @@ from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report,
 @dataclasses.dataclass(frozen=True)
 class Event:
     """tp_event. STEP: loss of the last mini-batch; EPOCH: mean loss over its mini-batches, each before its
-    step, and the validation; TELEPORT: the report. Numbers that a kind does not have are NaN."""
+    step, and the validation; TELEPORT: the report; EARLY_STOP: epoch (-1: none) and validation of the best. Numbers
+    that a kind does not have are NaN."""
 
     kind: EventKind
     epoch: int
@@ -55,11 +56,16 @@ class Event:
 @dataclasses.dataclass(frozen=True)
 class RunResult:
     """What a run did: its epoch events, its teleports (one that is undone is there twice, the second time
-    as UNDONE), and whether a callback or the flag stopped it."""
+    as UNDONE), and whether a callback or the flag stopped it. With patience: whether that was used up, and the epoch
+    of the best validation (-1: none), whose weights the model has when the run has come to its end."""
 
     stopped: bool
     epochs: Tuple[Event, ...]
     teleports: Tuple[TeleportReport, ...]
+    stopped_early: bool
+    best_epoch: int
+    best_valid_loss: float
+    best_valid_accuracy: float
 
 
 OnEvent = Callable[[Event], Optional[bool]]
@@ -359,6 +365,8 @@ class Trainer(Handle):
         frames: Optional[FrameConfig] = None,
         finish: Union[FinishName, Finish] = Finish.DEFAULT,
         class_weights: Union[None, Literal["balanced"], npt.ArrayLike] = None,
+        patience: int = 0,
+        min_delta: float = 0.0,
         stop: Optional[StopFlag] = None,
         on_event: Optional[OnEvent] = None,
     ) -> RunResult:
@@ -375,9 +383,11 @@ class Trainer(Handle):
                             from one checkpoint to the next; both 0: after each epoch
         checkpoint_keep     the newest is checkpoint_path, those before it have .1, .2, ... added
         frames              steps are taken in frames as `set_frames` says; None: as the trainer is
-        finish              weights that the run ends with, where the trainer averages weights
+        finish              weights that the run ends with, where it has patience or the trainer averages weights
         class_weights       one factor a class, by which its samples are weighed; "balanced": the inverse of the
                             class's weight in `train`. Validation knows none
+        patience            epochs in a row without a lower loss over `valid`, by more than min_delta, after which the
+                            run ends; then, as after its last epoch, the model has the best weights; 0: off
         stop                another thread sets it to stop the run
         on_event            called on this thread; True stops the run after this event
 
@@ -411,6 +421,10 @@ class Trainer(Handle):
         else:
             config.class_weights = address(factors)
             config.class_weight_count = factors.size
+        config.patience = int32(patience, "patience")
+        config.min_delta = min_delta
+        outcome = initialized(tp_run_result())
+        config.result = ctypes.pointer(outcome)
         framed = None if frames is None else native_frames(frames)
         if framed is not None:
             config.frames = ctypes.pointer(framed)
@@ -453,7 +467,15 @@ class Trainer(Handle):
             if error is not None:
                 guard.keep(error)
         check(status)
-        return RunResult(status == Status.STOPPED, tuple(ended), tuple(reports))
+        return RunResult(
+            status == Status.STOPPED,
+            tuple(ended),
+            tuple(reports),
+            bool(outcome.stopped_early),
+            outcome.best_epoch,
+            outcome.best_valid_loss,
+            outcome.best_valid_accuracy,
+        )
 
 
 def _class_weights(given: Union[None, str, npt.ArrayLike]) -> Optional[FloatArray]:
