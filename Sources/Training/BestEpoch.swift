@@ -21,8 +21,9 @@ final class BestEpoch {
 
     /// Allocates nothing.
     func consider(_ metrics: Metrics, of model: Model, epoch: Int, minDelta: Double) {
-        // The first loss is below NaN as well.
-        guard metrics.loss.isFinite, !(metrics.loss >= loss - minDelta) else {
+        // The first loss is below NaN as well. No checkpoint holds weights that are not finite.
+        guard metrics.loss.isFinite, !(metrics.loss >= loss - minDelta), model.weights.areFinite
+        else {
             waited += 1
             return
         }

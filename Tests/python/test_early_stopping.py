@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 import teleport
 from teleport import Dataset, Model, Trainer
@@ -182,3 +183,52 @@ def test_what_has_no_meaning_is_refused(model, noisy, options, match):
     with pytest.raises(teleport.InvalidArgumentError, match="validation"):
         Trainer(model).run(noisy[0], patience=2)
     assert np.array_equal(before, model.get_parameters())
+
+
+def spoiled(path, text, value):
+    """The checkpoint with one text of its trainer, or one tensor, changed; None: without it."""
+    with safetensors.safe_open(path, "numpy") as file:
+        metadata = file.metadata()
+    tensors = safetensors.numpy.load_file(path)
+    place, key = (
+        (tensors, text) if text in tensors else (metadata, f"teleport.trainer.{text}")
+    )
+    assert key in place
+    place[key] = value
+    if value is None:
+        del place[key]
+    safetensors.numpy.save_file(tensors, path, metadata)
+
+
+BEST = "trainer.best.parameters"
+
+
+@pytest.mark.parametrize(
+    "text, value, error",
+    [
+        ("best_loss", "nan", teleport.NotFiniteError),
+        ("best_loss", "inf", teleport.NotFiniteError),
+        ("best_loss", "low", teleport.FormatError),
+        ("best_waited", "-1", teleport.FormatError),
+        ("best_waited", "9999999999999999999999", teleport.FormatError),
+        ("best_epoch", "-2", teleport.FormatError),
+        ("best_epoch", None, teleport.FormatError),
+        ("best_data", "-1", teleport.FormatError),
+        (BEST, np.full(1092, np.nan, np.float32), teleport.NotFiniteError),
+        (BEST, np.zeros(1091, np.float32), teleport.FormatError),
+        (BEST, np.zeros(1092, np.float64), teleport.FormatError),
+        (BEST, None, teleport.FormatError),
+        ("label_smoothing", "1.5", teleport.FormatError),
+        ("label_smoothing", "nan", teleport.FormatError),
+        ("epoch_samples", "-1", teleport.FormatError),
+        ("epoch_samples", "inf", teleport.FormatError),
+    ],
+)
+def test_a_checkpoint_that_no_run_wrote_is_refused(model, noisy, text, value, error, tmp_path):
+    trainer = Trainer(model, learning_rate=0.1)
+    trainer.run(*noisy, **OPTIONS, patience=9, on_event=lambda event: event.step == 30)
+    trainer.save(tmp_path / "trainer")
+    Trainer.load(tmp_path / "trainer")
+    spoiled(tmp_path / "trainer", text, value)
+    with pytest.raises(error):
+        Trainer.load(tmp_path / "trainer")
