@@ -10,6 +10,8 @@ public final class Graph: Sendable {
     public let input: Shape
     public let nodes: NodeList
     public let parameterCount: Int
+    /// Numbers that training averages beside the parameters.
+    public let statisticCount: Int
     public let outputWidth: Int
     /// The layers that are linear in their weights, from the input on; a buffer and not an array,
     /// so that training steps read it without counting references.
@@ -24,23 +26,25 @@ public final class Graph: Sendable {
         }
         let maps = try GrowingBuffer<LinearMap>()
         offsets = try Buffer(count: nodes.count)
-        var offset = 0
+        var (offset, statistics) = (0, 0)
         for index in 0..<nodes.count {
             let facts = nodes[index].facts
             try Self.check(index, of: nodes, input)
             offsets.pointer[index] = offset
             if let map = facts.linearMap { try maps.append(map.placed(at: offset)) }
             offset += facts.parameterCount
+            statistics += facts.statisticCount
             // Float arrays of this many elements must be addressable.
-            _ = try Memory.product(offset, 64)
+            _ = try Memory.product(offset + statistics, 64)
         }
-        guard maps.count > 0 else {
+        guard offset > 0 else {
             throw TeleportError.invalid("a net needs a layer with weights")
         }
         layers = try Buffer(copying: maps.pointer, count: maps.count)
         self.input = input
         self.nodes = nodes
         parameterCount = offset
+        statisticCount = statistics
         outputWidth = nodes[nodes.count - 1].facts.output.count
     }
 
@@ -76,7 +80,27 @@ public final class Graph: Sendable {
     public var inputWidth: Int { input.count }
     /// Floats of all layers' outputs, for one sample.
     public var valueCount: Int {
-        (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.output.count }
+        (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.output.storedCount }
+    }
+    /// Some value is an image, which lies in memory with a border of zeros.
+    public var hasImages: Bool {
+        (0..<nodes.count).contains { !nodes[$0].facts.output.isVector }
+    }
+    /// Multiply-adds of a sample in a forward pass, about.
+    public var multiplyAdds: Int {
+        (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.multiplyAdds }
+    }
+    /// Samples of a batch meet in some layer.
+    public func meets(_ mode: PassMode) -> Bool {
+        (0..<nodes.count).contains { nodes[$0].facts.meets(mode) }
+    }
+    /// Where the parameters of each layer that has some are, in order.
+    public func parameterRanges() -> [Range<Int>] {
+        (0..<nodes.count).compactMap {
+            let count = nodes[$0].facts.parameterCount
+            let first = parameterOffset($0)
+            return count > 0 ? first..<first + count : nil
+        }
     }
 
     /// The channels of every value and what scales with them; input and output stay.
