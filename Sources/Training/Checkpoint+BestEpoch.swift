@@ -8,6 +8,14 @@ import Runtime
 
 private let prefix = CheckpointFile.current + "best."
 
+extension Weights {
+    /// What there is of parameters and statistics, with the names of their tensors.
+    fileprivate var arrays: [(String, Buffer<Float>)] {
+        [(CheckpointFile.parameters, parameters), ("statistics", statistics)]
+            .filter { $0.1.count > 0 }
+    }
+}
+
 extension SafetensorsWriter {
     func texts(of best: BestEpoch?) throws {
         guard let best else { return }
@@ -21,10 +29,9 @@ extension SafetensorsWriter {
     }
 
     func tensors(of best: BestEpoch?) throws {
-        guard let parameters = best?.weights.parameters else { return }
-        try tensor(
-            prefix + CheckpointFile.parameters, [parameters.count], of: parameters.pointer,
-            count: parameters.count)
+        for (name, numbers) in best?.weights.arrays ?? [] {
+            try tensor(prefix + name, [numbers.count], of: numbers.pointer, count: numbers.count)
+        }
     }
 }
 
@@ -35,9 +42,9 @@ extension Trainer {
             model.weights, data: try file.number(CheckpointFile.key("best_data")))
         best.waited = try file.count("best_waited")
         let epoch = try file.count("best_epoch")
-        let parameters = best.weights.parameters
-        try file.read(
-            prefix + CheckpointFile.parameters, into: parameters.pointer, count: parameters.count)
+        for (name, numbers) in best.weights.arrays {
+            try file.read(prefix + name, into: numbers.pointer, count: numbers.count)
+        }
         guard epoch > 0 else { return best }
         best.epoch = epoch - 1
         best.loss = try file.number(CheckpointFile.key("best_loss"))

@@ -262,9 +262,10 @@ extension Trainer {
     }
 
     private func copyAverage(_ average: Buffer<Float>, to copy: Model) {
-        // Before the first step the average is where training begins.
-        let source = optimizer.state.averagedSteps > 0 ? average : model.parameters
-        copy.parameters.pointer.update(from: source.pointer, count: source.count)
+        // Statistics are those of training. Before the first step the average is where it begins.
+        copy.weights.copy(from: model.weights)
+        guard optimizer.state.averagedSteps > 0 else { return }
+        copy.parameters.pointer.update(from: average.pointer, count: average.count)
     }
 
     /// The averaged weights into a model of the same graph; false where there is no average.
