@@ -84,6 +84,21 @@ def test_a_batch_without_weight_changes_no_weight_of_the_net(model, blob_set):
     assert reference.relative(model.get_parameters(), other.get_parameters()) < 1e-6
 
 
+def test_batches_without_weight_are_no_better_pieces_of_a_run_in_frames(model, blob_set):
+    """A loss of 0 that is none would make all that follows look like divergence."""
+    values = np.ones(600, np.float32)
+    values[:300] = 0
+    result = Trainer(model, learning_rate=0.05).run(
+        blob_set.with_weights(values),
+        epochs=2,
+        batch_size=5,
+        shuffle=False,
+        frames=teleport.FrameConfig(),
+    )
+    assert result.teleports
+    assert not any(report.outcome == "undone" for report in result.teleports)
+
+
 def test_targets_are_weighted_as_well(rng):
     x = rng.normal(size=(30, 3)).astype(np.float32)
     y = rng.normal(size=(30, 2)).astype(np.float32)
