@@ -997,7 +997,7 @@ typedef struct tp_event {
                                      each before its step, by the weight of their samples; TELEPORT: NaN */
     double learning_rate;
     double seconds;               /* since tp_trainer_run began */
-    double valid_loss;            /* EPOCH with a validation set, otherwise NaN */
+    double valid_loss;            /* EPOCH with a validation set, and EARLY_STOP; otherwise NaN */
     double valid_accuracy;        /* the same; NaN for targets */
     const tp_teleport_report *teleport;  /* TELEPORT, otherwise NULL */
 } tp_event;
@@ -1071,7 +1071,8 @@ typedef struct tp_run_config {
 
     /* How classes are weighed: a sample's weight is its own in `train` (1 without tp_dataset_with_weights) times that
      * of its class, in steps, in the samples of teleports, which have some, and in the loss of epochs and of
-     * TP_FINISH_BEST. Validation knows the weights of `valid` alone. Sets with targets: TP_ERROR_UNSUPPORTED. */
+     * TP_FINISH_BEST. A mini-batch without any weight is a step with gradient 0. Validation knows the weights of
+     * `valid` alone. Sets with targets: TP_ERROR_UNSUPPORTED. */
     const float *class_weights;   /* one factor a class of `train`, finite, not negative; NULL (default) with */
     size_t class_weight_count;    /*   count 0: 1 each; another count than its classes: TP_ERROR_SHAPE_MISMATCH */
     int32_t balance_classes;      /* 1, with class_weights NULL: A / (k A_c), A the weight of all samples of `train`,

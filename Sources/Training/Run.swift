@@ -152,7 +152,8 @@ final class Run {
             let weight = batch.totalWeight
             trainer.epochLoss.sum += loss * weight
             trainer.epochLoss.weight += weight
-            if try trainer.watchFrames(loss, of: dataFingerprint), notify(framesUndone) == .stopped
+            if try trainer.watchFrames(weight > 0 ? loss : nil, of: dataFingerprint),
+                notify(framesUndone) == .stopped
             {
                 return .stopped
             }

@@ -200,13 +200,15 @@ extension Trainer {
 
     // The watch.
 
-    /// Counts a step's loss, and at the end of a piece says whether training has just been taken
-    /// back.
-    func watchFrames(_ loss: Double, of data: UInt64) throws -> Bool {
+    /// Counts a step's loss, nil for one of samples without weight, and at the end of a piece says
+    /// whether training has just been taken back.
+    func watchFrames(_ loss: Double?, of data: UInt64) throws -> Bool {
         guard let frames else { return false }
         if frameWatch == nil { frameWatch = FrameWatch(snapshot: try Snapshot(self), data: data) }
-        frameWatch?.sum += loss
-        frameWatch?.count += 1
+        if let loss {
+            frameWatch?.sum += loss
+            frameWatch?.count += 1
+        }
         guard frames.isDue, var watch = frameWatch, watch.count > 0 else { return false }
         if watch.isWorse { return try goBackInFrames() }
         let mean = watch.sum / Double(watch.count)
