@@ -793,9 +793,20 @@ tp_status tp_model_check_teleport(const tp_model *model, const tp_teleport_confi
 tp_status tp_model_teleport(tp_model *model, const tp_batch *batch, tp_loss loss,
                             const tp_teleport_config *config, tp_teleport_report *report_out);
 
-/* Applies given factors to the units of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
- * positive finite factor a unit. Refused with TP_ERROR_NOT_FINITE, and nothing moves, when a weight would
- * overflow. Refused with TP_ERROR_UNSUPPORTED for SIGMOID and TANH. */
+/* Channels that the scaling group moves, each with a factor of its own: of a perceptron, its hidden units. Channels
+ * that layers add up are one, and what reaches the net's inputs or outputs, SIGMOID, TANH or a norm has none. 0 for
+ * NULL. O(layers). */
+int64_t tp_model_scaling_count(const tp_model *model);
+
+/* For every row of a layer's weights (every output channel), the number of its channel among those of
+ * tp_model_scaling_count, or -1 where it does not move. variables has one element a row. log_scale of
+ * tp_model_scaling_gradient_norm has the channels in this order. O(layers + rows). */
+tp_status tp_model_scaling_variables(const tp_model *model, int32_t layer, int64_t *variables, size_t capacity);
+
+/* Applies given factors to the channels of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
+ * positive finite factor a channel; what other layers add to them moves together with them. Refused with
+ * TP_ERROR_NOT_FINITE, and nothing moves, when a weight would overflow. Refused with TP_ERROR_UNSUPPORTED for channels
+ * that do not move, SIGMOID's and TANH's among them; where a norm reads them, the sentence names it. */
 tp_status tp_model_apply_scaling(tp_model *model, int32_t layer, const float *scale, size_t count);
 
 /* Acts with g (k x k row-major, k units) on hidden layer `layer`, 0 <= layer < layer_count - 1, through the inputs of

@@ -85,7 +85,7 @@ public struct LayerParts {
 
 extension Graph {
     /// Of a layer by its number among those with parameters, which is checked.
-    func parts(_ layer: Int) -> LayerParts {
+    public func parts(_ layer: Int) -> LayerParts {
         let node = weighted.pointer[layer]
         let tensors = nodes[node].facts.tensors.filter { $0.role == .parameter }
         let weight = tensors[0]

@@ -572,6 +572,8 @@ PROTOTYPES = {
             POINTER(tp_teleport_report),
         ],
     ),
+    "tp_model_scaling_count": (c_int64, [c_void_p]),
+    "tp_model_scaling_variables": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t]),
     "tp_model_apply_scaling": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t]),
     "tp_model_apply_linear": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(tp_batch)]),
     "tp_model_linear_gradient_norm": (
