@@ -1,0 +1,408 @@
+#include "convolution.h"
+
+#include <string.h>
+
+#define CONCATENATED(a, b) a##b
+#define JOINED(a, b) CONCATENATED(a, b)
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLLED _Pragma("GCC unroll 32")
+
+enum {
+    MOST_LANES = 16,
+    MOST_SUMS = 28,
+    PIXELS = 8, /* a tile of a depthwise convolution */
+    TAPS = 9,   /* and of its gradient */
+    BLOCK = 1 << 17 /* floats that stay in the second-level cache */
+};
+
+/* A convolution as the kernels see it: each output is a sum over rows of taps, neighbouring taps of a row and
+ * neighbouring channels. Places are those of the first output's first tap, steps are floats. */
+typedef struct {
+    const float *values;
+    ptrdiff_t pixel, row, sample; /* steps of the taps from one output to the next */
+    ptrdiff_t tap_rows, tap_columns, tap_row, tap_column, channels;
+    float *out;
+    ptrdiff_t out_pixel, out_row, out_sample;
+    ptrdiff_t width, height, samples, columns; /* columns: output channels */
+    const float *packed, *bias;
+    float slope;
+    int adds;
+} passage;
+
+/* What a gradient is summed over: pairs of a window of the input and a delta. */
+typedef struct {
+    const float *values;
+    ptrdiff_t pixel, row, sample;
+    const float *deltas, *deltas_end;
+    ptrdiff_t delta_pixel, delta_row, delta_sample;
+    ptrdiff_t width, height, samples;
+} sweep;
+
+/* Taps of a channel follow each other in a row of weights, channels in a pixel. */
+typedef struct {
+    ptrdiff_t width, count, row, pixel;
+} tap_order;
+
+/* Where number `index` of a row of weights finds its input, from a window's first. */
+INLINE ptrdiff_t tap_offset(const tap_order *order, ptrdiff_t index) {
+    const ptrdiff_t tap = index % order->count;
+    return index / order->count + tap / order->width * order->row + tap % order->width * order->pixel;
+}
+
+/* A part of the gradient: an output's numbers `first` to `first + count`, for each of `columns` outputs; depthwise, all
+ * taps of these channels. */
+typedef struct {
+    ptrdiff_t first, count, columns;
+    tap_order order;
+    float alpha, beta, *gradient;
+    ptrdiff_t stride; /* from one output's numbers to the next's */
+} part;
+
+INLINE void put(float *target, float sum, const part *p) {
+    /* Not beta * target for 0: it may hold anything then. */
+    *target = (p->beta == 0 ? 0 : p->beta * *target) + p->alpha * sum;
+}
+
+/* An output on the way through an image. */
+typedef struct {
+    const float *from;
+    float *to;
+    ptrdiff_t x, y;
+} place;
+
+INLINE void advance(place *at, const passage *p) {
+    at->from += p->pixel;
+    at->to += p->out_pixel;
+    if (++at->x < p->width) return;
+    at->x = 0;
+    at->from += p->row - p->width * p->pixel;
+    at->to += p->out_row - p->width * p->out_pixel;
+    if (++at->y < p->height) return;
+    at->y = 0;
+    at->from += p->sample - p->height * p->row;
+    at->to += p->out_sample - p->height * p->out_row;
+}
+
+/* The next `rows` outputs; places after the last of `count` are those of the last, so that a tile has nothing to
+ * choose. */
+INLINE void gather(place *at, const passage *p, int rows, int count, const float **from, float **to) {
+    for (int i = 0; i < rows; i++) {
+        from[i] = at->from;
+        to[i] = at->to;
+        if (i < count) {
+            if (i + 1 < count) advance(at, p);
+        }
+    }
+    advance(at, p);
+}
+
+/* Vectors of LANES floats, for processors that have them; a tile has SUMS sums. */
+#ifdef __x86_64__
+#define LANES 16
+#define SUMS 28
+#define TARGET __attribute__((target("avx512f")))
+#include "convolution_body.h"
+#define LANES 8
+#define SUMS 12
+#define TARGET __attribute__((target("avx2,fma")))
+#include "convolution_body.h"
+#endif
+#define LANES 4
+#define SUMS 12
+#define TARGET
+#include "convolution_body.h"
+
+/* Lanes of the copy for so many columns: no vector is less than half full if a shorter one is as fast. */
+static ptrdiff_t lanes_for(ptrdiff_t columns) {
+#ifdef __x86_64__
+    const int has_8 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (__builtin_cpu_supports("avx512f") && (columns > 8 || !has_8)) return 16;
+    if (has_8) return 8;
+#else
+    (void)columns;
+#endif
+    return 4;
+}
+
+#ifdef __x86_64__
+#define BY_LANES(lanes, function, ...)                   \
+    if ((lanes) == 16) function##_16(__VA_ARGS__);       \
+    else if ((lanes) == 8) function##_8(__VA_ARGS__);    \
+    else function##_4(__VA_ARGS__)
+#else
+#define BY_LANES(lanes, function, ...) function##_4(__VA_ARGS__)
+#endif
+
+static ptrdiff_t most(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static ptrdiff_t padded(ptrdiff_t columns) { return (columns + MOST_LANES - 1) / MOST_LANES * MOST_LANES; }
+static ptrdiff_t in_group(const shim_convolution *s) { return s->in_channels / s->groups; }
+static ptrdiff_t out_group(const shim_convolution *s) { return s->out_channels / s->groups; }
+static ptrdiff_t taps(const shim_convolution *s) { return s->kernel_height * s->kernel_width; }
+
+static int is_depthwise(const shim_convolution *s) {
+    return s->groups > 1 && s->groups == s->in_channels && s->groups == s->out_channels;
+}
+
+/* An image as it is stored. */
+typedef struct {
+    ptrdiff_t pixel, row, sample, first;
+} storage;
+
+static storage stored(ptrdiff_t channels, ptrdiff_t height, ptrdiff_t width, ptrdiff_t border) {
+    const ptrdiff_t row = (width + 2 * border) * channels;
+    return (storage){channels, row, (height + 2 * border) * row, border * row + border * channels};
+}
+
+static storage input_of(const shim_convolution *s) {
+    return stored(s->in_channels, s->in_height, s->in_width, s->in_border);
+}
+
+static storage output_of(const shim_convolution *s) {
+    return stored(s->out_channels, s->out_height, s->out_width, s->out_border);
+}
+
+/* One direction of the gradient by the input: inputs that are `stride` apart read every stride-th tap and neighbouring
+ * deltas. */
+typedef struct {
+    ptrdiff_t taps;    /* tap `phase`, then every stride-th */
+    ptrdiff_t first;   /* input */
+    ptrdiff_t count;   /* of inputs */
+    ptrdiff_t delta;   /* that the first input's last tap reads; it may lie in the border */
+} phase;
+
+static phase phase_of(ptrdiff_t number, ptrdiff_t kernel, ptrdiff_t stride, ptrdiff_t padding, ptrdiff_t inputs) {
+    phase p;
+    p.taps = number < kernel ? (kernel - number + stride - 1) / stride : 0;
+    p.first = ((number - padding) % stride + stride) % stride;
+    p.count = p.first < inputs ? (inputs - p.first + stride - 1) / stride : 0;
+    p.delta = (p.first + padding) / stride - (p.taps - 1);
+    return p;
+}
+
+static phase row_phase(const shim_convolution *s, ptrdiff_t number) {
+    return phase_of(number, s->kernel_height, s->stride, s->padding, s->in_height);
+}
+
+static phase column_phase(const shim_convolution *s, ptrdiff_t number) {
+    return phase_of(number, s->kernel_width, s->stride, s->padding, s->in_width);
+}
+
+static ptrdiff_t border_of(phase p, ptrdiff_t outputs) {
+    if (p.taps == 0 || p.count == 0) return 0;
+    return most(most(-p.delta, p.delta + p.taps - 1 + p.count - outputs), 0);
+}
+
+ptrdiff_t shim_convolution_back_border(const shim_convolution *s) {
+    ptrdiff_t border = 0;
+    for (ptrdiff_t number = 0; number < s->stride; number++) {
+        border = most(border, border_of(row_phase(s, number), s->out_height));
+        border = most(border, border_of(column_phase(s, number), s->out_width));
+    }
+    return border;
+}
+
+ptrdiff_t shim_convolution_forward_count(const shim_convolution *s) {
+    if (is_depthwise(s)) return taps(s) * padded(s->groups);
+    return s->groups * taps(s) * in_group(s) * padded(out_group(s));
+}
+
+ptrdiff_t shim_convolution_back_count(const shim_convolution *s) {
+    if (is_depthwise(s)) return taps(s) * padded(s->groups);
+    return s->groups * taps(s) * out_group(s) * padded(in_group(s));
+}
+
+/* Where the factor of row `r` and column `c` stands: strips of two vectors, the last of one where that holds the
+ * columns that are left; rows of a strip follow each other. */
+static ptrdiff_t packed_place(ptrdiff_t lanes, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t r, ptrdiff_t c) {
+    const ptrdiff_t start = c / (2 * lanes) * 2 * lanes;
+    return start * rows + r * (columns - start > lanes ? 2 * lanes : lanes) + c - start;
+}
+
+void shim_convolution_pack_forward(const shim_convolution *s, const float *weights, float *packed) {
+    memset(packed, 0, (size_t)shim_convolution_forward_count(s) * sizeof *packed);
+    if (is_depthwise(s)) {
+        for (ptrdiff_t channel = 0; channel < s->groups; channel++) {
+            for (ptrdiff_t t = 0; t < taps(s); t++) packed[t * padded(s->groups) + channel] = *weights++;
+        }
+        return;
+    }
+    const ptrdiff_t columns = out_group(s), inputs = in_group(s), rows = taps(s) * inputs;
+    const ptrdiff_t lanes = lanes_for(columns);
+    for (ptrdiff_t group = 0; group < s->groups; group++, packed += rows * padded(columns)) {
+        for (ptrdiff_t column = 0; column < columns; column++) {
+            for (ptrdiff_t input = 0; input < inputs; input++) {
+                for (ptrdiff_t t = 0; t < taps(s); t++) {
+                    packed[packed_place(lanes, rows, columns, t * inputs + input, column)] = *weights++;
+                }
+            }
+        }
+    }
+}
+
+/* Taps of a phase stand in the order of the deltas that they read, which is the reverse of theirs. */
+static void pack_phase(const shim_convolution *s, const float *weights, ptrdiff_t row, ptrdiff_t column,
+                       float *packed) {
+    const ptrdiff_t high = row_phase(s, row).taps, wide = column_phase(s, column).taps;
+    const ptrdiff_t columns = in_group(s), outputs = out_group(s), lanes = lanes_for(columns);
+    for (ptrdiff_t y = 0; y < high; y++) {
+        for (ptrdiff_t x = 0; x < wide; x++) {
+            const ptrdiff_t ky = row + s->stride * (high - 1 - y), kx = column + s->stride * (wide - 1 - x);
+            const float *tap = weights + ky * s->kernel_width + kx;
+            if (is_depthwise(s)) {
+                for (ptrdiff_t channel = 0; channel < s->groups; channel++) packed[channel] = tap[channel * taps(s)];
+                packed += padded(s->groups);
+                continue;
+            }
+            for (ptrdiff_t output = 0; output < outputs; output++) {
+                const ptrdiff_t r = (y * wide + x) * outputs + output;
+                for (ptrdiff_t c = 0; c < columns; c++) {
+                    packed[packed_place(lanes, high * wide * outputs, columns, r, c)] =
+                        tap[(output * columns + c) * taps(s)];
+                }
+            }
+        }
+    }
+}
+
+void shim_convolution_pack_back(const shim_convolution *s, const float *weights, float *packed) {
+    memset(packed, 0, (size_t)shim_convolution_back_count(s) * sizeof *packed);
+    const ptrdiff_t groups = is_depthwise(s) ? 1 : s->groups;
+    const ptrdiff_t tap = is_depthwise(s) ? padded(s->groups) : out_group(s) * padded(in_group(s));
+    for (ptrdiff_t group = 0; group < groups; group++) {
+        for (ptrdiff_t row = 0; row < s->stride; row++) {
+            for (ptrdiff_t column = 0; column < s->stride; column++) {
+                pack_phase(s, weights + group * out_group(s) * in_group(s) * taps(s), row, column, packed);
+                packed += row_phase(s, row).taps * column_phase(s, column).taps * tap;
+            }
+        }
+    }
+}
+
+/* Blocks of samples that stay in the cache while one strip of columns after the other reads them. */
+static void run(const passage *whole, int depthwise) {
+    const ptrdiff_t block = most(BLOCK / most(whole->sample, 1), 1);
+    for (ptrdiff_t n = 0; n < whole->samples; n += block) {
+        passage p = *whole;
+        p.values += n * p.sample;
+        p.out += n * p.out_sample;
+        p.samples = least(block, whole->samples - n);
+        if (depthwise) {
+            BY_LANES(lanes_for(p.columns), depthwise, &p);
+        } else {
+            BY_LANES(lanes_for(p.columns), convolve, &p);
+        }
+    }
+}
+
+/* Neighbouring taps of all channels are one row of numbers. */
+static void merge_taps(passage *p) {
+    if (p->tap_column != p->channels) return;
+    p->channels *= p->tap_columns;
+    p->tap_columns = 1;
+}
+
+void shim_convolution_forward(const shim_convolution *s, const float *input, ptrdiff_t samples, const float *packed,
+                              const float *bias, float slope, int adds, float *output) {
+    const storage in = input_of(s), out = output_of(s);
+    const int depthwise = is_depthwise(s);
+    const ptrdiff_t groups = depthwise ? 1 : s->groups;
+    passage p = {
+        .values = input + in.first - s->padding * (in.row + in.pixel),
+        .pixel = s->stride * in.pixel, .row = s->stride * in.row, .sample = in.sample,
+        .tap_rows = s->kernel_height, .tap_columns = s->kernel_width, .tap_row = in.row, .tap_column = in.pixel,
+        .channels = in_group(s),
+        .out = output + out.first, .out_pixel = out.pixel, .out_row = out.row, .out_sample = out.sample,
+        .width = s->out_width, .height = s->out_height, .samples = samples,
+        .columns = depthwise ? s->groups : out_group(s),
+        .packed = packed, .bias = bias, .slope = slope, .adds = adds,
+    };
+    if (!depthwise) merge_taps(&p);
+    for (ptrdiff_t group = 0; group < groups; group++) {
+        run(&p, depthwise);
+        p.values += in_group(s);
+        p.out += p.columns;
+        p.packed += taps(s) * in_group(s) * padded(p.columns);
+        if (bias) p.bias += p.columns;
+    }
+}
+
+void shim_convolution_back(const shim_convolution *s, const float *output_delta, ptrdiff_t samples,
+                           const float *packed, int adds, float *input_delta) {
+    const storage in = input_of(s), out = output_of(s);
+    const int depthwise = is_depthwise(s);
+    const ptrdiff_t groups = depthwise ? 1 : s->groups;
+    const ptrdiff_t columns = depthwise ? s->groups : in_group(s), channels = out_group(s);
+    for (ptrdiff_t group = 0; group < groups; group++) {
+        for (ptrdiff_t row = 0; row < s->stride; row++) {
+            for (ptrdiff_t column = 0; column < s->stride; column++) {
+                const phase y = row_phase(s, row), x = column_phase(s, column);
+                passage p = {
+                    /* Without taps nothing is read. */
+                    .values = output_delta + out.first + group * channels +
+                              (y.taps && x.taps ? y.delta * out.row + x.delta * out.pixel : 0),
+                    .pixel = out.pixel, .row = out.row, .sample = out.sample,
+                    .tap_rows = y.taps, .tap_columns = x.taps, .tap_row = out.row, .tap_column = out.pixel,
+                    .channels = channels,
+                    .out = input_delta + in.first + group * columns + y.first * in.row + x.first * in.pixel,
+                    .out_pixel = s->stride * in.pixel, .out_row = s->stride * in.row, .out_sample = in.sample,
+                    .width = x.count, .height = y.count, .samples = samples, .columns = columns,
+                    .packed = packed, .bias = NULL, .slope = 1, .adds = adds,
+                };
+                if (!depthwise) merge_taps(&p);
+                if (x.count && y.count) run(&p, depthwise);
+                packed += y.taps * x.taps * (depthwise ? padded(columns) : channels * padded(columns));
+            }
+        }
+    }
+}
+
+ptrdiff_t shim_convolution_gradient_rows(const shim_convolution *s) {
+    return is_depthwise(s) ? s->groups : s->in_channels * taps(s);
+}
+
+/* Columns of the gradient's matrix are summed for a few samples at a time, which stay in the cache. */
+static void sum_gradient(const sweep *whole, part p, int depthwise) {
+    const ptrdiff_t block = most(BLOCK / (whole->sample + whole->delta_sample + 1), 1);
+    for (ptrdiff_t n = 0; n < whole->samples; n += block) {
+        sweep s = *whole;
+        s.values += n * s.sample;
+        s.deltas += n * s.delta_sample;
+        s.samples = least(block, whole->samples - n);
+        if (depthwise) {
+            BY_LANES(lanes_for(p.columns), depthwise_gradient, &s, &p);
+        } else {
+            BY_LANES(lanes_for(p.columns), gradient, &s, &p);
+        }
+        p.beta = 1;
+    }
+}
+
+void shim_convolution_gradient(const shim_convolution *s, const float *input, const float *output_delta,
+                               ptrdiff_t samples, ptrdiff_t first, ptrdiff_t count, float alpha, float beta,
+                               float *gradient) {
+    const storage in = input_of(s), out = output_of(s);
+    const sweep all = {
+        .values = input + in.first - s->padding * (in.row + in.pixel),
+        .pixel = s->stride * in.pixel, .row = s->stride * in.row, .sample = in.sample,
+        .deltas = output_delta + out.first, .deltas_end = output_delta + samples * out.sample,
+        .delta_pixel = out.pixel, .delta_row = out.row, .delta_sample = out.sample,
+        .width = s->out_width, .height = s->out_height, .samples = samples,
+    };
+    const tap_order order = {s->kernel_width, taps(s), in.row, in.pixel};
+    if (is_depthwise(s)) {
+        sum_gradient(&all, (part){first, count, s->groups, order, alpha, beta, gradient, taps(s)}, 1);
+        return;
+    }
+    const ptrdiff_t columns = out_group(s), rows = in_group(s) * taps(s), end = first + count;
+    for (ptrdiff_t group = first / rows; group * rows < end; group++) {
+        const ptrdiff_t start = most(first - group * rows, 0);
+        sweep of_group = all;
+        of_group.values += group * in_group(s);
+        of_group.deltas += group * columns;
+        sum_gradient(&of_group,
+                     (part){start, least(end - group * rows, rows) - start, columns, order, alpha, beta,
+                            gradient + group * columns * rows, rows},
+                     0);
+    }
+}
