@@ -142,8 +142,10 @@ public struct Dense: Layer {
 
 extension LinearMap {
     static func tensors(_ inputs: Int, _ outputs: Int, _ hasBias: Bool) throws -> [LayerTensor] {
-        let weight = try LayerTensor("weight", [outputs, inputs])
-        return hasBias ? [weight, try LayerTensor("bias", [outputs])] : [weight]
+        let weight = try LayerTensor(
+            "weight", [outputs, inputs], start: .weight(fanIn: inputs, fanOut: outputs))
+        return hasBias
+            ? [weight, try LayerTensor("bias", [outputs], start: .bias(fanIn: inputs))] : [weight]
     }
 
     /// The words that `outputsAndBias` reads.

@@ -11,17 +11,29 @@ public struct LayerTensor: Equatable, Sendable {
         case counter
     }
 
+    /// What it holds before training: weights and biases are drawn as a model's initialization
+    /// says, by how many numbers a unit reads and how many units read one.
+    public enum Start: Equatable, Sendable {
+        case weight(fanIn: Int, fanOut: Int)
+        case bias(fanIn: Int)
+        case constant(Float)
+    }
+
     /// "weight" or "bias".
     public let name: String
     /// Row-major; the first counts the rows that one unit of the layer owns each.
     public let dimensions: [Int]
     public let count: Int
     public let role: Role
+    public let start: Start
 
-    public init(_ name: String, _ dimensions: [Int], _ role: Role = .parameter) throws {
+    public init(
+        _ name: String, _ dimensions: [Int], _ role: Role = .parameter, start: Start
+    ) throws {
         self.name = name
         self.dimensions = dimensions
         self.role = role
+        self.start = start
         count = try dimensions.reduce(1) { try Memory.product($0, $1) }
     }
 }

@@ -10,6 +10,8 @@ public final class Graph: Sendable {
     public let input: Shape
     public let nodes: NodeList
     public let parameterCount: Int
+    /// Numbers that training averages beside the parameters.
+    public let statisticCount: Int
     public let outputWidth: Int
     /// The layers that are linear in their weights, from the input on; a buffer and not an array,
     /// so that training steps read it without counting references.
@@ -24,23 +26,25 @@ public final class Graph: Sendable {
         }
         let maps = try GrowingBuffer<LinearMap>()
         offsets = try Buffer(count: nodes.count)
-        var offset = 0
+        var (offset, statistics) = (0, 0)
         for index in 0..<nodes.count {
             let facts = nodes[index].facts
             try Self.check(index, of: nodes, input)
             offsets.pointer[index] = offset
             if let map = facts.linearMap { try maps.append(map.placed(at: offset)) }
             offset += facts.parameterCount
+            statistics += facts.statisticCount
             // Float arrays of this many elements must be addressable.
-            _ = try Memory.product(offset, 64)
+            _ = try Memory.product(offset + statistics, 64)
         }
-        guard maps.count > 0 else {
+        guard offset > 0 else {
             throw TeleportError.invalid("a net needs a layer with weights")
         }
         layers = try Buffer(copying: maps.pointer, count: maps.count)
         self.input = input
         self.nodes = nodes
         parameterCount = offset
+        statisticCount = statistics
         outputWidth = nodes[nodes.count - 1].facts.output.count
     }
 

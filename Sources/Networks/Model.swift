@@ -11,19 +11,24 @@ public final class Model: @unchecked Sendable {
     public var metadata = Metadata()
 
     public convenience init(widths: [Int], options: ModelConfig = ModelConfig()) throws {
-        let activation = options.hiddenActivation
         try self.init(
-            Graph(widths: widths, activation: activation, hasBias: options.hasBias),
+            drawing: Graph(
+                widths: widths, activation: options.hiddenActivation, hasBias: options.hasBias),
             options: options)
-        options.initialization.fill(
-            parameters.pointer, of: graph, slope: activation.negativeSlope, seed: options.seed)
     }
 
-    /// A model whose parameters are still to be written.
+    /// A model with the first weights that its options ask for.
+    public convenience init(drawing graph: Graph, options: ModelConfig) throws {
+        try self.init(graph, options: options)
+        options.initialization.fill(
+            weights, of: graph, slope: options.hiddenActivation.negativeSlope, seed: options.seed)
+    }
+
+    /// A model whose weights are still to be written.
     public init(_ graph: Graph, options: ModelConfig) throws {
         self.graph = graph
         self.options = options
-        weights = try Weights(parameterCount: graph.parameterCount)
+        weights = try Weights(graph)
     }
 
     public init(copying other: Model) throws {
