@@ -181,11 +181,11 @@ static phase phase_of(ptrdiff_t number, ptrdiff_t kernel, ptrdiff_t stride, ptrd
 }
 
 static phase row_phase(const shim_convolution *s, ptrdiff_t number) {
-    return phase_of(number, s->kernel_height, s->stride, s->padding, s->in_height);
+    return phase_of(number, s->kernel_height, s->stride, s->padding_height, s->in_height);
 }
 
 static phase column_phase(const shim_convolution *s, ptrdiff_t number) {
-    return phase_of(number, s->kernel_width, s->stride, s->padding, s->in_width);
+    return phase_of(number, s->kernel_width, s->stride, s->padding_width, s->in_width);
 }
 
 static ptrdiff_t border_of(phase p, ptrdiff_t outputs) {
@@ -302,13 +302,18 @@ static void merge_taps(passage *p) {
     p->tap_columns = 1;
 }
 
+/* Where the first output's first tap stands. */
+static ptrdiff_t first_tap(const shim_convolution *s, const storage *in) {
+    return in->first - s->padding_height * in->row - s->padding_width * in->pixel;
+}
+
 void shim_convolution_forward(const shim_convolution *s, const float *input, ptrdiff_t samples, const float *packed,
                               const float *bias, float slope, int adds, float *output) {
     const storage in = input_of(s), out = output_of(s);
     const int depthwise = is_depthwise(s);
     const ptrdiff_t groups = depthwise ? 1 : s->groups;
     passage p = {
-        .values = input + in.first - s->padding * (in.row + in.pixel),
+        .values = input + first_tap(s, &in),
         .pixel = s->stride * in.pixel, .row = s->stride * in.row, .sample = in.sample,
         .tap_rows = s->kernel_height, .tap_columns = s->kernel_width, .tap_row = in.row, .tap_column = in.pixel,
         .channels = in_group(s),
@@ -383,7 +388,7 @@ void shim_convolution_gradient(const shim_convolution *s, const float *input, co
                                float *gradient) {
     const storage in = input_of(s), out = output_of(s);
     const sweep all = {
-        .values = input + in.first - s->padding * (in.row + in.pixel),
+        .values = input + first_tap(s, &in),
         .pixel = s->stride * in.pixel, .row = s->stride * in.row, .sample = in.sample,
         .deltas = output_delta + out.first, .deltas_end = output_delta + samples * out.sample,
         .delta_pixel = out.pixel, .delta_row = out.row, .delta_sample = out.sample,

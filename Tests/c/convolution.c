@@ -146,8 +146,8 @@ static void check_shape(const shim_convolution *s, ptrdiff_t samples) {
                     if (adds) add(&z, y.values[i]);
                     if (has_bias) add(&z, bias.values[o]);
                     for (ptrdiff_t t = 0; t < area; t++) {
-                        const ptrdiff_t row = v * s->stride - s->padding + t / s->kernel_width;
-                        const ptrdiff_t column = u * s->stride - s->padding + t % s->kernel_width;
+                        const ptrdiff_t row = v * s->stride - s->padding_height + t / s->kernel_width;
+                        const ptrdiff_t column = u * s->stride - s->padding_width + t % s->kernel_width;
                         if (row < 0 || row >= s->in_height || column < 0 || column >= s->in_width) continue;
                         for (ptrdiff_t c = 0; c < inputs; c++) {
                             const ptrdiff_t place = at(&in, n, row, column, group * inputs + c);
@@ -188,9 +188,9 @@ static void check_shape(const shim_convolution *s, ptrdiff_t samples) {
                       CHECK_EQUAL(wrong(expected_below, below.values, below.count, 1), 0) &
                       CHECK_EQUAL(wrong(expected_gradient, gradient.values, weight_count, 0), 0);
     if (!right) {
-        printf("%d lanes, %td samples: %tdx%td stride %td pad %td groups %td, %tdx%tdx%td to %tdx%tdx%td\n", most_lanes,
-               samples, s->kernel_height, s->kernel_width, s->stride, s->padding, s->groups, s->in_channels,
-               s->in_height, s->in_width, s->out_channels, s->out_height, s->out_width);
+        printf("%d lanes, %td samples: %tdx%td stride %td pad %tdx%td groups %td, %tdx%tdx%td to %tdx%tdx%td\n",
+               most_lanes, samples, s->kernel_height, s->kernel_width, s->stride, s->padding_height, s->padding_width,
+               s->groups, s->in_channels, s->in_height, s->in_width, s->out_channels, s->out_height, s->out_width);
     }
     free(expected_y), free(expected_below), free(expected_gradient);
     CHECK(done(x) & done(delta) & done(weights) & done(bias) & done(y) & done(below) & done(gradient) & done(forward) &
@@ -200,16 +200,17 @@ static void check_shape(const shim_convolution *s, ptrdiff_t samples) {
 /* A made-up shape with this many inputs and outputs of a group; 0 where the kernel is larger than the image. */
 static int random_shape(shim_convolution *s, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t groups) {
     *s = (shim_convolution){
-        .kernel_height = draw(1, 5), .kernel_width = draw(1, 5), .stride = draw(1, 3), .padding = draw(0, 3),
+        .kernel_height = draw(1, 5), .kernel_width = draw(1, 5),
+        .stride = draw(1, 3), .padding_height = draw(0, 3), .padding_width = draw(0, 3),
         .groups = groups, .in_channels = inputs * groups, .in_height = draw(1, 10), .in_width = draw(1, 10),
         .out_channels = outputs * groups,
     };
-    const ptrdiff_t height = s->in_height + 2 * s->padding - s->kernel_height;
-    const ptrdiff_t width = s->in_width + 2 * s->padding - s->kernel_width;
+    const ptrdiff_t height = s->in_height + 2 * s->padding_height - s->kernel_height;
+    const ptrdiff_t width = s->in_width + 2 * s->padding_width - s->kernel_width;
     if (height < 0 || width < 0) return 0;
     s->out_height = height / s->stride + 1;
     s->out_width = width / s->stride + 1;
-    s->in_border = s->padding + draw(0, 1);
+    s->in_border = most(s->padding_height, s->padding_width) + draw(0, 1);
     s->out_border = shim_convolution_back_border(s) + draw(0, 1);
     return 1;
 }
@@ -231,7 +232,7 @@ int main(void) {
             }
         }
         /* More than one block of samples. */
-        s = (shim_convolution){3, 3, 1, 1, 1, 5, 60, 60, 1, 6, 60, 60, 1};
+        s = (shim_convolution){3, 3, 1, 1, 1, 1, 5, 60, 60, 1, 6, 60, 60, 1};
         check_shape(&s, 9);
     }
     return check_finish();

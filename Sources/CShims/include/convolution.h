@@ -7,9 +7,9 @@
 
 /* Images: samples x (height + 2 border) x (width + 2 border) x channels. Weights and their gradients: out_channels x
  * (in_channels / groups) x kernel_height x kernel_width. Borders hold what the kernels read beside the images:
- * in_border >= padding, out_border >= shim_convolution_back_border. */
+ * in_border >= both paddings, out_border >= shim_convolution_back_border. */
 typedef struct shim_convolution {
-    ptrdiff_t kernel_height, kernel_width, stride, padding, groups;
+    ptrdiff_t kernel_height, kernel_width, stride, padding_height, padding_width, groups;
     ptrdiff_t in_channels, in_height, in_width, in_border;
     ptrdiff_t out_channels, out_height, out_width, out_border;
 } shim_convolution;
