@@ -80,7 +80,27 @@ public final class Graph: Sendable {
     public var inputWidth: Int { input.count }
     /// Floats of all layers' outputs, for one sample.
     public var valueCount: Int {
-        (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.output.count }
+        (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.output.storedCount }
+    }
+    /// Some value is an image, which lies in memory with a border of zeros.
+    public var hasImages: Bool {
+        (0..<nodes.count).contains { !nodes[$0].facts.output.isVector }
+    }
+    /// Multiply-adds of a sample in a forward pass, about.
+    public var multiplyAdds: Int {
+        (0..<nodes.count).reduce(0) { $0 + nodes[$1].facts.multiplyAdds }
+    }
+    /// Samples of a batch meet in some layer.
+    public func meets(_ mode: PassMode) -> Bool {
+        (0..<nodes.count).contains { nodes[$0].facts.meets(mode) }
+    }
+    /// Where the parameters of each layer that has some are, in order.
+    public func parameterRanges() -> [Range<Int>] {
+        (0..<nodes.count).compactMap {
+            let count = nodes[$0].facts.parameterCount
+            let first = parameterOffset($0)
+            return count > 0 ? first..<first + count : nil
+        }
     }
 
     /// The channels of every value and what scales with them; input and output stay.

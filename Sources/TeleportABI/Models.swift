@@ -319,7 +319,7 @@ public func tp_model_predict(
         let outputs = try outputs.required("outputs")
         try requireCapacity(
             capacity, try Memory.product(Int(count), model.graph.outputWidth), "outputs")
-        let workspace = try model.measuringWorkspace(count: Int(count))
+        let workspace = try model.measuringWorkspace(count: Int(count), .running)
         try model.outputs(
             x, count: Int(count), asProbabilities: kind == TP_OUTPUT_PROBABILITIES,
             into: outputs, workspace: workspace)
@@ -336,7 +336,7 @@ public func tp_model_predict_labels(
         guard let x = try checkSamples(model, x, x_width, count) else { return }
         let labels = try labels.required("labels")
         try requireCapacity(capacity, Int(count), "labels")
-        let workspace = try model.measuringWorkspace(count: Int(count))
+        let workspace = try model.measuringWorkspace(count: Int(count), .running)
         try model.labels(x, count: Int(count), into: labels, workspace: workspace)
     }
 }
