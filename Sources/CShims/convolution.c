@@ -130,30 +130,32 @@ typedef struct {
     ptrdiff_t x, y;
 } place;
 
-INLINE void advance(place *at, const passage *p) {
-    at->from += p->pixel;
-    at->to += p->out_pixel;
-    if (++at->x < p->width) return;
-    at->x = 0;
-    at->from += p->row - p->width * p->pixel;
-    at->to += p->out_row - p->width * p->out_pixel;
-    if (++at->y < p->height) return;
-    at->y = 0;
-    at->from += p->sample - p->height * p->row;
-    at->to += p->out_sample - p->height * p->out_row;
-}
-
-/* The next `rows` outputs; places after the last of `count` are those of the last, so that a tile has nothing to
- * choose. */
+/* The next `count` outputs; what follows, up to `rows`, is the last again, so that a tile has nothing to choose. */
 INLINE void gather(place *at, const passage *p, int rows, int count, const float **from, float **to) {
-    for (int i = 0; i < rows; i++) {
-        from[i] = at->from;
-        to[i] = at->to;
-        if (i < count) {
-            if (i + 1 < count) advance(at, p);
+    for (int i = 0; i < count;) {
+        const ptrdiff_t left = p->width - at->x, run = left < count - i ? left : count - i;
+        const float *source = at->from;
+        float *target = at->to;
+        for (const int end = i + (int)run; i < end; i++, source += p->pixel, target += p->out_pixel) {
+            from[i] = source;
+            to[i] = target;
         }
+        at->x += run;
+        at->from = source;
+        at->to = target;
+        if (at->x < p->width) continue;
+        at->x = 0;
+        at->from += p->row - p->width * p->pixel;
+        at->to += p->out_row - p->width * p->out_pixel;
+        if (++at->y < p->height) continue;
+        at->y = 0;
+        at->from += p->sample - p->height * p->row;
+        at->to += p->out_sample - p->height * p->out_row;
     }
-    advance(at, p);
+    for (int i = count; i < rows; i++) {
+        from[i] = from[count - 1];
+        to[i] = to[count - 1];
+    }
 }
 
 /* Vectors of LANES floats, for processors that have them; a tile has SUMS sums, or those of OUTPUTS
@@ -287,70 +289,84 @@ ptrdiff_t shim_convolution_back_count(const shim_convolution *s) {
     return s->groups * taps(s) * out_group(s) * padded(in_group(s));
 }
 
-/* Where the factor of row `r` and column `c` stands: strips of two vectors, the last of one where that holds the
- * columns that are left; rows of a strip follow each other. */
-static ptrdiff_t packed_place(ptrdiff_t lanes, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t r, ptrdiff_t c) {
-    const ptrdiff_t start = c / (2 * lanes) * 2 * lanes;
-    return start * rows + r * (columns - start > lanes ? 2 * lanes : lanes) + c - start;
+/* Packed weights are a matrix in strips of two vectors of columns, the last of one where that holds those that are
+ * left; rows of a strip follow each other, filled up with zeros. */
+typedef struct {
+    float *packed;
+    ptrdiff_t rows, lanes, columns;
+} strips;
+
+static ptrdiff_t strip_width(const strips *s, ptrdiff_t column) {
+    return s->columns - column > s->lanes ? 2 * s->lanes : s->lanes;
+}
+
+/* Row `r` of the strip that begins at `column`, from numbers that are `stride` apart. */
+static void pack_row(const strips *s, ptrdiff_t column, ptrdiff_t r, const float *from, ptrdiff_t stride) {
+    const ptrdiff_t width = strip_width(s, column), there = least(width, s->columns - column);
+    float *to = s->packed + column * s->rows + r * width;
+    for (ptrdiff_t c = 0; c < there; c++) to[c] = from[c * stride];
+    for (ptrdiff_t c = there; c < width; c++) to[c] = 0;
+}
+
+/* Taps of all channels, channels side by side. */
+static void pack_channels(const shim_convolution *s, const float *tap, float *packed) {
+    for (ptrdiff_t channel = 0; channel < padded(s->groups); channel++) {
+        packed[channel] = channel < s->groups ? tap[channel * taps(s)] : 0;
+    }
 }
 
 void shim_convolution_pack_forward(const shim_convolution *s, const float *weights, float *packed) {
-    memset(packed, 0, (size_t)shim_convolution_forward_count(s) * sizeof *packed);
     if (is_depthwise(s)) {
-        for (ptrdiff_t channel = 0; channel < s->groups; channel++) {
-            for (ptrdiff_t t = 0; t < taps(s); t++) packed[t * padded(s->groups) + channel] = *weights++;
-        }
+        for (ptrdiff_t t = 0; t < taps(s); t++) pack_channels(s, weights + t, packed + t * padded(s->groups));
         return;
     }
-    const ptrdiff_t columns = out_group(s), inputs = in_group(s), rows = taps(s) * inputs;
-    const ptrdiff_t lanes = lanes_for(columns);
-    for (ptrdiff_t group = 0; group < s->groups; group++, packed += rows * padded(columns)) {
-        for (ptrdiff_t column = 0; column < columns; column++) {
+    const ptrdiff_t inputs = in_group(s), rows = taps(s) * inputs;
+    for (ptrdiff_t group = 0; group < s->groups; group++) {
+        const strips all = {packed, rows, lanes_for(out_group(s)), out_group(s)};
+        for (ptrdiff_t column = 0; column < all.columns; column += 2 * all.lanes) {
             for (ptrdiff_t input = 0; input < inputs; input++) {
                 for (ptrdiff_t t = 0; t < taps(s); t++) {
-                    packed[packed_place(lanes, rows, columns, t * inputs + input, column)] = *weights++;
+                    pack_row(&all, column, t * inputs + input, weights + column * rows + input * taps(s) + t, rows);
                 }
             }
         }
+        weights += all.columns * rows;
+        packed += padded(all.columns) * rows;
     }
 }
 
 /* Taps of a phase stand in the order of the deltas that they read, which is the reverse of theirs. */
-static void pack_phase(const shim_convolution *s, const float *weights, ptrdiff_t row, ptrdiff_t column,
+static void pack_phase(const shim_convolution *s, const float *weights, phase row, phase column, ptrdiff_t first,
                        float *packed) {
-    const ptrdiff_t high = row_phase(s, row).taps, wide = column_phase(s, column).taps;
-    const ptrdiff_t columns = in_group(s), outputs = out_group(s), lanes = lanes_for(columns);
-    for (ptrdiff_t y = 0; y < high; y++) {
-        for (ptrdiff_t x = 0; x < wide; x++) {
-            const ptrdiff_t ky = row + s->stride * (high - 1 - y), kx = column + s->stride * (wide - 1 - x);
-            const float *tap = weights + ky * s->kernel_width + kx;
-            if (is_depthwise(s)) {
-                for (ptrdiff_t channel = 0; channel < s->groups; channel++) packed[channel] = tap[channel * taps(s)];
-                packed += padded(s->groups);
-                continue;
-            }
+    const ptrdiff_t inputs = in_group(s), outputs = out_group(s);
+    const strips all = {packed, row.taps * column.taps * outputs, lanes_for(inputs), inputs};
+    for (ptrdiff_t i = 0; i < row.taps * column.taps; i++) {
+        const ptrdiff_t y = row.taps - 1 - i / column.taps, x = column.taps - 1 - i % column.taps;
+        const float *tap = weights + first + s->stride * (y * s->kernel_width + x);
+        if (is_depthwise(s)) {
+            pack_channels(s, tap, packed + i * padded(s->groups));
+            continue;
+        }
+        for (ptrdiff_t c = 0; c < inputs; c += 2 * all.lanes) {
             for (ptrdiff_t output = 0; output < outputs; output++) {
-                const ptrdiff_t r = (y * wide + x) * outputs + output;
-                for (ptrdiff_t c = 0; c < columns; c++) {
-                    packed[packed_place(lanes, high * wide * outputs, columns, r, c)] =
-                        tap[(output * columns + c) * taps(s)];
-                }
+                pack_row(&all, c, i * outputs + output, tap + (output * inputs + c) * taps(s), taps(s));
             }
         }
     }
 }
 
 void shim_convolution_pack_back(const shim_convolution *s, const float *weights, float *packed) {
-    memset(packed, 0, (size_t)shim_convolution_back_count(s) * sizeof *packed);
     const ptrdiff_t groups = is_depthwise(s) ? 1 : s->groups;
     const ptrdiff_t tap = is_depthwise(s) ? padded(s->groups) : out_group(s) * padded(in_group(s));
     for (ptrdiff_t group = 0; group < groups; group++) {
-        for (ptrdiff_t row = 0; row < s->stride; row++) {
-            for (ptrdiff_t column = 0; column < s->stride; column++) {
-                pack_phase(s, weights + group * out_group(s) * in_group(s) * taps(s), row, column, packed);
-                packed += row_phase(s, row).taps * column_phase(s, column).taps * tap;
+        for (ptrdiff_t y = 0; y < s->stride; y++) {
+            for (ptrdiff_t x = 0; x < s->stride; x++) {
+                const phase row = row_phase(s, y), column = column_phase(s, x);
+                pack_phase(s, weights, row, column, y * s->kernel_width + x, packed);
+                packed += row.taps * column.taps * tap;
             }
         }
+        weights += out_group(s) * in_group(s) * taps(s);
     }
 }
 

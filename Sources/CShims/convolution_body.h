@@ -43,7 +43,17 @@ TARGET INLINE void NAME(tile)(int rows, int vectors, const passage *p, const flo
     for (ptrdiff_t y = 0; y < p->tap_rows; y++) {
         for (ptrdiff_t x = 0; x < p->tap_columns; x++) {
             const ptrdiff_t start = y * p->tap_row + x * p->tap_column, end = start + p->channels;
-            for (ptrdiff_t r = start; r < end; r++, b += vectors * LANES) {
+            ptrdiff_t r = start;
+            /* Two at a time where the places would otherwise be loaded as often as the numbers. */
+            for (; vectors == 1 && r + 1 < end; r += 2, b += 2 * LANES) {
+                const vector first = *(const vector *)b, second = *(const vector *)(b + LANES);
+                UNROLLED for (int i = 0; i < rows; i++) {
+                    const float *left = from[i] + r;
+                    sum[i] += first * left[0];
+                    sum[i] += second * left[1];
+                }
+            }
+            for (; r < end; r++, b += vectors * LANES) {
                 vector right[2];
                 UNROLLED for (int v = 0; v < vectors; v++) right[v] = *(const vector *)(b + v * LANES);
                 UNROLLED for (int i = 0; i < rows; i++) {
