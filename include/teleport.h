@@ -483,7 +483,7 @@ tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, cons
 /* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
  * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
  * as a batch's weights do, tp_model_evaluate its loss; splits keep them. Samples of weight 0 count for nothing but
- * accuracy and confusion matrix. O(count). */
+ * accuracy, confusion matrix and what layers average over a batch. O(count). */
 tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
 
 void tp_dataset_free(tp_dataset *dataset);
