@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "images.h"
 #include "kernels.h"
 #include "products.h"
 
