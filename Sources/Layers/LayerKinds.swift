@@ -7,6 +7,7 @@ public enum LayerKinds {
         Add.self,
         SampleTable.self,
         Flatten.self,
+        Image.self,
     ]
 
     /// The kind of a word such as "dense".
