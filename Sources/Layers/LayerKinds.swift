@@ -8,6 +8,9 @@ public enum LayerKinds {
         SampleTable.self,
         Flatten.self,
         Image.self,
+        MaxPool.self,
+        AveragePool.self,
+        GlobalAveragePool.self,
     ]
 
     /// The kind of a word such as "dense".

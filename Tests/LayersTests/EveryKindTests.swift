@@ -23,6 +23,12 @@ final class EveryKindTests: XCTestCase {
         ("sample_table 6", [[9]]), ("sample_table 6 nobias", [[9]]),
         ("flatten", [[2, 3, 4]]), ("flatten", [[7]]), ("flatten", [[5, 2, 9]]),
         ("input 3x4x5", [[3, 4, 5]]), ("input 1x3x3", [[1, 3, 3]]),
+        ("max_pool 2", [[3, 4, 4]]), ("max_pool 2", [[2, 5, 3]]), ("max_pool 2x3", [[1, 5, 6]]),
+        ("max_pool 3 stride 2 pad 1", [[2, 5, 6]]), ("max_pool 3 stride 1 pad 1", [[17, 3, 2]]),
+        ("max_pool 2 stride 3", [[3, 6, 5]]),
+        ("avg_pool 2", [[3, 4, 4]]), ("avg_pool 3x2 stride 1 pad 1", [[2, 4, 5]]),
+        ("avg_pool 2", [[18, 2, 5]]), ("avg_pool 3 stride 2 pad 1", [[3, 5, 4]]),
+        ("global_avg_pool", [[4, 3, 5]]), ("global_avg_pool", [[17, 2, 2]]),
     ]
 
     /// Lines that no layer can be made of, with a part of the sentence.
@@ -41,6 +47,18 @@ final class EveryKindTests: XCTestCase {
         ("flatten 3", [[6]], "goes on with '3'"),
         ("input 3x4", [[3, 4, 5]], "write it as 3x32x32"), ("input", [[3, 4, 5]], "lacks"),
         ("input 3x4x5", [[3, 5, 4]], "is 3x4x5 but reads 3x5x4"),
+        ("max_pool", [[3, 4, 4]], "lacks the size of its window"),
+        ("max_pool 0", [[3, 4, 4]], "'0'"), ("max_pool 2x2x2", [[3, 4, 4]], "'2x2x2'"),
+        ("max_pool 2 stride 0", [[3, 4, 4]], "'0' for its stride"),
+        ("max_pool 2 pad 2", [[3, 4, 4]], "a padding of 2 for windows of 2x2"),
+        ("max_pool 5", [[3, 4, 4]], "windows of 5x5, which do not fit"),
+        ("max_pool 2147483647 pad 1073741824", [[3, 4, 4]], "must not exceed half"),
+        ("max_pool 2 same", [[3, 4, 4]], "goes on with 'same'"),
+        ("max_pool 2", [[3, 4, 4], [3, 4, 4]], "reads one layer; 2 given"),
+        ("avg_pool 2 pad", [[3, 4, 4]], "lacks its padding"),
+        ("avg_pool 3 pad -1", [[3, 4, 4]], "'-1'"),
+        ("avg_pool 2", [[7]], "do not fit"),
+        ("global_avg_pool 2", [[3, 4, 4]], "goes on with '2'"),
         ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
     ]
 
