@@ -4,6 +4,8 @@ import Runtime
 /// h = f(W x + b): `dense OUT [bias|nobias]`. An image goes in flattened, C x H x W.
 public struct Dense: Layer {
     public static let word = "dense"
+    public static let namePrefix = "fc"
+    public static let readsVectors = true
 
     public let inputs: [Shape]
     public let output: Shape
