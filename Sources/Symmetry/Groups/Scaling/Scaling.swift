@@ -78,8 +78,8 @@ public struct Scaling {
     /// - Complexity: O(parameters).
     public func apply(to parameters: UnsafeMutablePointer<Float>) {
         for block in classes.blocks {
-            let rows = classes.part(factors.pointer, block.rowClass)
-            let columns = classes.part(factors.pointer, block.columnClass)
+            let rows = classes.rows(factors.pointer, block)
+            let columns = classes.columns(factors.pointer, block)
             for i in 0..<block.rows {
                 let out = rows?[i] ?? 1
                 let row = parameters + block.offset + i * block.columns
