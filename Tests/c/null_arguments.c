@@ -190,6 +190,8 @@ static void check_graphs(void) {
     CHECK(variables[0] == -1 && variables[2] == -1);
     TAKEN(tp_model_scaling_variables(made, 0, variables, 8));
     CHECK(variables[0] == 0 && variables[3] == 3);
+    REFUSED(tp_model_load_weights(NULL, "model"));
+    REFUSED(tp_model_load_weights(made, NULL));
     tp_model_free(made);
 }
 

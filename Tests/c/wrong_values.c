@@ -212,6 +212,9 @@ static void check_graphs(void) {
     TOO_SMALL(tp_model_scaling_variables(made, 0, variables, 3));
     CHECK(variables[0] == 77 && !strcmp(text, "kept"));
 
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_load_weights(made, "/no/such/file"));
+    EXPECT(TP_ERROR_FORMAT, tp_model_load_weights(made, "/dev/null"));
+
     /* The stream is one class, what feeds tanh has none. */
     CHECK_EQUAL(tp_model_scaling_count(made), 4);
     EXPECT(TP_OK, tp_model_scaling_variables(made, 1, variables, 8));

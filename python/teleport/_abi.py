@@ -496,6 +496,7 @@ PROTOTYPES = {
     "tp_model_metadata_key": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_save": (c_int32, [c_void_p, c_char_p]),
     "tp_model_load": (c_int32, [POINTER(c_void_p), c_char_p, POINTER(tp_model_config)]),
+    "tp_model_load_weights": (c_int32, [c_void_p, c_char_p]),
     "tp_model_save_buffer": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_load_buffer": (
         c_int32,

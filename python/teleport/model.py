@@ -226,6 +226,13 @@ class Model(Handle):
         check(lib.tp_model_load_buffer(out, data, len(data), config))
         return cls._adopt(out)
 
+    def load_weights(self, path: Path) -> None:
+        """Takes over the arrays of a safetensors file, such as a state_dict of PyTorch's nn.Sequential.
+
+        By name where the file has all of the model's, and otherwise in the order of the layers.
+        """
+        check(lib.tp_model_load_weights(self._pointer, path_bytes(path)))
+
     def save(self, path: Path) -> None:
         """Writes a safetensors file. What is there gives way at once, when all is on the disk, or stays."""
         check(lib.tp_model_save(self._pointer, path_bytes(path)))
