@@ -16,7 +16,7 @@ import XCTest
 final class EveryKindTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// Lines of every kind, with the shapes that they read: a vector's length or C, H, W of an image.
+    /// Lines of every kind, with the shapes that they read: a vector, or C, H and W of an image.
     private static let cases: [(line: String, inputs: [[Int]])] = [
         ("dense 5", [[7]]), ("dense 5 nobias", [[7]]), ("dense 33", [[48]]), ("dense 1", [[1]]),
         ("add", [[6], [6]]), ("add", [[2, 3, 4], [2, 3, 4]]), ("add", [[17, 1, 3], [17, 1, 3]]),
