@@ -11,6 +11,7 @@ public enum LayerKinds {
         MaxPool.self,
         AveragePool.self,
         GlobalAveragePool.self,
+        Activate.self,
     ]
 
     /// The kind of a word such as "dense".

@@ -16,7 +16,7 @@ import XCTest
 final class EveryKindTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// Lines of every kind, with the shapes that they read: a vector's length or an image's C, H, W.
+    /// Lines of every kind, with the shapes that they read: a vector's width or an image's C, H, W.
     private static let cases: [(line: String, inputs: [[Int]])] = [
         ("dense 5", [[7]]), ("dense 5 nobias", [[7]]), ("dense 33", [[48]]), ("dense 1", [[1]]),
         ("add", [[6], [6]]), ("add", [[2, 3, 4], [2, 3, 4]]), ("add", [[17, 1, 3], [17, 1, 3]]),
@@ -29,6 +29,7 @@ final class EveryKindTests: XCTestCase {
         ("avg_pool 2", [[3, 4, 4]]), ("avg_pool 3x2 stride 1 pad 1", [[2, 4, 5]]),
         ("avg_pool 2", [[18, 2, 5]]), ("avg_pool 3 stride 2 pad 1", [[3, 5, 4]]),
         ("global_avg_pool", [[4, 3, 5]]), ("global_avg_pool", [[17, 2, 2]]),
+        ("activate", [[7]]), ("activate", [[3, 2, 4]]),
     ]
 
     /// Lines that no layer can be made of, with a part of the sentence.
@@ -59,6 +60,7 @@ final class EveryKindTests: XCTestCase {
         ("avg_pool 3 pad -1", [[3, 4, 4]], "'-1'"),
         ("avg_pool 2", [[7]], "do not fit"),
         ("global_avg_pool 2", [[3, 4, 4]], "goes on with '2'"),
+        ("activate relu", [[5]], "goes on with 'relu'"),
         ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
     ]
 
