@@ -11,6 +11,7 @@ public enum LayerKinds {
         MaxPool.self,
         AveragePool.self,
         GlobalAveragePool.self,
+        BatchNorm.self,
         Activate.self,
     ]
 

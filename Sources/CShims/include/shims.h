@@ -7,6 +7,7 @@
 
 #include "images.h"
 #include "kernels.h"
+#include "norms.h"
 #include "products.h"
 
 /* Swift has no thread-local variables. 1,024 bytes a thread, zero at first; never fails. */
