@@ -332,9 +332,12 @@ int32_t tp_model_metadata_count(const tp_model *model);
 tp_status tp_model_metadata_key(const tp_model *model, int32_t index, char *buffer, size_t capacity,
                                 size_t *length_out);
 
-/* Models are kept as safetensors files: layers.0.weight (outputs x inputs), layers.0.bias, layers.1.weight, ... as
- * F32, and in __metadata__ activation, negative_slope, initialization and seed under teleport.*, with the model's
- * own strings beside them. A checkpoint of tp_trainer_save is such a file too. Files are little-endian. */
+/* Models are kept as safetensors files. Of a perceptron made of widths: layers.0.weight (outputs x inputs),
+ * layers.0.bias, layers.1.weight, ... as F32, and in __metadata__ activation, negative_slope, initialization and seed
+ * under teleport.*. Of any other net: its tensors by the names and dimensions of tp_model_tensor_name, as F32 and
+ * counts as I64, so that PyTorch's load_state_dict takes them into modules of the same names, and in __metadata__ the
+ * text under teleport.architecture, initialization and seed. The model's own strings stand beside them. A checkpoint
+ * of tp_trainer_save is such a file too. Files are little-endian. */
 
 /* Writes the model to the file `path`. What is there stays until all is written, synced and checked, and then gives
  * way at once; on failure it stays as it was. A link is followed to the file that it names; a link to nothing is
@@ -356,8 +359,16 @@ tp_status tp_model_save(const tp_model *model, const char *path);
  * and memory is taken only for what is there. */
 tp_status tp_model_load(tp_model **out, const char *path, const tp_model_config *config);
 
-/* The same in memory. *size_out (may be NULL) is the bytes needed, also when the buffer is too small; buffer NULL
- * with capacity 0 asks for the size alone. capacity and size count bytes; no alignment is needed. */
+/* Takes over the arrays of a file into a model that is there, such as one of a text: those of a state_dict of PyTorch
+ * that was saved with safetensors, or of this library. Where the file has all arrays by the model's names, these
+ * tell; otherwise its layers are taken in the order of the numbers in their names, as those of nn.Sequential have
+ * them (0.weight, 0.bias, 1.running_mean, ...), or in the only order that the shapes allow. Every array must be there
+ * and have the dimensions that the model's has, num_batches_tracked may be missing; one that has no place in the model
+ * is TP_ERROR_UNSUPPORTED. Errors as of tp_model_load; on failure the model stays as it was. */
+tp_status tp_model_load_weights(tp_model *model, const char *path);
+
+/* tp_model_save and tp_model_load in memory. *size_out (may be NULL) is the bytes needed, also when the buffer is too
+ * small; buffer NULL with capacity 0 asks for the size alone. capacity and size count bytes; no alignment is needed. */
 tp_status tp_model_save_buffer(const tp_model *model, void *buffer, size_t capacity, size_t *size_out);
 tp_status tp_model_load_buffer(tp_model **out, const void *data, size_t size,
                                const tp_model_config *config);
@@ -793,9 +804,20 @@ tp_status tp_model_check_teleport(const tp_model *model, const tp_teleport_confi
 tp_status tp_model_teleport(tp_model *model, const tp_batch *batch, tp_loss loss,
                             const tp_teleport_config *config, tp_teleport_report *report_out);
 
-/* Applies given factors to the units of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
- * positive finite factor a unit. Refused with TP_ERROR_NOT_FINITE, and nothing moves, when a weight would
- * overflow. Refused with TP_ERROR_UNSUPPORTED for SIGMOID and TANH. */
+/* Channels that the scaling group moves, each with a factor of its own: of a perceptron, its hidden units. Channels
+ * that layers add up are one, and what reaches the net's inputs or outputs, SIGMOID, TANH or a norm has none. 0 for
+ * NULL. O(layers). */
+int64_t tp_model_scaling_count(const tp_model *model);
+
+/* For every row of a layer's weights (every output channel), the number of its channel among those of
+ * tp_model_scaling_count, or -1 where it does not move. variables has one element a row. log_scale of
+ * tp_model_scaling_gradient_norm has the channels in this order. O(layers + rows). */
+tp_status tp_model_scaling_variables(const tp_model *model, int32_t layer, int64_t *variables, size_t capacity);
+
+/* Applies given factors to the channels of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
+ * positive finite factor a channel; what other layers add to them moves together with them. Refused with
+ * TP_ERROR_NOT_FINITE, and nothing moves, when a weight would overflow. Refused with TP_ERROR_UNSUPPORTED for channels
+ * that do not move, SIGMOID's and TANH's among them; where a norm reads them, the sentence names it. */
 tp_status tp_model_apply_scaling(tp_model *model, int32_t layer, const float *scale, size_t count);
 
 /* Acts with g (k x k row-major, k units) on hidden layer `layer`, 0 <= layer < layer_count - 1, through the inputs of

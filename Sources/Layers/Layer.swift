@@ -17,6 +17,10 @@ public protocol Layer: Sendable {
     static var isWritten: Bool { get }
     /// Whether it reads an image as a vector, C x H x W: a text flattens it before.
     static var readsVectors: Bool { get }
+    /// Whether it takes the scale and the mean away from its input's channels, and whether a text
+    /// that says nothing leaves the kind's bias to such a layer after it.
+    static var isNorm: Bool { get }
+    static var leavesBiasToNorm: Bool { get }
     /// Whether an activation's line after the layer's becomes a part of it.
     static var takesActivation: Bool { get }
 
@@ -95,6 +99,8 @@ extension Layer {
     public static var namePrefix: String { word }
     public static var isWritten: Bool { true }
     public static var readsVectors: Bool { false }
+    public static var isNorm: Bool { false }
+    public static var leavesBiasToNorm: Bool { false }
     public static var takesActivation: Bool { true }
     public var linearMap: LinearMap? { nil }
     public var gradientRows: Int { 0 }

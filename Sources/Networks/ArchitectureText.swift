@@ -169,9 +169,11 @@ struct ArchitectureText {
                 "a name has \(name.utf8.count) bytes; the most is \(mostNameBytes)")
         }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.allSatisfy({
-            !$0.isEmpty && $0.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }
-        }) else {
+        guard
+            parts.allSatisfy({
+                !$0.isEmpty && $0.allSatisfy { $0.isLetter || $0.isNumber || $0 == "_" }
+            })
+        else {
             throw TeleportError.invalid(
                 "'\(name)' is no name; names have letters, digits, '_' and single '.' between them"
             )

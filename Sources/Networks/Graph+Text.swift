@@ -28,6 +28,8 @@ private struct GraphBuilder {
     /// For each line, the one whose layer it is a part of: itself, or what an activation follows.
     private var owners: [Int]
     private var activations: [Activation]
+    /// A norm after it adds a bias, and the line does not ask for one of its own.
+    private var hasNoBias: [Bool]
     /// Readers of a line's value.
     private var readers: [Int]
     /// What the first pass found: a line's shape without a border, and the border that it gets.
@@ -42,6 +44,7 @@ private struct GraphBuilder {
         input = shape
         owners = Array(lines.indices)
         activations = lines.map { _ in Activation(.identity) }
+        hasNoBias = lines.map { _ in false }
         readers = lines.map { _ in 0 }
         shapes = lines.map { _ in shape }
         borders = lines.map { _ in 0 }
@@ -50,6 +53,7 @@ private struct GraphBuilder {
             throw TeleportError.invalid("nothing reads layer '\(line.name)'").inLine(line.number)
         }
         joinActivations()
+        leaveBiases()
         try measure()
     }
 
@@ -67,13 +71,26 @@ private struct GraphBuilder {
         }
     }
 
+    private mutating func leaveBiases() {
+        for line in lines {
+            guard case .layer(let norm) = line.content, norm.isNorm else { continue }
+            for source in line.sources where readers[source] == 1 {
+                let words = lines[source].words.split(separator: " ")
+                guard case .layer(let kind) = lines[source].content, kind.leavesBiasToNorm,
+                    !words.contains("bias"), !words.contains("nobias")
+                else { continue }
+                hasNoBias[source] = true
+            }
+        }
+    }
+
     /// The layer of a line that reads values of `inputs`.
     private func layer(_ index: Int, inputs: [Shape], border: Int) throws -> any Layer {
         let line = lines[index]
         let words: String
         var activation = activations[index]
         switch line.content {
-        case .layer: words = line.words
+        case .layer: words = line.words + (hasNoBias[index] ? " nobias" : "")
         case .input: words = line.words
         case .activation(let own):
             guard line.sources.count == 1 else {
@@ -158,7 +175,8 @@ private struct GraphBuilder {
         _ line: ArchitectureText.Line, _ index: Int, to places: inout Places
     ) throws {
         let sources = line.sources.map { owners[$0] }
-        var (inputs, reading) = (sources.map { places.shapes[$0] }, sources.map { places.nodes[$0] })
+        var inputs = sources.map { places.shapes[$0] }
+        var reading = sources.map { places.nodes[$0] }
         if case .layer(let kind) = line.content, kind.readsVectors, !inputs[0].isVector {
             let node = try places.flattened[sources[0]] ?? flatten(sources[0], in: &places)
             reading[0] = node

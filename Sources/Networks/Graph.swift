@@ -190,6 +190,24 @@ extension Graph {
         }
     }
 
+    /// The first layer that keeps the net from being such a row, as the end of a sentence; nil in a
+    /// row.
+    public var otherThanRow: String? {
+        for index in 0..<nodes.count {
+            let node = nodes[index]
+            let facts = node.facts
+            let name = "layer '\(name(of: index))'"
+            if facts.parameterCount > 0, !facts.output.isVector, let weight = facts.tensors.first {
+                let inputs = weight.count / facts.output.channels
+                let positions = facts.output.height * facts.output.width
+                return "\(name) sees \(positions) positions a sample and has \(inputs) inputs"
+            }
+            if facts.linearMap == nil { return "\(name) is \(facts.line)" }
+            if node.first != index - 1 { return "\(name) does not read the layer before it" }
+        }
+        return nil
+    }
+
     /// Inputs, rows of every hidden layer's weights, outputs: the widths of a perceptron.
     public var widths: [Int] {
         [inputWidth] + (0..<hiddenLayerCount).map { parts($0).outputs } + [outputWidth]

@@ -1,6 +1,7 @@
 import CTeleport
 import Networks
 import Runtime
+import Symmetry
 
 // Header section 4: arrays of a model by name.
 
@@ -70,5 +71,29 @@ public func tp_model_set_tensor(
         try requireFinite(values, count, "values")
         try tensor.requireUsable(values)
         model.values(of: tensor).update(from: values, count: count)
+    }
+}
+
+// Channels that scale.
+
+@_cdecl("tp_model_scaling_count") @implementation
+public func tp_model_scaling_count(_ model: OpaquePointer?) -> Int64 {
+    guard let model = try? model.object(Model.self, "model"),
+        let count = try? Scaling.channelCount(model.graph)
+    else { return 0 }
+    return Int64(count)
+}
+
+@_cdecl("tp_model_scaling_variables") @implementation
+public func tp_model_scaling_variables(
+    _ model: OpaquePointer?, _ layer: Int32, _ variables: UnsafeMutablePointer<Int64>?,
+    _ capacity: Int
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        let parts = try model.parts(ofLayer: Int(layer))
+        let variables = try variables.required("variables")
+        try requireCapacity(capacity, parts.outputs, "variables")
+        try model.scalingVariables(ofLayer: Int(layer), into: variables)
     }
 }

@@ -91,7 +91,10 @@ final class ArchitectureErrorTests: XCTestCase {
             "input 3\ndense 2\ndense 4 of input\ndense 2", .invalidArgument,
             "line 2: nothing reads layer 'fc1'"
         ),
-        ("input 3\ndense 2\nrelu of fc1\ndense 2 of fc1", .invalidArgument, "line 3: nothing reads"),
+        (
+            "input 3\ndense 2\nrelu of fc1\ndense 2 of fc1", .invalidArgument,
+            "line 3: nothing reads"
+        ),
         // Arguments.
         ("input 3\ndense", .invalidArgument, "line 2: layer 'fc1' lacks its number of outputs"),
         ("input 3\ndense 0", .invalidArgument, "line 2: layer 'fc1' has '0' for its number"),
@@ -108,7 +111,10 @@ final class ArchitectureErrorTests: XCTestCase {
         ("input 3\ndense 5\na = leaky_relu 0x1p3", .invalidArgument, "layer 'a' goes on with '0x1"),
         ("input 3\ndense 5\ntanh tanh", .invalidArgument, "line 3: 'tanh tanh' goes on with"),
         ("input 3\nflatten 2\ndense 2", .invalidArgument, "layer 'flatten1' goes on with '2'"),
-        ("input 3\ndense 2 # five\ndense 2, bias", .invalidArgument, "line 3: layer 'fc2' has '2,'"),
+        (
+            "input 3\ndense 2 # five\ndense 2, bias", .invalidArgument,
+            "line 3: layer 'fc2' has '2,'"
+        ),
         // Bytes.
         ("input 3\ndense\u{a0}2", .invalidArgument, "line 2: it has the byte 194"),
         ("input 3\nd\u{e9}nse 2", .invalidArgument, "line 2: it has the byte 195"),

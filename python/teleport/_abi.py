@@ -476,6 +476,7 @@ PROTOTYPES = {
     "tp_model_metadata_key": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_save": (c_int32, [c_void_p, c_char_p]),
     "tp_model_load": (c_int32, [POINTER(c_void_p), c_char_p, POINTER(tp_model_config)]),
+    "tp_model_load_weights": (c_int32, [c_void_p, c_char_p]),
     "tp_model_save_buffer": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_load_buffer": (
         c_int32,
@@ -572,6 +573,8 @@ PROTOTYPES = {
             POINTER(tp_teleport_report),
         ],
     ),
+    "tp_model_scaling_count": (c_int64, [c_void_p]),
+    "tp_model_scaling_variables": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t]),
     "tp_model_apply_scaling": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t]),
     "tp_model_apply_linear": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(tp_batch)]),
     "tp_model_linear_gradient_norm": (
