@@ -31,7 +31,7 @@ final class ImageArchitectureTests: XCTestCase {
         XCTAssertEqual(
             lines(graph),
             [
-                "input 3x8x8", "conv 4 5x5 pad same", "conv 6 3x3 pad same", "max_pool 2",
+                "input 3x8x8", "conv 4 5x5 pad same", "conv 6 3x3 pad 1", "max_pool 2",
                 "flatten",
                 "dense 5",
             ])
