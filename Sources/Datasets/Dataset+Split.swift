@@ -82,7 +82,7 @@ extension Dataset {
         return order
     }
 
-    private func label(_ position: Int) -> Int {
+    func label(_ position: Int) -> Int {
         guard let labels = storage.labels else { return 0 }
         return Int(labels[order?.pointer[position] ?? position])
     }
@@ -94,8 +94,6 @@ extension Dataset {
             places.pointer[filled] = order?.pointer[position] ?? position
             filled += 1
         }
-        return Dataset(
-            storage: storage, order: places, count: count, shape: shape, classCount: classCount,
-            targetWidth: targetWidth)
+        return Dataset(self, order: places, count: count)
     }
 }

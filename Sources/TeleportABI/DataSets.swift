@@ -256,7 +256,8 @@ public func tp_dataset_get(
             throw TeleportError.invalid("labels are asked for, but the data set has none")
         }
         try requireOptional(labels, labels_capacity, Int(count), "labels")
-        dataset.copy(first: Int(first), count: Int(count), x: x, labels: labels, targets: nil)
+        try SampleReader(dataset, capacity: Int(count)).copy(
+            first: Int(first), count: Int(count), x: x, labels: labels, targets: nil)
     }
 }
 
@@ -274,7 +275,8 @@ public func tp_dataset_get_targets(
         }
         try requireCapacity(
             capacity, try Memory.product(Int(count), dataset.targetWidth), "targets")
-        dataset.copy(first: Int(first), count: Int(count), x: nil, labels: nil, targets: targets)
+        try SampleReader(dataset, capacity: 0).copy(
+            first: Int(first), count: Int(count), x: nil, labels: nil, targets: targets)
     }
 }
 

@@ -35,7 +35,7 @@ public final class Evaluation {
         let scale = loss.scale(
             totalWeight: Double(dataset.count), outputs: width)
         try Model.forEachPiece(of: dataset.count, workspace) { first, count in
-            let batch = samples.copy(dataset, first: first, count: count)
+            let batch = try samples.copy(first: first, count: count)
             metrics.loss += workspace.loss(
                 model.parameters.pointer, batch: batch, loss: loss, scale: scale)
             guard let labels = batch.labels else { return }
@@ -55,7 +55,7 @@ public final class Evaluation {
     ) throws {
         let width = model.graph.outputWidth
         try Model.forEachPiece(of: dataset.count, workspace) { first, count in
-            let batch = samples.copy(dataset, first: first, count: count)
+            let batch = try samples.copy(first: first, count: count)
             workspace.forward(model.parameters.pointer, x: batch.x, count: count)
             guard let labels = batch.labels else { return }
             for row in 0..<count {

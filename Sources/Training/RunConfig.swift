@@ -1,3 +1,4 @@
+import Datasets
 import Optimization
 import Runtime
 import Symmetry
@@ -32,6 +33,8 @@ public struct RunConfig {
     /// Nil: the trainer's own, if it has any.
     public var frames: FrameConfig?
     public var finish = Finish.standard
+    /// Of the images of mini-batches; nil: none.
+    public var augmentation: Augmentation?
 
     public init() {}
 
@@ -55,6 +58,7 @@ public struct RunConfig {
         try teleport?.validate()
         try checkpoints?.validate()
         try frames?.validate()
+        try augmentation?.validate()
     }
 
     /// Checks what would end the run at its first teleport, which may be epochs after its first

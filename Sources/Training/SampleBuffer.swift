@@ -3,18 +3,23 @@ import Layers
 import Networks
 import Runtime
 
-/// Room for up to `capacity` samples drawn from data sets of one shape, and the batch that they
-/// make.
+/// Room for up to `capacity` samples drawn from a data set, and the batch that they make.
 public final class SampleBuffer {
     public let capacity: Int
+    private let reader: SampleReader
     private let x: Buffer<Float>
     private let inputWidth: Int
     private let labels: Buffer<Int32>?
     private let targets: Buffer<Float>?
     private let targetWidth: Int
 
-    public init(for dataset: Dataset, capacity: Int) throws {
+    /// `readsAhead` and `augments` as a `SampleReader` takes them.
+    public init(
+        for dataset: Dataset, capacity: Int, readsAhead: Bool = false, augments: Bool = false
+    ) throws {
         self.capacity = capacity
+        reader = try SampleReader(
+            dataset, capacity: capacity, augments: augments, readsAhead: readsAhead)
         inputWidth = dataset.sampleWidth
         targetWidth = dataset.targetWidth
         x = try Buffer(count: try Memory.product(capacity, inputWidth))
@@ -23,17 +28,21 @@ public final class SampleBuffer {
             targetWidth > 0 ? try Buffer(count: try Memory.product(capacity, targetWidth)) : nil
     }
 
-    /// The samples at the given positions, valid until the next call.
-    public func gather(_ dataset: Dataset, _ positions: UnsafePointer<Int>, count: Int) -> Batch {
-        dataset.gather(
-            positions, count: count, x: x.pointer, labels: labels?.pointer,
-            targets: targets?.pointer)
+    /// The samples at the given positions, valid until the next call; `upcoming` more positions are
+    /// those of the next calls.
+    public func gather(
+        _ positions: UnsafePointer<Int>, count: Int, upcoming: Int = 0,
+        change: AugmentationDraw? = nil
+    ) throws -> Batch {
+        try reader.gather(
+            positions, count: count, upcoming: upcoming, change: change, x: x.pointer,
+            labels: labels?.pointer, targets: targets?.pointer)
         return batch(count)
     }
 
     /// The samples first ..< first + count, valid until the next call.
-    public func copy(_ dataset: Dataset, first: Int, count: Int) -> Batch {
-        dataset.copy(
+    public func copy(first: Int, count: Int) throws -> Batch {
+        try reader.copy(
             first: first, count: count, x: x.pointer, labels: labels?.pointer,
             targets: targets?.pointer)
         return batch(count)
