@@ -16,6 +16,7 @@ extension tp_image_config {
         config.max_height = Int32(options.maxHeight)
         config.max_pixels = Int64(options.maxPixels)
         config.max_chunk_bytes = Int64(options.maxChunkBytes)
+        config.keep_bytes = Int64(options.keptBytes)
         return config
     }
 }
@@ -46,6 +47,9 @@ extension ImageConfig {
         maxChunkBytes = given(config.max_chunk_bytes, or: maxChunkBytes)
         takesNestedClasses = try flag(config.nested_classes, "nested_classes")
         try requireZero(config.reserved)
+        keep = try member(config.keep, KeptImages.self, "keep")
+        isMeasured = try flag(config.normalize, "normalize")
+        keptBytes = given(config.keep_bytes, or: keptBytes)
     }
 }
 
@@ -247,7 +251,7 @@ public func tp_dataset_get(
     _ dataset: OpaquePointer?, _ first: Int64, _ count: Int64, _ x: UnsafeMutablePointer<Float>?,
     _ x_capacity: Int, _ labels: UnsafeMutablePointer<Int32>?, _ labels_capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let dataset = try dataset.object(Dataset.self, "dataset")
         try checkRange(dataset, first, count)
         try requireOptional(

@@ -225,7 +225,7 @@ public func tp_model_set_parameters(
 // Strings.
 
 /// A text and its zero into a host's buffer; NULL with capacity 0 asks for the length alone.
-private func copy(
+func copy(
     _ text: Buffer<UInt8>, into buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int,
     _ length_out: UnsafeMutablePointer<Int>?
 ) throws {

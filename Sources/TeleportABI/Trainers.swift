@@ -275,6 +275,7 @@ extension RunConfig {
         progressInterval = Int(config.progress_interval)
         finish = try member(config.finish, Finish.self, "finish")
         frames = try config.frames.map { try FrameConfig($0) }
+        augmentation = try config.augment.map { try AugmentOptions($0).options }
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)

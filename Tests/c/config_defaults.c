@@ -37,6 +37,13 @@ int main(void) {
     CHECK_EQUAL(image.max_height, 65535);
     CHECK_EQUAL(image.max_pixels, 1 << 26);
     CHECK_EQUAL(image.max_chunk_bytes, 8 << 20);
+    CHECK_EQUAL(image.keep, TP_KEEP_PIXELS);
+    CHECK_EQUAL(image.keep_bytes, 1 << 28);
+    CHECK_EQUAL(image.normalize, 0);
+
+    INIT(tp_augment_config, augment);
+    CHECK(augment.flip == 0 && augment.flip_vertical == 0 && augment.crop == 1 && augment.stretch == 1);
+    CHECK(augment.shift == 0 && augment.reserved == 0 && augment.seed == 0 && augment.epoch == 0);
 
     INIT(tp_metrics, metrics);
     CHECK(metrics.correct == 0 && metrics.count == 0);
@@ -117,6 +124,7 @@ int main(void) {
     CHECK_EQUAL(run.checkpoint_keep, 1);
     CHECK_EQUAL(run.finish, TP_FINISH_DEFAULT);
     CHECK(run.frames == NULL);
+    CHECK(run.augment == NULL);
 
     INIT(tp_plane_function, function);
     CHECK(!function.value && !function.gradient && !function.to_uv && !function.from_uv && !function.hessian &&
