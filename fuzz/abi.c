@@ -178,7 +178,10 @@ static void use_dataset(void) {
         break;
     case 4: fuzz_check(tp_dataset_gather_targets(source, indices, count, out, room)); break;
     case 5: fuzz_check(tp_dataset_channel_statistics(source, mean, std, byte() % 5)); break;
-    case 6: fuzz_check(tp_dataset_class_counts(source, counts, byte() % 65)); break;
+    case 6:
+        fuzz_check(tp_dataset_class_counts(source, counts, byte() % 65));
+        fuzz_check(tp_dataset_normalization(source, mean, std, byte() % 5));
+        break;
     default: fuzz_check(tp_dataset_summary(source, text, (size_t)byte() + 1, &length));
     }
     REQUIRE((fuzz_check(status) == TP_OK) || !made);

@@ -508,6 +508,10 @@ tp_status tp_dataset_gather_targets(const tp_dataset *dataset, const int64_t *in
  * with TP_KEEP_PATHS the decoding of what is not kept. */
 tp_status tp_dataset_channel_statistics(const tp_dataset *dataset, float *mean, float *std, size_t capacity);
 
+/* The mean and std that the set's floats are made with, given or measured, as for another set that is to be read alike.
+ * Buffers and errors are those of tp_dataset_channel_statistics. */
+tp_status tp_dataset_normalization(const tp_dataset *dataset, float *mean, float *std, size_t capacity);
+
 /* Samples of each class, in the order of the labels: tp_dataset_class_count numbers. Complexity: O(samples). */
 tp_status tp_dataset_class_counts(const tp_dataset *dataset, int64_t *counts, size_t capacity);
 

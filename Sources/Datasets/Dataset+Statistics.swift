@@ -4,6 +4,11 @@ extension Dataset {
     /// Images between two calls of a progress callback.
     private static let piece = 256
 
+    /// The mean and deviation that the floats of images are made with.
+    public var imageNormalization: ChannelStatistics {
+        ChannelStatistics(mean: normalization.mean, std: normalization.std)
+    }
+
     /// Mean and deviation of `pixel / 255` by channel, over all pixels of all samples.
     ///
     /// - Complexity: one look at every pixel; images of which only paths are kept are decoded.

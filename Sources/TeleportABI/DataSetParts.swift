@@ -42,26 +42,42 @@ public func tp_dataset_normalized(
     }
 }
 
+/// Writes two numbers a channel.
+private func write(
+    _ statistics: (Dataset) throws -> ChannelStatistics, of dataset: OpaquePointer?,
+    _ mean: UnsafeMutablePointer<Float>?, _ std: UnsafeMutablePointer<Float>?, _ capacity: Int
+) throws {
+    let dataset = try dataset.object(Dataset.self, "dataset")
+    let mean = try mean.required("mean")
+    let std = try std.required("std")
+    guard dataset.hasImages else {
+        throw TeleportError(
+            .unsupported, "the data set holds arrays, and channels are those of images")
+    }
+    try requireCapacity(capacity, dataset.shape.channels, "mean")
+    let statistics = try statistics(dataset)
+    for c in 0..<dataset.shape.channels {
+        mean[c] = statistics.mean[c]
+        std[c] = statistics.std[c]
+    }
+}
+
 @_cdecl("tp_dataset_channel_statistics") @implementation
 public func tp_dataset_channel_statistics(
     _ dataset: OpaquePointer?, _ mean: UnsafeMutablePointer<Float>?,
     _ std: UnsafeMutablePointer<Float>?, _ capacity: Int
 ) -> tp_status {
     callStoppable {
-        let dataset = try dataset.object(Dataset.self, "dataset")
-        let mean = try mean.required("mean")
-        let std = try std.required("std")
-        guard dataset.hasImages else {
-            throw TeleportError(
-                .unsupported, "the data set holds arrays, and channels are those of images")
-        }
-        try requireCapacity(capacity, dataset.shape.channels, "mean")
-        let statistics = try dataset.channelStatistics()
-        for c in 0..<dataset.shape.channels {
-            mean[c] = statistics.mean[c]
-            std[c] = statistics.std[c]
-        }
+        try write({ try $0.channelStatistics() }, of: dataset, mean, std, capacity)
     }
+}
+
+@_cdecl("tp_dataset_normalization") @implementation
+public func tp_dataset_normalization(
+    _ dataset: OpaquePointer?, _ mean: UnsafeMutablePointer<Float>?,
+    _ std: UnsafeMutablePointer<Float>?, _ capacity: Int
+) -> tp_status {
+    call { try write({ $0.imageNormalization }, of: dataset, mean, std, capacity) }
 }
 
 @_cdecl("tp_dataset_class_counts") @implementation

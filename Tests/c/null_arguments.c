@@ -201,6 +201,11 @@ static void check_datasets(void) {
     REFUSED(tp_dataset_channel_statistics(images, NULL, values + 4, 4));
     REFUSED(tp_dataset_channel_statistics(images, values, NULL, 4));
     TAKEN(tp_dataset_channel_statistics(images, values, values + 4, 4));
+    REFUSED(tp_dataset_normalization(NULL, values, values + 4, 4));
+    REFUSED(tp_dataset_normalization(images, NULL, values + 4, 4));
+    REFUSED(tp_dataset_normalization(images, values, NULL, 4));
+    TAKEN(tp_dataset_normalization(images, values, values + 4, 4));
+    CHECK(values[0] == 0 && values[4] == 1);
     REFUSED(tp_dataset_class_counts(NULL, counts, 3));
     REFUSED(tp_dataset_class_counts(dataset, NULL, 3));
     TAKEN(tp_dataset_class_counts(dataset, counts, 3));

@@ -747,6 +747,8 @@ static void check_parts(void) {
     EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalized(&made, dataset, NULL));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalized(&made, images, dataset));
     TOO_SMALL(tp_dataset_channel_statistics(images, x, x + 4, 0));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalization(dataset, x, x + 4, 4));
+    TOO_SMALL(tp_dataset_normalization(images, x, x + 4, 0));
     TOO_SMALL(tp_dataset_class_counts(dataset, counts, 2));
     TOO_SMALL(tp_dataset_summary(dataset, text, sizeof text, &length));
     CHECK(!strcmp(text, "kept") && length > 20);

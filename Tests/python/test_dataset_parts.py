@@ -102,6 +102,9 @@ def test_sets_are_normalized_by_the_training_set(image_set):
     expected = (valid.get().reshape(-1, 3, 24) - mean) / std
     assert np.abs(other.get().reshape(-1, 3, 24) - expected).max() < 1e-4
     assert np.array_equal(own.labels(), train.labels())
+    assert own.normalization == other.normalization
+    assert own.normalization[0] == train.channel_statistics()[0] and own.normalization[1][2] == 1
+    assert train.normalization == ([0.0] * 3, [1.0] * 3)
     assert "measured" in own.summary() and "measured" not in train.summary()
 
 

@@ -569,6 +569,7 @@ PROTOTYPES = {
     ),
     "tp_dataset_gather_targets": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_size_t]),
     "tp_dataset_channel_statistics": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_normalization": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
     "tp_dataset_class_counts": (c_int32, [c_void_p, c_void_p, c_size_t]),
     "tp_dataset_summary": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_dataset_skipped_count": (c_int64, [c_void_p]),

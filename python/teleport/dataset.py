@@ -312,6 +312,14 @@ class Dataset(Handle):
         )
         return mean.tolist(), std.tolist()
 
+    @property
+    def normalization(self) -> Tuple[List[float], List[float]]:
+        """The mean and std that the floats are made with, given or measured: `mean=` and `std=` of another set."""
+        channels = self.sample_shape[0]
+        mean, std = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
+        check(lib.tp_dataset_normalization(self._pointer, address(mean), address(std), channels))
+        return mean.tolist(), std.tolist()
+
     def summary(self) -> str:
         """What the set holds, a line each: samples, mean and std, classes in label order with counts."""
         length = ctypes.c_size_t()
