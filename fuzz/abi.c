@@ -190,6 +190,36 @@ static void use_dataset(void) {
     *place = made;
 }
 
+/* A net of a text, or the arrays of one. */
+static void make_graph(void) {
+    static const char *const texts[] = {
+        "input 3; dense 4; s = relu; dense 4; add of fc2 s; leaky_relu 0.1; dense 3",
+        "input 1x2x3\ndense 5\ntanh\nout = dense 2 nobias",
+        "input 4; dense 0",
+        "input 2; dense 6; relu; dense 6; relu; dense 4",
+    };
+    tp_model **place = PLACE(models), *made = NULL;
+    char name[80];
+    int32_t sizes[4] = {0}, rank = 0;
+    if (byte() % 2) {
+        if (fuzz_check(tp_model_create(&made, MAYBE(texts[byte() % 4]), NULL)) != TP_OK) return;
+        tp_model_free(*place);
+        *place = made;
+        return;
+    }
+    tp_model *model = PICK(models);
+    if (tp_model_parameter_count(model) > room) return;
+    fuzz_check(tp_model_architecture(model, (char *)doubles, sizeof doubles, NULL));
+    fuzz_check(tp_model_summary(model, (char *)doubles, sizeof doubles, NULL));
+    memset(doubles, 0, sizeof doubles);
+    fuzz_check(tp_model_scaling_variables(model, small(), (int64_t *)doubles, byte()));
+    memset(doubles, 0, sizeof doubles);
+    if (fuzz_check(tp_model_tensor_name(model, small(), name, sizeof name, NULL)) != TP_OK) return;
+    REQUIRE(tp_model_tensor_shape(model, name, sizes, byte() % 5, &rank) != TP_ERROR_NOT_FOUND && rank <= 4);
+    fuzz_check(tp_model_get_tensor(model, name, out, byte() % 8 ? room : byte()));
+    fuzz_check(tp_model_set_tensor(model, name, y, byte() % 8 ? (size_t)sizes[0] % room : byte()));
+}
+
 static void make_dataset(void) {
     tp_dataset **place = PLACE(datasets), *first = NULL;
     int32_t shape[3];
@@ -433,7 +463,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memset(doubles, 0, sizeof doubles);
     fill();
     for (int step = 0; in.left && step < 64; step++) {
-        switch (byte() % 12) {
+        uint8_t choice = byte();
+        if (choice >= 252) {
+            make_graph();
+            continue;
+        }
+        switch (choice % 12) {
         case 0:
         case 1: make_model(); break;
         case 2: make_dataset(); break;

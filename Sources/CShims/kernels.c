@@ -6,14 +6,6 @@
 
 static const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-INLINE void select(vector *out, const ints *mask, const vector *yes, const vector *no) {
-    ints a, b;
-    memcpy(&a, yes, sizeof a);
-    memcpy(&b, no, sizeof b);
-    a = (a & *mask) | (b & ~*mask);
-    memcpy(out, &a, sizeof a);
-}
-
 INLINE void rectified(vector *z, float slope) {
     vector scaled = *z * slope;
     ints positive = *z > 0;

@@ -65,7 +65,7 @@ from .errors import (
     VersionError,
 )
 from .frames import FrameConfig
-from .model import Layer, Metadata, Metrics, Model
+from .model import Layer, Metadata, Metrics, Model, architecture
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
 from .trainer import Event, RunResult, Trainer
@@ -143,6 +143,7 @@ __all__ = [
     "Trainer",
     "UnsupportedError",
     "VersionError",
+    "architecture",
     "build_info",
     "library_version",
     "load_image",

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "convolution.h"
+#include "images.h"
 #include "kernels.h"
 #include "products.h"
 
