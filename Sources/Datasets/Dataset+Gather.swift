@@ -11,13 +11,14 @@ extension Dataset {
                 (x + i &* width).update(from: values + places[i] &* width, count: width)
             }
         } else if let pixels = storage.pixels?.pointer {
+            let floats = PixelFloats(self)
             for i in 0..<count {
                 // Shuffled samples lie anywhere in memory: waiting for them took most of the time.
                 if i + ahead < count {
                     shim_prefetch(
                         pixels + places[i + ahead] &* width, min(width, mostPrefetched))
                 }
-                normalize(pixels + places[i] &* width, into: x + i &* width)
+                floats.write(pixels + places[i] &* width, into: x + i &* width)
             }
         }
     }
@@ -37,14 +38,26 @@ extension Dataset {
             }
         }
     }
+}
 
-    /// The floats of one image.
+/// What the pixels of a set's images become.
+struct PixelFloats {
+    private let plane: Int
+    private let channels: Int
+    private let scale: SIMD4<Float>
+    private let shift: SIMD4<Float>
+
+    init(_ dataset: Dataset) {
+        plane = dataset.shape.height &* dataset.shape.width
+        channels = dataset.shape.channels
+        scale = dataset.normalization.scale
+        shift = dataset.normalization.shift
+    }
+
     @inline(__always)
-    func normalize(_ image: UnsafePointer<UInt8>, into x: UnsafeMutablePointer<Float>) {
-        let plane = shape.height &* shape.width
-        let (scale, shift) = (normalization.scale, normalization.shift)
-        for c in 0..<shape.channels {
-            Datasets.normalize(
+    func write(_ image: UnsafePointer<UInt8>, into x: UnsafeMutablePointer<Float>) {
+        for c in 0..<channels {
+            normalize(
                 image + c &* plane, count: plane, scale: scale[c], shift: shift[c],
                 into: x + c &* plane)
         }

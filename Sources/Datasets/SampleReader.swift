@@ -158,7 +158,7 @@ extension SampleReader {
                     pixels, change.move(of: sample, dataset.shape), dataset.normalization, into: row
                 )
             } else {
-                dataset.normalize(pixels, into: row)
+                PixelFloats(dataset).write(pixels, into: row)
             }
         case .ahead: ahead?.decode(sample, at: i, part)
         case .sums: part.sums.add(try pixels(sample, at: i, part), dataset.shape)
