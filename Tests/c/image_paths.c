@@ -1,6 +1,7 @@
 /* Images that are read whenever they are drawn: the same samples and the same weights to the bit as with pixels in
  * memory, with and without changes, and an error that names a file that is gone. */
 #define _POSIX_C_SOURCE 200809L
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -155,6 +156,45 @@ static void check_samples(const tp_dataset *pixels, const tp_dataset *files) {
     CHECK_EQUAL(labels[0], 2);
 }
 
+/* A set serves many threads, which keep and decode its images at once. */
+typedef struct {
+    const tp_dataset *files;
+    const float *expected;
+    int equal;
+} reading;
+
+static void *read_all(void *argument) {
+    reading *r = argument;
+    float *x = malloc(image_count * width * sizeof *x);
+    if (!x) exit(2);
+    for (int again = 0; again < 3; again++) {
+        r->equal += tp_dataset_get(r->files, 0, image_count, x, image_count * width, NULL, 0) == TP_OK &&
+                    !memcmp(x, r->expected, image_count * width * sizeof *x);
+    }
+    free(x);
+    return NULL;
+}
+
+static void check_threads(const tp_dataset *pixels) {
+    static float expected[image_count * width];
+    enum { count = 4 };
+    pthread_t threads[count];
+    MUST(tp_dataset_get(pixels, 0, image_count, expected, image_count * width, NULL, 0));
+    for (int64_t images = image_count / 2; images <= image_count; images += image_count / 2) {
+        tp_dataset *files = read_folder(TP_KEEP_PATHS, images);
+        reading readings[count];
+        for (int i = 0; i < count; i++) {
+            readings[i] = (reading){files, expected, 0};
+            if (pthread_create(&threads[i], NULL, read_all, &readings[i])) exit(2);
+        }
+        for (int i = 0; i < count; i++) {
+            pthread_join(threads[i], NULL);
+            CHECK_EQUAL(readings[i].equal, 3);
+        }
+        tp_dataset_free(files);
+    }
+}
+
 int main(void) {
     static const int64_t memory[] = {1, 2, 10, image_count - 1, image_count, 1000};
     static float x[width];
@@ -177,6 +217,7 @@ int main(void) {
         }
     }
     MUST(tp_set_thread_count(0));
+    check_threads(pixels);
 
     /* A file that is gone ends the run where it is drawn, and another run goes on there. */
     tp_dataset *files = read_folder(TP_KEEP_PATHS, 4);
