@@ -236,6 +236,7 @@ extension RunConfig {
         patience = Int(config.patience)
         minDelta = config.min_delta
         frames = try config.frames.map { try FrameConfig($0) }
+        augmentation = try config.augment.map { try AugmentOptions($0).options }
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)
