@@ -12,6 +12,9 @@ public enum LayerKinds {
         MaxPool.self,
         AveragePool.self,
         GlobalAveragePool.self,
+        BatchNorm.self,
+        Dropout.self,
+        Activate.self,
     ]
 
     /// The kind of a word such as "dense".

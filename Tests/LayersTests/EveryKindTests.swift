@@ -35,6 +35,10 @@ final class EveryKindTests: XCTestCase {
         ("avg_pool 2", [[3, 4, 4]]), ("avg_pool 3x2 stride 1 pad 1", [[2, 4, 5]]),
         ("avg_pool 2", [[18, 2, 5]]), ("avg_pool 3 stride 2 pad 1", [[3, 5, 4]]),
         ("global_avg_pool", [[4, 3, 5]]), ("global_avg_pool", [[17, 2, 2]]),
+        ("batch_norm", [[5]]), ("batch_norm", [[2, 3, 4]]), ("batch_norm", [[17, 2, 3]]),
+        ("batch_norm eps 0.01 momentum 0.25", [[16, 1, 2]]),
+        ("dropout 0.25", [[7]]), ("dropout 0.5", [[3, 3, 4]]), ("dropout 0", [[2]]),
+        ("activate", [[7]]), ("activate", [[3, 2, 4]]),
     ]
 
     /// Lines that no layer can be made of, with a part of the sentence.
@@ -91,6 +95,17 @@ final class EveryKindTests: XCTestCase {
         ("avg_pool 3 pad -1", [[3, 4, 4]], "'-1'"),
         ("avg_pool 2", [[7]], "do not fit"),
         ("global_avg_pool 2", [[3, 4, 4]], "goes on with '2'"),
+        ("batch_norm eps", [[5]], "lacks its eps"),
+        ("batch_norm eps 0", [[5]], "has the eps 0.0"),
+        ("batch_norm eps -1", [[5]], "above 0"),
+        ("batch_norm eps nan", [[5]], "'nan' for its eps"),
+        ("batch_norm eps 1e-2000", [[5]], "has the eps 0.0"),
+        ("batch_norm momentum 1.5", [[5]], "has the momentum 1.5"),
+        ("batch_norm momentum 0.1 eps 1", [[5]], "goes on with 'eps'"),
+        ("batch_norm", [[5], [5]], "reads one layer; 2 given"),
+        ("dropout", [[5]], "lacks its probability"), ("dropout 1", [[5]], "below 1"),
+        ("dropout -0.1", [[5]], "at least 0"), ("dropout half", [[5]], "'half'"),
+        ("activate relu", [[5]], "goes on with 'relu'"),
         ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
     ]
 
