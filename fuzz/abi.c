@@ -215,6 +215,9 @@ static void frame(tp_trainer *trainer, tp_frame_config *config) {
     config->damping = number();
     config->warmup_steps = small();
     fuzz_check(tp_trainer_set_frames(trainer, MAYBE(config)));
+    tp_frame_report report;
+    REQUIRE(tp_frame_report_init(&report, sizeof report) == TP_OK);
+    fuzz_check(tp_trainer_frame_report(trainer, config->kind, &report));
     tp_model *averaged = NULL;
     fuzz_check(tp_trainer_averaged_model(&averaged, trainer));
     tp_model_free(averaged);

@@ -516,8 +516,9 @@ typedef enum tp_group {
      * tp_model_check_teleport: TP_ERROR_UNSUPPORTED. tp_trainer_teleport makes new frames from the batch's inputs,
      * those of the trainer's frames if it has any; search, objective and the other fields have no meaning for it.
      * Loss and outputs do not change by one bit. In the report: `condition` the largest of what was inverted for a
-     * frame, `refused` the layers without a new one, gradient_norm2_before and _after |grad L|^2 by the old and the
-     * new coordinates. */
+     * frame, `refused` the layers without a new one, `rank` the least rank of a C, gradient_norm2_before and _after
+     * |grad L|^2 by the old and the new coordinates. Complexity: two refreshes, and two times the eigenvalues of a
+     * matrix of min(samples, values read) rows a layer. */
     TP_GROUP_FRAME = 4
 } tp_group;
 
@@ -701,6 +702,11 @@ typedef struct tp_teleport_report {
     double input_condition;        /* LINEAR: of the layer's input h, the worst layer's */
     double fit_residual;           /* LINEAR: part of the wanted change of z that no change of W gives, the worst
                                       layer's; 0: exact on the batch */
+
+    /* FRAME, by tp_trainer_teleport: the condition of C by the old and by the new coordinates, the geometric mean over
+     * the layers with a frame. tp_trainer_frame_report has them a layer. */
+    double condition_before;
+    double condition_after;
 } tp_teleport_report;
 
 tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size);
@@ -941,6 +947,25 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
  * a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of small
  * blocks of memory; steps between refreshes allocate nothing. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
+
+/* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */
+typedef struct tp_frame_report {
+    size_t struct_size;
+    int32_t framed;               /* 1: the layer has a frame */
+    int32_t renewed;              /* 1: the last refresh or teleport gave it a new one */
+    int32_t size;                 /* rows of C: the values that the layer reads, and 1 for its bias */
+    int32_t rank;                 /* of C: eigenvalues above 1e-12 of the largest. This and the conditions are measured
+                                     by TP_GROUP_FRAME alone: 0 and NaN after a refresh and without a frame */
+    double condition_before;      /* of C by the old coordinates: its largest eigenvalue / its rank-th */
+    double condition_after;       /* of C by the new coordinates, A^T C A, likewise */
+    const char *reason;           /* a sentence, static: why the layer has no frame, or kept its old one; NULL: neither */
+} tp_frame_report;
+
+tp_status tp_frame_report_init(tp_frame_report *report, size_t struct_size);
+
+/* Of layer `layer`, 0 <= layer < layer_count, since the frames were set or loaded; checkpoints do not keep it.
+ * TP_ERROR_BAD_STATE where the trainer steps in no frames. report_out needs its struct_size. */
+tp_status tp_trainer_frame_report(const tp_trainer *trainer, int32_t layer, tp_frame_report *report_out);
 
 typedef enum tp_event_kind {
     TP_EVENT_STEP = 0,            /* every progress_interval steps */

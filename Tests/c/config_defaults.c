@@ -91,6 +91,13 @@ int main(void) {
     CHECK_EQUAL(frames.samples, 512);
     CHECK(frames.damping == 1);
     CHECK_EQUAL(frames.warmup_steps, 100);
+    INIT(tp_frame_report, frame_report);
+    CHECK_EQUAL(frame_report.framed, 0);
+    CHECK_EQUAL(frame_report.renewed, 0);
+    CHECK_EQUAL(frame_report.size, 0);
+    CHECK_EQUAL(frame_report.rank, 0);
+    CHECK(isnan(frame_report.condition_before) && isnan(frame_report.condition_after));
+    CHECK(frame_report.reason == NULL);
 
     INIT(tp_schedule_config, schedule);
     CHECK_EQUAL(schedule.schedule, TP_SCHEDULE_CONSTANT);

@@ -475,7 +475,13 @@ static void check_frames(void) {
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &teleport, NULL));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(model, &teleport));
     MUST(tp_frame_config_init(&frames, sizeof frames));
+    tp_frame_report report;
+    MUST(tp_frame_report_init(&report, sizeof report));
+    EXPECT(TP_ERROR_BAD_STATE, tp_trainer_frame_report(trainer, 0, &report));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, &frames));
+    EXPECT(TP_OK, tp_trainer_frame_report(trainer, 0, &report));
+    EXPECT(TP_ERROR_INVALID_ARGUMENT, tp_trainer_frame_report(trainer, -1, &report));
+    EXPECT(TP_ERROR_INVALID_ARGUMENT, tp_trainer_frame_report(trainer, INT32_MAX, &report));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_teleport(trainer, &batch, NULL, NULL));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, NULL));
 

@@ -62,7 +62,7 @@ from .errors import (
     UnsupportedError,
     VersionError,
 )
-from .frames import FrameConfig
+from .frames import FrameConfig, FrameReport
 from .model import Layer, Metadata, Metrics, Model
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport

@@ -283,6 +283,8 @@ class tp_teleport_report(Structure):
         ("condition", c_double),
         ("input_condition", c_double),
         ("fit_residual", c_double),
+        ("condition_before", c_double),
+        ("condition_after", c_double),
     ]
 
 
@@ -333,6 +335,19 @@ class tp_frame_config(Structure):
         ("samples", c_int64),
         ("damping", c_double),
         ("warmup_steps", c_int64),
+    ]
+
+
+class tp_frame_report(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("framed", c_int32),
+        ("renewed", c_int32),
+        ("size", c_int32),
+        ("rank", c_int32),
+        ("condition_before", c_double),
+        ("condition_after", c_double),
+        ("reason", c_char_p),
     ]
 
 
@@ -604,6 +619,8 @@ PROTOTYPES = {
     "tp_trainer_averaged_model": (c_int32, [POINTER(c_void_p), c_void_p]),
     "tp_frame_config_init": (c_int32, [POINTER(tp_frame_config), c_size_t]),
     "tp_trainer_set_frames": (c_int32, [c_void_p, POINTER(tp_frame_config)]),
+    "tp_frame_report_init": (c_int32, [POINTER(tp_frame_report), c_size_t]),
+    "tp_trainer_frame_report": (c_int32, [c_void_p, c_int32, POINTER(tp_frame_report)]),
     "tp_run_config_init": (c_int32, [POINTER(tp_run_config), c_size_t]),
     "tp_trainer_save": (c_int32, [c_void_p, c_char_p]),
     "tp_trainer_load": (c_int32, [POINTER(c_void_p), c_char_p]),

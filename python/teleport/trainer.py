@@ -9,7 +9,13 @@ from typing import Any, Callable, ClassVar, List, Optional, Sequence, Tuple, Uni
 import numpy as np
 import numpy.typing as npt
 
-from ._abi import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
+from ._abi import (
+    tp_event,
+    tp_event_callback,
+    tp_frame_report,
+    tp_optimizer_config,
+    tp_run_config,
+)
 from ._arrays import Samples, address, float_array, samples
 from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
@@ -28,7 +34,7 @@ from .enums import (
     OptimizerName,
 )
 from .errors import Status
-from .frames import FrameConfig, native_frames
+from .frames import FrameConfig, FrameReport, frame_report_of, native_frames
 from .model import Model
 from .schedule import NativeSchedule, Schedule
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
@@ -154,6 +160,12 @@ class Trainer(Handle):
         """Steps are taken in frames from now on, renewed from what `step` sees; None: no longer."""
         native = None if frames is None else native_frames(frames)
         check(lib.tp_trainer_set_frames(self._pointer, native))
+
+    def frame_report(self, layer: int) -> FrameReport:
+        """The frame of a layer, from 0, since frames were set; BadStateError where there are none."""
+        report = initialized(tp_frame_report())
+        check(lib.tp_trainer_frame_report(self._pointer, int32(layer, "layer"), report))
+        return frame_report_of(report)
 
     @property
     def epoch(self) -> int:

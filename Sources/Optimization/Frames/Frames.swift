@@ -26,7 +26,9 @@ public final class Frames {
 
     /// The first refreshes come sooner.
     private let refreshesEarly: Bool
-    private let layers: [LayerFrame]
+    let layers: [LayerFrame]
+    /// What became of every layer with weights in the last refresh.
+    public internal(set) var reports: [FrameReport]
     /// Parameters without a frame.
     private let unframed: [Range<Int>]
     /// Of refreshes.
@@ -50,13 +52,20 @@ public final class Frames {
             )
         }
         var layers: [LayerFrame] = []
+        var reports: [FrameReport] = []
         var count = 0
         for node in 0..<graph.nodes.count {
             let place = graph.parameterOffset(node)
-            guard let map = graph.nodes[node].facts.linearMap?.placed(at: place),
-                let layer = try LayerFrame(
-                    graph, node: node, map: map, options, coordinates, offset: count)
-            else { continue }
+            guard let map = graph.nodes[node].facts.linearMap?.placed(at: place) else { continue }
+            var report = FrameReport()
+            report.size = map.inputs + (map.hasBias ? 1 : 0)
+            report.reason = LayerFrame.refusal(graph, node: node, map: map, options)
+            report.isFramed = report.reason == nil
+            reports.append(report)
+            guard report.isFramed else { continue }
+            let layer = try LayerFrame(
+                graph, node: node, index: reports.count - 1, map: map, options, coordinates,
+                offset: count)
             layers.append(layer)
             count += layer.count
         }
@@ -71,6 +80,7 @@ public final class Frames {
         self.coordinates = coordinates
         self.refreshesEarly = refreshesEarly
         self.layers = layers
+        self.reports = reports
         var unframed: [Range<Int>] = []
         var next = 0
         for layer in layers {
@@ -157,9 +167,11 @@ extension Frames {
                     input.values, rows: count, options, to: spare.pointer)
             else {
                 result.kept += 1
+                report(layer, isRenewed: false)
                 continue
             }
             result.renewed += 1
+            report(layer, isRenewed: true)
             result.condition = max(result.condition, condition)
             if let moments, coordinates != .folded {
                 layer.apply(layer.inverse(numbers.pointer), moments, into: scratch.pointer)
@@ -171,6 +183,14 @@ extension Frames {
         refreshedAge = age
         measureGrowth()
         return result
+    }
+
+    /// What was measured at an earlier refresh is not of this one.
+    private func report(_ layer: LayerFrame, isRenewed: Bool) {
+        var report = FrameReport()
+        (report.isFramed, report.isRenewed, report.size) = (true, isRenewed, layer.size)
+        report.reason = isRenewed ? nil : FrameReport.unfit
+        reports[layer.index] = report
     }
 
     /// gradient <- the same in the frame's coordinates, or times P where it is folded.
