@@ -958,7 +958,8 @@ typedef struct tp_frame_report {
                                      by TP_GROUP_FRAME alone: 0 and NaN after a refresh and without a frame */
     double condition_before;      /* of C by the old coordinates: its largest eigenvalue / its rank-th */
     double condition_after;       /* of C by the new coordinates, A^T C A, likewise */
-    const char *reason;           /* a sentence, static: why the layer has no frame, or kept its old one; NULL: neither */
+    const char *reason;           /* a sentence: why the layer has no frame, or kept its old one; NULL: neither.
+                                     Static */
 } tp_frame_report;
 
 tp_status tp_frame_report_init(tp_frame_report *report, size_t struct_size);
