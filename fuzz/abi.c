@@ -284,6 +284,7 @@ static void use_trainer(tp_trainer *trainer) {
         frame(trainer, &frames);
         config.finish = byte() % 5;
         if (byte() % 2) config.frames = &frames;
+        if (!config.frames) config.centring = config.finish % 4;
         if (byte() % 4 == 0) {
             config.checkpoint_path = path;
             config.checkpoint_steps = whole();

@@ -1005,6 +1005,17 @@ typedef enum tp_finish {
     TP_FINISH_BEST = 3            /* whichever has the smaller loss over `train`: two more passes over it */
 } tp_finish;
 
+/* The mean of the inputs, subtracted within the step of layers that read the samples: the frame TP_FRAME_CENTRE with
+ * the mean of 1,024 samples, taken once, before the first step of the first such run. Weights, outputs and what the
+ * net reads stay as they are, so there is nothing to undo; the teleport is an event as those of frames are. */
+typedef enum tp_centring {
+    TP_CENTRING_DEFAULT = 0,      /* ON for DOG where a layer can take the mean and no other group teleports; else the
+                                     trainer's own: a rate that was chosen goes on as it was chosen */
+    TP_CENTRING_ON = 1,           /* whatever the optimizer is. Not together with `teleport` of another group; where no
+                                     layer with a bias reads the samples TP_ERROR_UNSUPPORTED */
+    TP_CENTRING_OFF = 2           /* and off again for a trainer that an earlier run has centred */
+} tp_centring;
+
 typedef struct tp_run_config {
     size_t struct_size;
 
@@ -1043,6 +1054,9 @@ typedef struct tp_run_config {
                                      1.5 times the best between two refreshes and 0.05 of the first, or one is not
                                      finite, training goes back to where that piece began, with half the rate: an
                                      event with TP_TELEPORT_UNDONE. Not together with `teleport` of another group */
+    int32_t centring;             /* tp_centring, of runs without `frames`, which have `input` for it, of a trainer
+                                     without frames of its own; default DEFAULT */
+    int32_t reserved;
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);

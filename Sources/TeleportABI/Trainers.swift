@@ -275,6 +275,8 @@ extension RunConfig {
         progressInterval = Int(config.progress_interval)
         finish = try member(config.finish, Finish.self, "finish")
         frames = try config.frames.map { try FrameConfig($0) }
+        centring = try member(config.centring, Centring.self, "centring")
+        try requireZero(config.reserved)
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)

@@ -32,6 +32,7 @@ public struct RunConfig {
     /// Nil: the trainer's own, if it has any.
     public var frames: FrameConfig?
     public var finish = Finish.standard
+    public var centring = Centring.standard
 
     public init() {}
 
@@ -55,6 +56,7 @@ public struct RunConfig {
         try teleport?.validate()
         try checkpoints?.validate()
         try frames?.validate()
+        try validateCentring()
     }
 
     /// Checks what would end the run at its first teleport, which may be epochs after its first

@@ -123,6 +123,8 @@ int main(void) {
     CHECK_EQUAL(run.checkpoint_steps, 0);
     CHECK_EQUAL(run.checkpoint_keep, 1);
     CHECK_EQUAL(run.finish, TP_FINISH_DEFAULT);
+    CHECK_EQUAL(run.centring, TP_CENTRING_DEFAULT);
+    CHECK_EQUAL(run.reserved, 0);
     CHECK(run.frames == NULL);
 
     INIT(tp_plane_function, function);

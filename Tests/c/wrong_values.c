@@ -465,6 +465,24 @@ static void check_frames(void) {
     run.frames = NULL;
     run.finish = 4;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.finish = TP_FINISH_DEFAULT;
+    for (int i = 0; i < wrong_enum_count; i++) {
+        run.centring = wrong_enums[i];
+        INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    }
+    run.centring = TP_CENTRING_DEFAULT;
+    run.reserved = 1;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.reserved = 0;
+    MUST(tp_frame_config_init(&frames, sizeof frames));
+    run.frames = &frames;
+    run.centring = TP_CENTRING_OFF;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.frames = NULL;
+    MUST(tp_teleport_config_init(&teleport, sizeof teleport));
+    run.teleport = &teleport;
+    run.centring = TP_CENTRING_ON;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     MUST(tp_frame_config_init(&frames, sizeof frames));
     frames.kind = TP_FRAME_ROTATE;
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_set_frames(trainer, &frames));

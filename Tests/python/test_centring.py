@@ -44,7 +44,7 @@ def test_a_run_at_a_rate_centres_only_when_it_is_asked_to(learnable, optimizer):
     assert not np.array_equal(on[1], off[1])
 
 
-@pytest.mark.parametrize("optimizer", ["dog", "sgd"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
 def test_centred_training_does_not_see_where_the_inputs_lie(learnable, optimizer):
     """Inputs moved by a constant, and the bias that makes up for it: the same net and the same steps."""
 
@@ -59,7 +59,7 @@ def test_centred_training_does_not_see_where_the_inputs_lie(learnable, optimizer
         return model.get_parameters()[:128]
 
     distance = {how: np.abs(weights(4, how) - weights(0, how)).max() for how in ("on", "off")}
-    assert distance["on"] < 1e-3 < 1e-2 < distance["off"]
+    assert distance["off"] > 1e-2 > 1e-3 > distance["on"], distance
 
 
 def test_nothing_is_left_to_undo(learnable):

@@ -28,6 +28,7 @@ from .enums import (
     Activation,
     Average,
     BadImage,
+    Centring,
     EventKind,
     Finish,
     FrameInput,

@@ -157,6 +157,11 @@ TP_FINISH_LAST = 1
 TP_FINISH_AVERAGE = 2
 TP_FINISH_BEST = 3
 
+# tp_centring
+TP_CENTRING_DEFAULT = 0
+TP_CENTRING_ON = 1
+TP_CENTRING_OFF = 2
+
 TP_LAYER_ALL = -1
 TP_LAYER_RANDOM = -2
 
@@ -394,6 +399,8 @@ class tp_run_config(Structure):
         ("checkpoint_keep", c_int32),
         ("finish", c_int32),
         ("frames", POINTER(tp_frame_config)),
+        ("centring", c_int32),
+        ("reserved", c_int32),
     ]
 
 

@@ -25,6 +25,8 @@ from .dataset import Dataset, data_set
 from .enums import (
     Average,
     AverageName,
+    Centring,
+    CentringName,
     EventKind,
     Finish,
     FinishName,
@@ -307,6 +309,7 @@ class Trainer(Handle):
         checkpoint_seconds: float = 0.0,
         checkpoint_keep: int = 1,
         frames: Optional[FrameConfig] = None,
+        centring: Union[CentringName, Centring] = Centring.DEFAULT,
         finish: Union[FinishName, Finish] = Finish.DEFAULT,
         stop: Optional[StopFlag] = None,
         on_event: Optional[OnEvent] = None,
@@ -324,6 +327,8 @@ class Trainer(Handle):
                             from one checkpoint to the next; both 0: after each epoch
         checkpoint_keep     the newest is checkpoint_path, those before it have .1, .2, ... added
         frames              steps are taken in frames as `set_frames` says; None: as the trainer is
+        centring            without frames: the mean of the inputs is subtracted within the steps; by default for
+                            dog alone, which has no rate that was chosen without
         finish              weights that the run ends with, where the trainer averages weights
         stop                another thread sets it to stop the run
         on_event            called on this thread; True stops the run after this event
@@ -351,6 +356,7 @@ class Trainer(Handle):
         config.checkpoint_steps = int64(checkpoint_steps, "checkpoint_steps")
         config.checkpoint_seconds = checkpoint_seconds
         config.checkpoint_keep = int32(checkpoint_keep, "checkpoint_keep")
+        config.centring = Centring.of(centring).code
         config.finish = Finish.of(finish).code
         framed = None if frames is None else native_frames(frames)
         if framed is not None:

@@ -96,6 +96,15 @@ public final class Frames {
         for layer in layers { try layer.reset(numbers.pointer) }
     }
 
+    /// Some layer can have such a frame.
+    public static func arePossible(_ graph: Graph, _ options: FrameConfig) -> Bool {
+        (0..<graph.nodes.count).contains { node in
+            graph.nodes[node].facts.linearMap.map {
+                LayerFrame.refusal(graph, node: node, map: $0, options) == nil
+            } ?? false
+        }
+    }
+
     /// Layers with weights that stay without a frame.
     public var refusedCount: Int { graph.layerCount - layers.count }
 

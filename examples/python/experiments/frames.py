@@ -119,6 +119,7 @@ def train(task, method, frames, rate, seed, evaluations=POINTS):
             drop_last=True,
             seed=seed,
             frames=frames,
+            centring="default" if frames else "off",
             progress_interval=1,
             on_event=on_event,
             finish="last",
@@ -188,8 +189,8 @@ def step_time(task, method, frames, rate):
         )
         began = time.perf_counter()
         trainer.run(
-            task.train, epochs=2, batch_size=task.batch, frames=frames, progress_interval=-1,
-            finish="last",
+            task.train, epochs=2, batch_size=task.batch, frames=frames,
+            centring="default" if frames else "off", progress_interval=-1, finish="last",
         )
         times.append((time.perf_counter() - began) / trainer.step_count)
     return 1e6 * min(times)
