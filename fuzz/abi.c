@@ -214,6 +214,7 @@ static void frame(tp_trainer *trainer, tp_frame_config *config) {
     config->samples = whole() % 70000;
     config->damping = number();
     config->warmup_steps = small();
+    config->outputs = config->samples % 2;
     fuzz_check(tp_trainer_set_frames(trainer, MAYBE(config)));
     tp_frame_report report;
     REQUIRE(tp_frame_report_init(&report, sizeof report) == TP_OK);

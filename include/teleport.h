@@ -935,6 +935,12 @@ typedef struct tp_frame_config {
     int64_t samples;              /* that C is the mean over, 1 to 65,536; default 512 */
     double damping;               /* above 0; under 1 training is near the edge of divergence; default 1 */
     int64_t warmup_steps;         /* the rate grows over these from 1 / warmup_steps of it; DOG has none; default 100 */
+    int32_t outputs;              /* 1: layers with a frame and at most 256 outputs have one of these too, W_bar =
+                                     B V A^T, so that W_bar -= rate * B B^T G_bar A A^T. B is made as A is, by `kind`
+                                     and `damping`, of the average of G' G'^T, G' = G_bar A, of every eighth step, the
+                                     last with a weight of 0.1; it comes with the first refresh after a step. Not with
+                                     CENTRE. 0 (default): none */
+    int32_t reserved;
 } tp_frame_config;
 
 tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
@@ -943,7 +949,8 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
  * coordinates. The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that
  * tp_trainer_step has seen, which the trainer keeps (samples x input width floats); tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; of
+ * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; with
+ * `outputs` 2 out^2 x width more, and out x width^2 for plain SGD too, whose gradient is then formed; of
  * a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of small
  * blocks of memory; steps between refreshes allocate nothing. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);

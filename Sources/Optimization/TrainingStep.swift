@@ -18,7 +18,8 @@ public final class TrainingStep {
     private let isScheduleFree: Bool
     private let averages: Bool
     /// Only where the step is not one product a layer.
-    private let gradient: Buffer<Float>?
+    private var gradient: Buffer<Float>?
+    private let hasGradient: Bool
     /// Only where a step is not the optimizer's own on the weights: its step; DoG measures in it.
     private var move: Buffer<Float>?
     private lazy var trust = StepTrust(model, optimizer)
@@ -33,9 +34,8 @@ public final class TrainingStep {
         self.clipNorm = clipNorm
         isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
         averages = optimizer.options.resolvedAverage != .none
-        gradient =
-            optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
-            ? try Buffer(count: model.graph.parameterCount) : nil
+        hasGradient = optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
+        gradient = hasGradient ? try Buffer(count: model.graph.parameterCount) : nil
         move = isScheduleFree ? try Buffer(count: model.graph.parameterCount) : nil
     }
 
@@ -45,8 +45,9 @@ public final class TrainingStep {
         let count = model.graph.parameterCount
         let moves = frames.map { $0.coordinates != .folded } ?? false
         let move = moves || isScheduleFree ? try self.move ?? Buffer(count: count) : nil
+        let gradient = moves || hasGradient ? try self.gradient ?? Buffer(count: count) : nil
         try workspace.setFrames(frames?.maps ?? [])
-        (self.frames, self.move) = (frames, move)
+        (self.frames, self.move, self.gradient) = (frames, move, gradient)
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
@@ -63,8 +64,9 @@ public final class TrainingStep {
 
     @inline(__always)
     private func keepsFinite(_ bound: Double, _ step: () -> Void) throws -> Bool {
+        frames?.begin(bound)
         guard try trust.keepsFinite(bound * (frames?.growth ?? 1), step) else { return false }
-        frames?.age += 1
+        frames?.end()
         return true
     }
 
@@ -97,22 +99,24 @@ public final class TrainingStep {
             return
         }
         own.pointer.update(from: source, count: own.count)
-        frames?.enter(own.pointer)
+        frames?.enterInputs(own.pointer)
         update(own)
     }
 
     /// `apply` needs a gradient of its own to change.
     public var needsScratch: Bool { gradient == nil && (frames != nil || averages) }
 
-    /// The optimizer's step with a gradient in the frames' coordinates.
+    /// The optimizer's step with a gradient in the coordinates of the frames of inputs.
     private func update(_ gradient: Buffer<Float>) {
         let weights = model.parameters.pointer
         let options = optimizer.options
         let decay = options.resolvedWeightDecay
         if averages { optimizer.state.beginAverage(weights) }
+        frames?.collect(gradient.pointer)
         if let frames, options.hasCoupledDecay, decay > 0 {
             frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
         }
+        frames?.enterOutputs(gradient.pointer)
         clip(gradient)
         optimizer.dog?.measure(weights, optimizer.state, in: frames, scratch: move?.pointer)
         guard let move else {

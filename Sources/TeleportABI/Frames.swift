@@ -18,6 +18,7 @@ extension tp_frame_config {
         config.samples = Int64(options.samples)
         config.damping = options.damping
         config.warmup_steps = Int64(options.warmupSteps)
+        config.outputs = options.outputs ? 1 : 0
         return config
     }
 }
@@ -34,6 +35,8 @@ extension FrameConfig {
         samples = Int(config.samples)
         damping = config.damping
         warmupSteps = Int(config.warmup_steps)
+        outputs = try flag(config.outputs, "outputs")
+        try requireZero(config.reserved)
         try validate()
     }
 }

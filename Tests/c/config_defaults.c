@@ -91,6 +91,8 @@ int main(void) {
     CHECK_EQUAL(frames.samples, 512);
     CHECK(frames.damping == 1);
     CHECK_EQUAL(frames.warmup_steps, 100);
+    CHECK_EQUAL(frames.outputs, 0);
+    CHECK_EQUAL(frames.reserved, 0);
     INIT(tp_frame_report, frame_report);
     CHECK_EQUAL(frame_report.framed, 0);
     CHECK_EQUAL(frame_report.renewed, 0);

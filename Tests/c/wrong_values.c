@@ -459,6 +459,9 @@ static void check_frames(void) {
     WRONG_FRAMES(damping, NAN);
     WRONG_FRAMES(damping, INFINITY);
     WRONG_FRAMES(warmup_steps, -1);
+    WRONG_FRAMES(outputs, 2);
+    WRONG_FRAMES(outputs, -1);
+    WRONG_FRAMES(reserved, 1);
     MUST(tp_run_config_init(&run, sizeof run));
     run.frames = &frames;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));

@@ -340,6 +340,8 @@ class tp_frame_config(Structure):
         ("samples", c_int64),
         ("damping", c_double),
         ("warmup_steps", c_int64),
+        ("outputs", c_int32),
+        ("reserved", c_int32),
     ]
 
 

@@ -27,6 +27,7 @@ class FrameConfig:
     samples: int = 512
     damping: float = 1.0
     warmup_steps: int = 100
+    outputs: bool = False
 
 
 def native_frames(frames: FrameConfig) -> tp_frame_config:
@@ -40,6 +41,7 @@ def native_frames(frames: FrameConfig) -> tp_frame_config:
     struct.samples = int64(frames.samples, "samples")
     struct.damping = frames.damping
     struct.warmup_steps = int64(frames.warmup_steps, "warmup_steps")
+    struct.outputs = int(frames.outputs)
     return struct
 
 

@@ -24,9 +24,17 @@ public final class Frames {
     /// No number of a gradient or a step grows by more on its way through the frames.
     private(set) var growth = 1.0
 
+    /// Frames of outputs, and where the step at hand puts what it adds to their statistics.
+    let outputs: [OutputFrame]
+    let collected: Buffer<Float>
+    var isCollecting = false
+    var hasCollected = false
+
     /// The first refreshes come sooner.
     private let refreshesEarly: Bool
     let layers: [LayerFrame]
+    /// Numbers of these; those of the frames of outputs follow.
+    private let inputCount: Int
     /// What became of every layer with weights in the last refresh.
     public internal(set) var reports: [FrameReport]
     /// Parameters without a frame.
@@ -34,17 +42,19 @@ public final class Frames {
     /// Of refreshes.
     private var workspace: Workspace?
     private let spare: Buffer<Float>
-    private let scratch: Buffer<Float>
+    let scratch: Buffer<Float>
 
     /// The identity, until the first refresh.
     ///
     /// DoG does without early refreshes: its first steps are small, and a radius is the largest
     /// distance by any of the frames, which each change of them makes larger.
     public init(
-        _ graph: Graph, _ options: FrameConfig, _ coordinates: FrameCoordinates,
+        _ graph: Graph, _ options: FrameConfig, _ wanted: FrameCoordinates,
         refreshesEarly: Bool = true
     ) throws {
         try options.validate()
+        // L is of gradients, which folded steps never have.
+        let coordinates = options.outputs && wanted == .folded ? .factor : wanted
         if options.kind == .rotate, coordinates != .root {
             throw TeleportError(
                 .unsupported,
@@ -75,6 +85,17 @@ public final class Frames {
                 "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameConfig.widest) values"
             )
         }
+        inputCount = count
+        var outputs: [OutputFrame] = []
+        for layer in layers where options.outputs && layer.map.outputs <= FrameConfig.widest {
+            outputs.append(
+                OutputFrame(
+                    kind: options.kind, coordinates: coordinates, map: layer.map, offset: count,
+                    statistics: try count + 4 * OutputFrame.matrixCount(layer.map)))
+            count += try 5 * OutputFrame.matrixCount(layer.map)
+        }
+        self.outputs = outputs
+        collected = try Buffer(count: outputs.isEmpty ? 0 : count)
         self.graph = graph
         self.options = options
         self.coordinates = coordinates
@@ -94,6 +115,7 @@ public final class Frames {
         spare = try Buffer(count: count)
         scratch = try Buffer(count: graph.parameterCount)
         for layer in layers { try layer.reset(numbers.pointer) }
+        for frame in outputs { try frame.reset(numbers.pointer) }
     }
 
     /// Some layer can have such a frame.
@@ -139,9 +161,10 @@ public final class Frames {
     /// After `numbers` have been written.
     public func measureGrowth() {
         let widest = layers.reduce(1) { max($0, $1.map.inputs + 1) }
-        let largest = Double(shim_largest_magnitude(numbers.pointer, numbers.count))
+        let largest = Double(shim_largest_magnitude(numbers.pointer, inputCount))
         let once = 1 + largest * Double(widest)
-        growth = once * once
+        let after = outputs.reduce(1) { max($0, $1.growth(numbers.pointer)) }
+        growth = once * once * after * after
     }
 }
 
@@ -189,6 +212,7 @@ extension Frames {
             (numbers.pointer + layer.offset).update(
                 from: spare.pointer + layer.offset, count: layer.count)
         }
+        result.condition = max(result.condition, try refreshOutputs(moments: moments))
         refreshedAge = age
         measureGrowth()
         return result
@@ -204,6 +228,12 @@ extension Frames {
 
     /// gradient <- the same in the frame's coordinates, or times P where it is folded.
     public func enter(_ gradient: UnsafeMutablePointer<Float>) {
+        enterInputs(gradient)
+        multiply(.gradient, gradient)
+    }
+
+    /// gradient <- G_bar A, or P
+    func enterInputs(_ gradient: UnsafeMutablePointer<Float>) {
         scratch.pointer.update(from: gradient, count: scratch.count)
         for layer in layers {
             layer.apply(layer.forward(numbers.pointer), scratch.pointer, into: gradient)
@@ -222,8 +252,9 @@ extension Frames {
         addScaled(scratch.pointer, by: factor, to: gradient, count: scratch.count)
     }
 
-    /// weights <- weights + step A^T
-    func add(step: UnsafePointer<Float>, to weights: UnsafeMutablePointer<Float>) {
+    /// weights <- weights + B step A^T
+    func add(step own: UnsafePointer<Float>, to weights: UnsafeMutablePointer<Float>) {
+        let step = back(own)
         for layer in layers {
             let map = layer.map
             layer.back(numbers.pointer).add(
@@ -237,7 +268,7 @@ extension Frames {
         }
     }
 
-    /// difference <- difference A^-T, whose length is that in the metric P^-1.
+    /// difference <- B^-1 difference A^-T, whose length is that in the metric P^-1.
     func measure(
         _ difference: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
     ) {
@@ -245,10 +276,12 @@ extension Frames {
         for layer in layers {
             layer.apply(layer.difference(numbers.pointer), difference, into: target)
         }
+        multiply(.difference, target)
     }
 
     /// The averages of gradients, out of the frames.
     public func release(_ moments: UnsafeMutablePointer<Float>) {
+        multiply(.inverse, moments)
         scratch.pointer.update(from: moments, count: scratch.count)
         for layer in layers {
             layer.apply(layer.inverse(numbers.pointer), scratch.pointer, into: moments)

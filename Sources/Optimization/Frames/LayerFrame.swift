@@ -123,9 +123,6 @@ struct LayerFrame {
         }
     }
 
-    /// Largest condition of what is inverted that a frame is made from.
-    private static let mostCondition = 1e8
-
     /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
     /// nil where there is none.
     func write(
@@ -141,25 +138,14 @@ struct LayerFrame {
         case .dense(let frame):
             let c = try statistics(h, rows: rows)
             guard c.storage.elements.allSatisfy({ $0.isFinite }),
-                let matrices = try matrices(c, frame, options), matrices.isFinite,
-                matrices.condition <= Self.mostCondition
+                let matrices = try FrameMatrices.of(c, frame, coordinates, options),
+                matrices.isFinite, matrices.condition <= FrameMatrices.mostCondition
             else { return nil }
             let size = c.count
             for (index, t) in ([matrices.forward] + matrices.others).enumerated() {
                 RowMap.write(t, hasLast: map.hasBias, to: own + index * size)
             }
             return matrices.condition
-        }
-    }
-
-    private func matrices(
-        _ c: Matrix, _ frame: FrameKind, _ options: FrameConfig
-    ) throws -> FrameMatrices? {
-        switch (frame, coordinates) {
-        case (.rotate, _): return try .rotated(c)
-        case (_, .root): return try .symmetricRoot(c, damping: options.damping)
-        default:
-            return try .whitened(c, damping: options.damping, folded: coordinates == .folded)
         }
     }
 

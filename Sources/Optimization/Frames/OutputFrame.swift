@@ -1,0 +1,177 @@
+import Layers
+import LinearAlgebra
+import Runtime
+
+/// The frame of one layer's outputs: an invertible B after it, W_bar = B V A^T, with steps
+/// W_bar <- W_bar - rate B B^T G_bar A A^T. B is made of L, the mean of G' G'^T for the gradients
+/// G' = G_bar A that steps have seen, as A is of C; L's own scale has no part in it.
+struct OutputFrame {
+    let kind: FrameKind
+    let coordinates: FrameCoordinates
+    let map: LinearMap
+    /// Of its four matrices among the numbers of all frames, and of L.
+    let offset: Int
+    let statistics: Int
+
+    private var size: Int { map.outputs }
+
+    static func matrixCount(_ map: LinearMap) throws -> Int {
+        try Memory.product(map.outputs, map.outputs)
+    }
+
+    /// What the rows of a gradient or a step are multiplied by, from the left.
+    enum Factor: Int, CaseIterable {
+        /// Gradients, into the frame: B^T
+        case gradient = 0
+        /// Steps, back to the weights: B
+        case back
+        /// Gradients, out of the frame: B^-T
+        case inverse
+        /// Differences of weights, into the frame: B^-1
+        case difference
+    }
+
+    private func place(_ factor: Factor) -> Int { offset + factor.rawValue * size * size }
+
+    /// target <- T (the layer's part of source), which are not the same.
+    func apply(
+        _ factor: Factor, _ numbers: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
+        into target: UnsafeMutablePointer<Float>
+    ) {
+        let t = numbers + place(factor)
+        BLAS.multiply(
+            t, stride: size, source + map.weightOffset, stride: map.inputs,
+            into: target + map.weightOffset, stride: map.inputs, m: size, n: map.inputs, k: size)
+        guard map.hasBias else { return }
+        BLAS.multiply(
+            t, stride: size, source + map.biasOffset, stride: 1, into: target + map.biasOffset,
+            stride: 1, m: size, n: 1, k: size)
+    }
+
+    /// L with one more gradient, into `numbers`: an average that forgets a tenth at each.
+    func collect(
+        _ gradient: UnsafePointer<Float>, _ old: UnsafePointer<Float>,
+        into numbers: UnsafeMutablePointer<Float>
+    ) {
+        let target = numbers + statistics
+        target.update(from: old + statistics, count: size * size)
+        let weights = gradient + map.weightOffset
+        BLAS.multiply(
+            weights, stride: map.inputs, weights, .yes, stride: map.inputs, into: target,
+            stride: size, m: size, n: size, k: map.inputs, alpha: 0.1, beta: 0.9)
+        guard map.hasBias else { return }
+        let bias = gradient + map.biasOffset
+        BLAS.multiply(
+            bias, stride: 1, bias, stride: size, into: target, stride: size, m: size, n: size, k: 1,
+            alpha: 0.1, beta: 1)
+    }
+
+    /// The identity's numbers, and no gradient seen.
+    func reset(_ numbers: UnsafeMutablePointer<Float>) throws {
+        let identity = try Matrix(identity: size)
+        for factor in Factor.allCases { identity.copy(into: numbers + place(factor)) }
+        (numbers + statistics).update(repeating: 0, count: size * size)
+    }
+
+    /// Writes the frame of the L in `numbers`; the condition of what was inverted, or nil where
+    /// there is no frame yet or none that is fit.
+    func write(
+        _ options: FrameConfig, _ numbers: UnsafePointer<Float>,
+        to target: UnsafeMutablePointer<Float>
+    ) throws -> Double? {
+        let l = try Matrix(numbers + statistics, rows: size, columns: size)
+        guard l.isFinite, (0..<size).contains(where: { l[$0, $0] > 0 }),
+            let matrices = try FrameMatrices.of(l, kind, coordinates, options), matrices.isFinite,
+            matrices.condition <= FrameMatrices.mostCondition, matrices.others.count == 3
+        else { return nil }
+        let (transposed, inverse) = (matrices.others[0], matrices.others[1])
+        transposed.copy(into: target + place(.gradient))
+        matrices.forward.copy(into: target + place(.back))
+        matrices.others[2].copy(into: target + place(.inverse))
+        inverse.copy(into: target + place(.difference))
+        return matrices.condition
+    }
+
+    /// No number grows by more in B^T or in B.
+    func growth(_ numbers: UnsafePointer<Float>) -> Double {
+        var most = 1.0
+        for factor in [Factor.gradient, .back] {
+            for row in 0..<size {
+                let first = numbers + place(factor) + row * size
+                most = max(most, (0..<size).reduce(0) { $0 + Double(abs(first[$1])) })
+            }
+        }
+        return most
+    }
+}
+
+// The frames of outputs among those of a trainer.
+extension Frames {
+    /// Gradients between two that L is made of: the product costs as much as a layer's step.
+    private static let interval = 8
+    /// Squares of gradients within this are finite in sums.
+    private static let largest = 0x1p50
+
+    /// Before a step whose gradients are within `bound`: forgets what a step that was refused had
+    /// begun.
+    func begin(_ bound: Double) {
+        (isCollecting, hasCollected) = (false, false)
+        isCollecting =
+            !outputs.isEmpty && age % Self.interval == 0 && bound * growth <= Self.largest
+    }
+
+    /// The step has been taken.
+    func end() {
+        age += 1
+        guard hasCollected else { return }
+        for frame in outputs {
+            let first = frame.statistics
+            (numbers.pointer + first).update(
+                from: collected.pointer + first, count: frame.map.outputs * frame.map.outputs)
+        }
+        hasCollected = false
+    }
+
+    /// Some gradients G_bar A are part of L.
+    func collect(_ gradient: UnsafePointer<Float>) {
+        guard isCollecting else { return }
+        for frame in outputs { frame.collect(gradient, numbers.pointer, into: collected.pointer) }
+        hasCollected = true
+    }
+
+    /// gradient G_bar A <- B^T G_bar A
+    func enterOutputs(_ gradient: UnsafeMutablePointer<Float>) { multiply(.gradient, gradient) }
+
+    /// values <- T values, of layers with a frame of their outputs.
+    func multiply(_ factor: OutputFrame.Factor, _ values: UnsafeMutablePointer<Float>) {
+        guard !outputs.isEmpty else { return }
+        scratch.pointer.update(from: values, count: scratch.count)
+        for frame in outputs { frame.apply(factor, numbers.pointer, scratch.pointer, into: values) }
+    }
+
+    /// step <- B step, in memory of its own; without frames of outputs the step itself.
+    func back(_ step: UnsafePointer<Float>) -> UnsafePointer<Float> {
+        guard !outputs.isEmpty else { return step }
+        scratch.pointer.update(from: step, count: scratch.count)
+        for frame in outputs { frame.apply(.back, numbers.pointer, step, into: scratch.pointer) }
+        return UnsafePointer(scratch.pointer)
+    }
+
+    func refreshOutputs(moments: UnsafeMutablePointer<Float>?) throws -> Double {
+        var condition = 1.0
+        for frame in outputs {
+            guard
+                let found = try frame.write(options, numbers.pointer, to: collected.pointer)
+            else { continue }
+            condition = max(condition, found)
+            if let moments {
+                frame.apply(.inverse, numbers.pointer, moments, into: scratch.pointer)
+                frame.apply(.gradient, collected.pointer, scratch.pointer, into: moments)
+            }
+            let count = 4 * frame.map.outputs * frame.map.outputs
+            (numbers.pointer + frame.offset).update(
+                from: collected.pointer + frame.offset, count: count)
+        }
+        return condition
+    }
+}
