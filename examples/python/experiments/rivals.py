@@ -215,9 +215,13 @@ def train(task, name, rate, seed, weights, evaluations):
             optimizer.zero_grad()
             gradient(task.x[rows], task.y[rows])
             optimizer.step()
-        except (RuntimeError, ValueError):  # K-FAC samples from outputs that are none any more
-            if math.isfinite(task.evaluate(net)):
+        except (RuntimeError, ValueError):  # K-FAC refuses to invert what has diverged
+            if step == 1:
                 raise
+            run["steps"].append(step)
+            run["loss"].append(math.inf)
+            run["seconds"].append(spent)
+            break
         spent += time.perf_counter() - began
         if step % each:
             continue
