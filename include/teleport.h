@@ -175,8 +175,9 @@ typedef enum tp_loss {
  * 4  Models
  * ==================================================================================================== */
 
-/* A multi-layer perceptron: h_0 = x, z_m = W_m h_(m-1) + b_m, h_m = f(z_m), and no activation after the last
- * layer. Layers count from 0; layer m has widths[m] inputs and widths[m + 1] outputs. */
+/* A net. Layers count from 0, in the order of the net; those with parameters are counted alone. A multi-layer
+ * perceptron is h_0 = x, z_m = W_m h_(m-1) + b_m, h_m = f(z_m), and no activation after the last layer; layer m has
+ * widths[m] inputs and widths[m + 1] outputs. tp_model_create makes nets of other shapes. */
 typedef struct tp_model tp_model;
 
 /* f, elementwise. LEAKY_RELU and RELU take the negative side at z = 0. */
@@ -212,27 +213,63 @@ tp_status tp_model_config_init(tp_model_config *config, size_t struct_size);
 tp_status tp_model_create_mlp(tp_model **out, const int32_t *widths, size_t count,
                               const tp_model_config *config);
 
+/* A net of any shape from a text, which is also what files hold of it. A layer a line, or several with ';' between
+ * them; '#' begins a comment that ends with its line. The first is the input, the last gives the outputs:
+ *
+ *   input 3x32x32                      channels x height x width; or a vector: input 784
+ *   conv 32 3x3 pad same               a layer reads the one before it ...
+ *   batch_norm
+ *   skip = relu                        ... and has a name: the host's, or conv1, bn1, fc1, ... in order
+ *   conv 32 3x3 pad same
+ *   right = batch_norm
+ *   add of right skip                  ... unless `of` names what it reads
+ *   dense 10                           an image goes into a dense layer flattened, channels x height x width
+ *
+ * A line is [NAME =] KIND arguments [of A [B]]. Kinds:
+ *   dense OUT [bias|nobias]                z = W h + b
+ *   relu, leaky_relu [SLOPE], tanh, sigmoid     leaky_relu's slope is 0.01 by default; z <= 0 is the negative side
+ *   add of A B                             the sum of two values of one shape
+ *   flatten                                an image as a vector
+ * Names have letters, digits, '_' and single '.' between them, at most 64; each is given once. A text has at most
+ * 64 KiB, 1,024 layers and as many activations, a line 512 bytes without its comment. Every value but the last is
+ * read by some layer.
+ *
+ * Of config, initialization and seed are used; activation, negative_slope and bias are the text's own. Errors name
+ * the line: "line 9: layer 'conv2' has 16 groups but gets 24 channels from 'pool1'". tp_model_create_mlp makes the
+ * net of the text of its widths: layers fc1, fc2, ... with the same weights to the bit.
+ * Complexity: O(parameters + bytes of the text). */
+tp_status tp_model_create(tp_model **out, const char *text, const tp_model_config *config);
+
+/* Copies the text of a known net to start from, with its zero: "mlp" (64 and 64 hidden units, leaky_relu), "lenet",
+ * "vgg-small", "resnet-8", "resnet-14" or "resnet-20". shape is channels, height, width of the inputs; those of a
+ * vector are width, 1, 1. *length_out (may be NULL) is the length without the zero, also when the buffer is too small;
+ * buffer NULL with capacity 0 asks for the length alone. TP_ERROR_NOT_FOUND for another name. */
+tp_status tp_architecture(const char *name, const int32_t *shape, int32_t classes, char *buffer, size_t capacity,
+                          size_t *length_out);
+
 /* An independent copy, metadata included. */
 tp_status tp_model_clone(tp_model **out, const tp_model *model);
 
 void tp_model_free(tp_model *model);
 
-/* Layers (widths - 1) and weights with biases; 0 for NULL. */
+/* Layers with parameters (of a perceptron, widths - 1), and all their parameters; 0 for NULL. */
 int32_t tp_model_layer_count(const tp_model *model);
 int64_t tp_model_parameter_count(const tp_model *model);
 
-/* Rows and columns of W_layer. Either output may be NULL. */
+/* Rows and columns of W_layer; what has more dimensions, or one, counts as rows x the rest. Either output may be
+ * NULL. */
 tp_status tp_model_layer_shape(const tp_model *model, int32_t layer, int32_t *outputs_out,
                                int32_t *inputs_out);
 
-/* The widths, layer_count + 1 of them. */
+/* The widths, layer_count + 1 of them: inputs, rows of every layer's weights but the last's, outputs. */
 tp_status tp_model_widths(const tp_model *model, int32_t *widths, size_t capacity);
 
-/* The config that made the model; the caller sets config_out->struct_size first (tp_model_config_init does). */
+/* The config that made the model, with the activation, slope and bias that its text says first (IDENTITY where it says
+ * none); the caller sets config_out->struct_size first (tp_model_config_init does). */
 tp_status tp_model_get_config(const tp_model *model, tp_model_config *config_out);
 
 /* Reads layer `layer`: weights (outputs x inputs, row-major) and bias (outputs). Either may be NULL with
- * capacity 0. bias must be NULL when the model has none. */
+ * capacity 0. bias must be NULL when the layer has none. */
 tp_status tp_model_get_layer(const tp_model *model, int32_t layer, float *weights,
                              size_t weights_capacity, float *bias, size_t bias_capacity);
 
@@ -244,6 +281,37 @@ tp_status tp_model_set_layer(tp_model *model, int32_t layer, const float *weight
 /* All parameters in one array: W_0 row-major, b_0, W_1, b_1, ... The order of tp_model_gradient. */
 tp_status tp_model_get_parameters(const tp_model *model, float *parameters, size_t capacity);
 tp_status tp_model_set_parameters(tp_model *model, const float *parameters, size_t count);
+
+/* The text that makes the net again, with its zero: the host's or the file's own, comments and all. Copied as by
+ * tp_architecture. O(length). */
+tp_status tp_model_architecture(const tp_model *model, char *buffer, size_t capacity, size_t *length_out);
+
+/* A table for people, a layer a line: name, layer, what it reads, shape of its output, parameters; the last line has
+ * the sums. Its form may change. Copied as by tp_architecture. O(layers). */
+tp_status tp_model_summary(const tp_model *model, char *buffer, size_t capacity, size_t *length_out);
+
+/* Arrays of a model by name, as PyTorch names and shapes them: "fc1.weight" (outputs x inputs), "fc1.bias",
+ * "conv1.weight" (outputs x inputs / groups x height x width), "bn1.running_mean", ... Parameters and running
+ * statistics, in the order of the layers; tp_model_get_parameters has the parameters alone, in the same order.
+ * Tensors that the model has; 0 for NULL. O(layers). */
+int32_t tp_model_tensor_count(const tp_model *model);
+
+/* Copies the name of number `index`, 0 <= index < tp_model_tensor_count, as by tp_architecture.
+ * TP_ERROR_NOT_FOUND for another index. O(layers). */
+tp_status tp_model_tensor_name(const tp_model *model, int32_t index, char *buffer, size_t capacity,
+                               size_t *length_out);
+
+/* The dimensions of a tensor, at most 4; *rank_out (may be NULL) is how many there are, also when dimensions is too
+ * small; 0 for a single number (num_batches_tracked). dimensions NULL with capacity 0 asks for the rank alone.
+ * TP_ERROR_NOT_FOUND for a name that the model does not have. O(layers). */
+tp_status tp_model_tensor_shape(const tp_model *model, const char *name, int32_t *dimensions, size_t capacity,
+                                int32_t *rank_out);
+
+/* Reads and writes a tensor, row-major. set: count must match; NaN and infinity are refused with
+ * TP_ERROR_NOT_FINITE, a negative running variance or count with TP_ERROR_INVALID_ARGUMENT.
+ * O(layers + count). */
+tp_status tp_model_get_tensor(const tp_model *model, const char *name, float *values, size_t capacity);
+tp_status tp_model_set_tensor(tp_model *model, const char *name, const float *values, size_t count);
 
 /* Strings kept with the model, such as class names and normalization. key and value are UTF-8; value NULL
  * removes the key. Keys are 1 to 255 bytes, values at most 1 MiB, at most 1,024 keys. Keys
@@ -731,9 +799,20 @@ tp_status tp_model_check_teleport(const tp_model *model, const tp_teleport_confi
 tp_status tp_model_teleport(tp_model *model, const tp_batch *batch, tp_loss loss,
                             const tp_teleport_config *config, tp_teleport_report *report_out);
 
-/* Applies given factors to the units of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
- * positive finite factor a unit. Refused with TP_ERROR_NOT_FINITE, and nothing moves, when a weight would
- * overflow. Refused with TP_ERROR_UNSUPPORTED for SIGMOID and TANH. */
+/* Channels that the scaling group moves, each with a factor of its own: of a perceptron, its hidden units. Channels
+ * that layers add up are one, and what reaches the net's inputs or outputs, SIGMOID, TANH or a norm has none. 0 for
+ * NULL. O(layers). */
+int64_t tp_model_scaling_count(const tp_model *model);
+
+/* For every row of a layer's weights (every output channel), the number of its channel among those of
+ * tp_model_scaling_count, or -1 where it does not move. variables has one element a row. log_scale of
+ * tp_model_scaling_gradient_norm has the channels in this order. O(layers + rows). */
+tp_status tp_model_scaling_variables(const tp_model *model, int32_t layer, int64_t *variables, size_t capacity);
+
+/* Applies given factors to the channels of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
+ * positive finite factor a channel; what other layers add to them moves together with them. Refused with
+ * TP_ERROR_NOT_FINITE, and nothing moves, when a weight would overflow. Refused with TP_ERROR_UNSUPPORTED for channels
+ * that do not move, SIGMOID's and TANH's among them; where a norm reads them, the sentence names it. */
 tp_status tp_model_apply_scaling(tp_model *model, int32_t layer, const float *scale, size_t count);
 
 /* Acts with g (k x k row-major, k units) on hidden layer `layer`, 0 <= layer < layer_count - 1, through the inputs of

@@ -17,6 +17,10 @@ public struct ChannelMap: Sendable {
         /// Classes of the rows' and the columns' channels; -1: they do not scale.
         public fileprivate(set) var rowClass: Int
         public fileprivate(set) var columnClass: Int
+        /// The channels of the first row and the first column: a group of a convolution has some of
+        /// its class's.
+        public var firstRow = 0
+        public var firstColumn = 0
     }
 
     private let parents: GrowingBuffer<Int>
@@ -71,6 +75,30 @@ public struct ChannelMap: Sendable {
             Block(
                 offset: map.biasOffset, rows: map.outputs, columns: 1, columnsPerChannel: 1,
                 rowClass: output, columnClass: -1))
+        return output
+    }
+
+    /// A convolution with its activation: each of `groups` makes its share of the rows from its
+    /// share of the input's channels, `taps` neighbouring columns each. The weights begin at
+    /// `offset`, the bias follows them.
+    public mutating func convolution(
+        offset: Int, outputs: Int, groups: Int, taps: Int, hasBias: Bool, activation: Activation,
+        input: Int
+    ) throws -> Int {
+        let output = try newClass(outputs, isPinned: !activation.isPositivelyHomogeneous)
+        let (rows, channels) = (outputs / groups, sizes[root(input)] / groups)
+        for group in 0..<groups {
+            try found.append(
+                Block(
+                    offset: offset + group * rows * channels * taps, rows: rows,
+                    columns: channels * taps, columnsPerChannel: taps, rowClass: output,
+                    columnClass: input, firstRow: group * rows, firstColumn: group * channels))
+        }
+        guard hasBias else { return output }
+        try found.append(
+            Block(
+                offset: offset + outputs * channels * taps, rows: outputs, columns: 1,
+                columnsPerChannel: 1, rowClass: output, columnClass: -1))
         return output
     }
 

@@ -4,7 +4,7 @@ import Runtime
 ///
 /// Made on the stack from the places of a plan; a layer reads and writes through it and keeps
 /// nothing. Values, deltas (derivatives of the loss by values) and tangents (R of Pearlmutter's
-/// pass) are rows x width, row-major.
+/// pass) are rows x the stored count of their shape.
 public struct LayerPass {
     /// A value that the layer reads, and what it owes to it.
     public struct Input {
@@ -62,12 +62,27 @@ public struct LayerPass {
     public var framedInput: UnsafePointer<Float>?
     public var framedOnes: UnsafePointer<Float>?
 
+    public var mode = PassMode.batch
+    /// What numbers a step's random choices: with a layer's place, a sample's number and a unit's.
+    public var seed: UInt64 = 0
+    public var step: UInt64 = 0
+    /// The layer's place among the layers of its net.
+    public var layer = 0
+    /// The layer's own running statistics, in the order of its tensors.
+    public var statistics: UnsafePointer<Float>
+    /// What the layer's `needs` ask for: of the first sample of the run, of this thread, and of the
+    /// workspace.
+    public var kept: UnsafeMutablePointer<Float>
+    public var scratch: UnsafeMutablePointer<Float>
+    public var shared: UnsafeMutablePointer<Float>
+    public var sharedTangent: UnsafeMutablePointer<Float>
+
     /// The direction v in the weights, the layer's own.
     public var direction: UnsafePointer<Float>
     public var outputTangent: UnsafeMutablePointer<Float>
     public var outputDeltaTangent: UnsafeMutablePointer<Float>
 
-    /// Without tangents: a pass that asks for none reads none.
+    /// Without tangents and memory beside: a pass that asks for none reads none.
     public init(
         rows: Int, first: Int, parameters: UnsafePointer<Float>, input: Input,
         output: UnsafeMutablePointer<Float>
@@ -77,6 +92,11 @@ public struct LayerPass {
         self.parameters = parameters
         self.input = input
         self.output = output
+        statistics = parameters
+        kept = output
+        scratch = output
+        shared = output
+        sharedTangent = output
         direction = parameters
         outputTangent = output
         outputDeltaTangent = output

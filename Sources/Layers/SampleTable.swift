@@ -6,6 +6,7 @@ import Runtime
 /// samples are the coordinates of.
 public struct SampleTable: Layer {
     public static let word = "sample_table"
+    public static let isWritten = false
 
     public let inputs: [Shape]
     public let output: Shape

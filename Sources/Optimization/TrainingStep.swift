@@ -31,12 +31,19 @@ public final class TrainingStep {
         self.loss = loss
         self.optimizer = optimizer
         workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
+        workspace.seed = model.options.seed
         self.clipNorm = clipNorm
         isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
         averages = optimizer.options.resolvedAverage != .none
         hasGradient = optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
         gradient = hasGradient ? try Buffer(count: model.graph.parameterCount) : nil
         move = isScheduleFree ? try Buffer(count: model.graph.parameterCount) : nil
+    }
+
+    /// The number of the next step, which its random choices depend on.
+    public var number: Int {
+        get { Int(truncatingIfNeeded: workspace.stepNumber) }
+        set { workspace.stepNumber = UInt64(truncatingIfNeeded: newValue) }
     }
 
     /// Steps are taken in `frames` from now on, which are for this model and for the optimizer's
@@ -55,11 +62,14 @@ public final class TrainingStep {
     /// before. Takes memory only for a gradient that may be too large.
     public func take(_ batch: Batch) throws -> Double? {
         let (value, bound) = workspace.lossAndBound(
-            model.parameters.pointer, batch: batch, loss: loss,
+            model.weights, batch: batch, loss: loss,
             scale: loss.scale(
-                totalWeight: batch.totalWeight, outputs: model.graph.outputWidth))
+                totalWeight: batch.totalWeight, outputs: model.graph.outputWidth), .training)
         guard value.isFinite, bound.isFinite else { return nil }
-        return try keepsFinite(bound, { update(batch) }) ? value : nil
+        guard try keepsFinite(bound, { update(batch) }) else { return nil }
+        workspace.updateStatistics(of: model.weights, batch)
+        workspace.stepNumber &+= 1
+        return value
     }
 
     @inline(__always)
@@ -73,12 +83,14 @@ public final class TrainingStep {
     private func update(_ batch: Batch) {
         let parameters = model.parameters.pointer
         if let gradient {
-            workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
+            workspace.accumulateGradient(
+                model.weights, of: batch, into: gradient.pointer, alpha: 1, beta: 0, .training)
             update(gradient)
         } else if let step = optimizer.linearStep {
             if averages { optimizer.state.beginAverage(parameters) }
             workspace.accumulateGradient(
-                of: batch, into: parameters, alpha: step.alpha, beta: step.beta)
+                model.weights, of: batch, into: parameters, alpha: step.alpha, beta: step.beta,
+                .training)
             if averages { optimizer.state.addToAverage(parameters) }
         }
     }

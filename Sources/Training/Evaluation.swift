@@ -22,7 +22,7 @@ public final class Evaluation {
 
     public init(_ model: Model, on dataset: Dataset) throws {
         self.model = model
-        workspace = try model.measuringWorkspace(count: dataset.count)
+        workspace = try model.measuringWorkspace(count: dataset.count, .running)
         samples = try SampleBuffer(for: dataset, capacity: workspace.capacity)
     }
 
@@ -37,7 +37,7 @@ public final class Evaluation {
         try Model.forEachPiece(of: dataset.count, workspace) { first, count in
             let batch = samples.copy(dataset, first: first, count: count)
             metrics.loss += workspace.loss(
-                model.parameters.pointer, batch: batch, loss: loss, scale: scale)
+                model.weights, batch: batch, loss: loss, scale: scale, .running)
             guard let labels = batch.labels else { return }
             for row in 0..<count
             where largestIndex(workspace.outputs + row * width, width) == Int(labels[row]) {
@@ -56,7 +56,7 @@ public final class Evaluation {
         let width = model.graph.outputWidth
         try Model.forEachPiece(of: dataset.count, workspace) { first, count in
             let batch = samples.copy(dataset, first: first, count: count)
-            workspace.forward(model.parameters.pointer, x: batch.x, count: count)
+            workspace.forward(model.weights, x: batch.x, count: count, .running)
             guard let labels = batch.labels else { return }
             for row in 0..<count {
                 let predicted = largestIndex(workspace.outputs + row * width, width)

@@ -57,9 +57,7 @@ public final class Trainer {
         self.loss = loss
         optimizer = try options.makeOptimizer(
             parameterCount: model.parameters.count,
-            layers: model.graph.layers.elements.map {
-                $0.weightOffset..<$0.weightOffset + $0.parameterCount
-            })
+            layers: model.graph.parameterRanges())
         self.options = options
         baseRate = options.learningRate
         step = try TrainingStep(
@@ -168,6 +166,7 @@ public final class Trainer {
     /// an error or the weights after it are not finite.
     func advance(_ batch: Batch) throws -> Double? {
         try updateRate()
+        step.number = stepCount
         guard let value = try step.take(batch) else { return nil }
         stepCount += 1
         return value

@@ -133,6 +133,66 @@ static void check_models(void) {
     TAKEN(tp_model_predict_labels(model, NULL, input_width, 0, NULL, 0));
 }
 
+static void check_graphs(void) {
+    static const char net[] = "input 6; dense 4; relu; dense 3";
+    static const int32_t shape[3] = {6, 1, 1};
+    tp_model *made = NULL;
+    char text[4096];
+    float values[64];
+    int32_t sizes[4], rank = 0;
+    int64_t variables[8];
+    size_t length = 0;
+
+    REFUSED(tp_model_create(NULL, net, NULL));
+    REFUSED(tp_model_create(&made, NULL, NULL));
+    CHECK(made == NULL);
+    TAKEN(tp_model_create(&made, net, NULL));
+    REFUSED(tp_architecture(NULL, shape, 3, text, sizeof text, &length));
+    REFUSED(tp_architecture("mlp", NULL, 3, text, sizeof text, &length));
+    REFUSED(tp_architecture("mlp", shape, 3, NULL, sizeof text, &length));
+    TAKEN(tp_architecture("mlp", shape, 3, text, sizeof text, NULL));
+    TAKEN(tp_architecture("mlp", shape, 3, NULL, 0, &length));
+    CHECK_EQUAL(length, strlen(text));
+    REFUSED(tp_model_architecture(NULL, text, sizeof text, &length));
+    REFUSED(tp_model_architecture(made, NULL, sizeof text, &length));
+    TAKEN(tp_model_architecture(made, text, sizeof text, NULL));
+    CHECK(!strcmp(text, net));
+    TAKEN(tp_model_architecture(made, NULL, 0, NULL));
+    REFUSED(tp_model_summary(NULL, text, sizeof text, &length));
+    REFUSED(tp_model_summary(made, NULL, sizeof text, &length));
+    TAKEN(tp_model_summary(made, text, sizeof text, NULL));
+    CHECK_EQUAL(tp_model_tensor_count(NULL), 0);
+    CHECK_EQUAL(tp_model_tensor_count(made), 4);
+    REFUSED(tp_model_tensor_name(NULL, 0, text, sizeof text, &length));
+    REFUSED(tp_model_tensor_name(made, 0, NULL, sizeof text, &length));
+    TAKEN(tp_model_tensor_name(made, 3, text, sizeof text, NULL));
+    CHECK(!strcmp(text, "fc2.bias"));
+    REFUSED(tp_model_tensor_shape(NULL, "fc1.weight", sizes, 4, &rank));
+    REFUSED(tp_model_tensor_shape(made, NULL, sizes, 4, &rank));
+    REFUSED(tp_model_tensor_shape(made, "fc1.weight", NULL, 4, &rank));
+    TAKEN(tp_model_tensor_shape(made, "fc1.weight", NULL, 0, &rank));
+    CHECK_EQUAL(rank, 2);
+    TAKEN(tp_model_tensor_shape(made, "fc1.weight", sizes, 4, NULL));
+    CHECK(sizes[0] == 4 && sizes[1] == 6);
+    REFUSED(tp_model_get_tensor(NULL, "fc1.bias", values, 64));
+    REFUSED(tp_model_get_tensor(made, NULL, values, 64));
+    REFUSED(tp_model_get_tensor(made, "fc1.bias", NULL, 64));
+    TAKEN(tp_model_get_tensor(made, "fc1.bias", values, 64));
+    REFUSED(tp_model_set_tensor(NULL, "fc1.bias", values, 4));
+    REFUSED(tp_model_set_tensor(made, NULL, values, 4));
+    REFUSED(tp_model_set_tensor(made, "fc1.bias", NULL, 4));
+    TAKEN(tp_model_set_tensor(made, "fc1.bias", values, 4));
+    CHECK_EQUAL(tp_model_scaling_count(NULL), 0);
+    CHECK_EQUAL(tp_model_scaling_count(made), 4);
+    REFUSED(tp_model_scaling_variables(NULL, 0, variables, 8));
+    REFUSED(tp_model_scaling_variables(made, 0, NULL, 8));
+    TAKEN(tp_model_scaling_variables(made, 1, variables, 8));
+    CHECK(variables[0] == -1 && variables[2] == -1);
+    TAKEN(tp_model_scaling_variables(made, 0, variables, 8));
+    CHECK(variables[0] == 0 && variables[3] == 3);
+    tp_model_free(made);
+}
+
 static void check_datasets(void) {
     static const uint8_t pixels[4] = {1, 2, 3, 4};
     static const int32_t shape[3] = {1, 2, 2};
@@ -391,6 +451,7 @@ int main(void) {
     check_frees();
     check_inits();
     check_models();
+    check_graphs();
     check_datasets();
     check_measuring();
     check_teleports();

@@ -152,6 +152,98 @@ static void check_layers(void) {
     NOT_FINITE(tp_model_set_layer(model, 0, NULL, 0, values, 8));
 }
 
+/* 6-4-(4, added to what it reads)-3, with an activation that pins. */
+static void check_graphs(void) {
+    static const char net[] = "input 6\ndense 4\ns = relu\ndense 4\nadd of fc2 s\ndense 5\ntanh\ndense 3";
+    static const int32_t shape[3] = {1, 2, 3}, wrong_shapes[][3] = {{0, 2, 3}, {1, -1, 3}, {1, 2, INT32_MIN},
+                                                                      {INT32_MAX, INT32_MAX, INT32_MAX}};
+    static const int32_t wrong[] = {-1, 8, INT32_MIN, INT32_MAX};
+    static const float negative[4] = {-1, 1, 1, 1}, scale[5] = {1, 2, 3, 4, 5};
+    static char long_text[65538];
+    tp_model *made = NULL;
+    tp_batch samples = fixture_batch();
+    char text[2048] = "kept";
+    float values[32];
+    double phi, gradient[64];
+    int32_t sizes[4] = {77, 77, 77, 77}, rank = 77;
+    int64_t variables[8] = {77, 77, 77, 77};
+    size_t length = 77;
+
+    INVALID(tp_model_create(&made, "", NULL));
+    INVALID(tp_model_create(&made, "input 6\nconv", NULL));
+    INVALID(tp_model_create(&made, "dense 6", NULL));
+    INVALID(tp_model_create(&made, "input 6; dense 0", NULL));
+    CHECK(strstr(tp_error_message(), "line 1: layer 'fc1' has '0'"));
+    memset(long_text, '\n', 65537);
+    INVALID(tp_model_create(&made, long_text, NULL));
+    EXPECT(TP_ERROR_OUT_OF_MEMORY, tp_model_create(&made, "input 2147483647; dense 2147483647; dense 2", NULL));
+    CHECK(made == NULL);
+    EXPECT(TP_ERROR_NOT_FOUND, tp_architecture("resnet-9", shape, 3, text, sizeof text, &length));
+    INVALID(tp_architecture("lenet", shape, 3, text, sizeof text, &length));
+    INVALID(tp_architecture("mlp", shape, 0, text, sizeof text, &length));
+    INVALID(tp_architecture("mlp", shape, INT32_MIN, text, sizeof text, &length));
+    for (int i = 0; i < 4; i++) CHECK(tp_architecture("mlp", wrong_shapes[i], 3, text, sizeof text, &length) < 0);
+    long_text[300] = 0;
+    INVALID(tp_architecture(long_text, shape, 3, text, sizeof text, &length));
+    CHECK(length == 77 && !strcmp(text, "kept"));
+    TOO_SMALL(tp_architecture("mlp", shape, 3, text, 8, &length));
+    CHECK(length > 8 && !strcmp(text, "kept"));
+
+    MUST(tp_model_create(&made, net, NULL));
+    TOO_SMALL(tp_model_architecture(made, text, strlen(net), &length));
+    TOO_SMALL(tp_model_summary(made, text, 8, &length));
+    for (int i = 0; i < 4; i++) {
+        EXPECT(TP_ERROR_NOT_FOUND, tp_model_tensor_name(made, wrong[i], text, sizeof text, &length));
+        INVALID(tp_model_scaling_variables(made, wrong[i], variables, 8));
+    }
+    TOO_SMALL(tp_model_tensor_name(made, 0, text, 4, &length));
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_tensor_shape(made, "fc9.weight", sizes, 4, &rank));
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_get_tensor(made, "fc1", values, 32));
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_set_tensor(made, "", negative, 4));
+    INVALID(tp_model_get_tensor(made, long_text, values, 32));
+    CHECK(sizes[0] == 77 && rank == 77);
+    TOO_SMALL(tp_model_tensor_shape(made, "fc1.weight", sizes, 1, &rank));
+    CHECK(sizes[0] == 77 && rank == 2);
+    TOO_SMALL(tp_model_get_tensor(made, "fc1.weight", values, 23));
+    MISMATCH(tp_model_set_tensor(made, "fc1.bias", negative, 3));
+    values[0] = NAN;
+    NOT_FINITE(tp_model_set_tensor(made, "fc1.bias", values, 4));
+    EXPECT(TP_OK, tp_model_set_tensor(made, "fc1.bias", negative, 4));
+    TOO_SMALL(tp_model_scaling_variables(made, 0, variables, 3));
+    CHECK(variables[0] == 77 && !strcmp(text, "kept"));
+
+    /* The stream is one class, what feeds tanh has none. */
+    CHECK_EQUAL(tp_model_scaling_count(made), 4);
+    EXPECT(TP_OK, tp_model_scaling_variables(made, 1, variables, 8));
+    CHECK_EQUAL(variables[3], 3);
+    EXPECT(TP_OK, tp_model_scaling_variables(made, 2, variables, 8));
+    CHECK_EQUAL(variables[3], -1);
+    EXPECT(TP_OK, tp_model_apply_scaling(made, 1, scale, 4));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_apply_scaling(made, 2, scale, 5));
+    CHECK(strstr(tp_error_message(), "'fc3'"));
+    INVALID(tp_model_apply_scaling(made, 3, scale, 3));
+
+    /* What goes through the inputs of layers from one to the next needs them in a row. */
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_apply_linear(made, 0, scale, 16, &samples));
+    EXPECT(TP_ERROR_UNSUPPORTED,
+           tp_model_linear_gradient_norm(made, &samples, TP_LOSS_CROSS_ENTROPY, &phi, gradient, 64));
+    CHECK(strstr(tp_error_message(), "needs dense layers in a row; layer 'add1' is add"));
+    tp_teleport_config config;
+    MUST(tp_teleport_config_init(&config, sizeof config));
+    config.learning_rate = 0.1;
+    config.group = TP_GROUP_NULL_SPACE;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));
+    config.group = TP_GROUP_LINEAR;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));
+    config.group = TP_GROUP_SCALING;
+    config.layer = 2;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));
+    config.layer = 3;
+    INVALID(tp_model_check_teleport(made, &config));
+    for (config.layer = -1; config.layer < 2; config.layer++) EXPECT(TP_OK, tp_model_check_teleport(made, &config));
+    tp_model_free(made);
+}
+
 static void check_metadata(void) {
     static char long_key[257], long_value[(1 << 20) + 2];
     char text[8] = "kept";
@@ -850,6 +942,7 @@ int main(void) {
     check_threads();
     check_create();
     check_layers();
+    check_graphs();
     check_metadata();
     check_predict();
     check_batches();

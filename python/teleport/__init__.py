@@ -64,7 +64,7 @@ from .errors import (
     VersionError,
 )
 from .frames import FrameConfig, FrameReport
-from .model import Layer, Metadata, Metrics, Model
+from .model import Layer, Metadata, Metrics, Model, architecture
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
 from .trainer import Event, RunResult, Trainer
@@ -140,6 +140,7 @@ __all__ = [
     "Trainer",
     "UnsupportedError",
     "VersionError",
+    "architecture",
     "build_info",
     "library_version",
     "load_image",

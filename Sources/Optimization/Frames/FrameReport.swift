@@ -52,7 +52,7 @@ extension Frames {
         _ model: Model, x: UnsafePointer<Float>, count: Int
     ) throws -> [FrameSpectrum] {
         let workspace = try Workspace(graph, capacity: count, backward: false)
-        workspace.forward(model.parameters.pointer, x: x, count: count)
+        workspace.forward(model.weights, x: x, count: count, .batch)
         return try layers.map { layer in
             let input = try workspace.input(of: layer.node, x: x)
             return try layer.spectrum(input.values, rows: count, numbers.pointer)

@@ -190,7 +190,7 @@ extension Frames {
             try self.workspace ?? Workspace(graph, capacity: count, backward: false)
         try workspace.reserve(count)
         self.workspace = workspace
-        workspace.forward(model.parameters.pointer, x: x, count: count)
+        workspace.forward(model.weights, x: x, count: count, .batch)
         var result = FrameRefresh()
         for layer in layers {
             let input = try workspace.input(of: layer.node, x: x)
