@@ -199,7 +199,7 @@ extension Frames {
             let map = layer.map
             layer.back(numbers.pointer).add(
                 step + map.weightOffset, last: map.hasBias ? step + map.biasOffset : nil,
-                rows: map.outputs, to: weights + map.weightOffset,
+                rows: map.outputs, alpha: 1, beta: 1, to: weights + map.weightOffset,
                 lastTarget: map.hasBias ? weights + map.biasOffset : nil)
         }
         for range in unframed {
