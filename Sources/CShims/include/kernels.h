@@ -36,6 +36,14 @@ void shim_add_sheared_rows(const float *x, const float *last, ptrdiff_t rows, pt
 void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
                    float corner, float alpha, float beta, float *sums);
 
+/* average += share * (weights - average) */
+void shim_average(float *average, const float *weights, ptrdiff_t count, float share);
+/* weights = beta * weights + alpha * step */
+void shim_step(float *weights, const float *step, ptrdiff_t count, float alpha, float beta);
+/* fast -= lost * weights, average += share * (fast - average), weights = fast + beta * (average - fast) */
+void shim_schedule_free(float *weights, float *fast, float *average, ptrdiff_t count, float lost, float share,
+                        float beta);
+
 /* The sum of (x - y)^2; y NULL: of x^2. */
 double shim_squared_distance(const float *x, const float *y, ptrdiff_t count);
 
