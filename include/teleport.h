@@ -1026,12 +1026,13 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
 
 /* Steps are taken in frames from now on; NULL: no longer, and averages of gradients go back to the weights'
  * coordinates. The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that
- * tp_trainer_step has seen, which the trainer keeps (samples x input width floats); tp_trainer_run draws its own.
+ * tp_trainer_step has seen, which the trainer keeps (samples x input width floats) from the steps near a refresh; where
+ * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; with
- * `outputs` 2 out^2 x width more, and out x width^2 for plain SGD too, whose gradient is then formed; of
- * a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of small
- * blocks of memory; steps between refreshes allocate nothing. */
+ * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain
+ * SGD; with `outputs` 2 out^2 x width more, and out x width^2 for plain SGD too, whose gradient is then formed; of a
+ * refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of small blocks
+ * of memory; steps between refreshes allocate nothing. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
 
 /* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */

@@ -281,11 +281,14 @@ extension Job {
             let (first, count) = rows(part, of: step)
             guard count > 0 else { continue }
             let layerPass = pass.gradientPass(index, weights, batch, part: part)
+            let own = target + step.parameterOffset
+            let frame = pass.gradientFrame(index, batch)
             step.layer._withUnsafeGuaranteedRef {
                 $0.accumulate(
-                    layerPass, into: target + step.parameterOffset, first: first, count: count,
-                    alpha: alpha, beta: beta)
+                    layerPass, into: frame?.gradient ?? own, first: first, count: count,
+                    alpha: frame == nil ? alpha : 1, beta: frame == nil ? beta : 0)
             }
+            frame?.map(into: own, first: first, count: count, alpha: alpha, beta: beta)
         }
     }
 }

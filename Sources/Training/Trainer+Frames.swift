@@ -44,7 +44,7 @@ func fingerprint(_ bytes: UnsafeRawBufferPointer, from start: UInt64 = 0xcbf2_9c
     return hash
 }
 
-/// The inputs of the last samples that a host's steps have seen.
+/// The inputs of the last samples that a host's steps have seen before a refresh.
 final class SeenSamples {
     let x: Buffer<Float>
     let width: Int
@@ -58,7 +58,10 @@ final class SeenSamples {
         x = try Buffer(repeating: 0, count: try Memory.product(width, capacity))
     }
 
-    func add(_ batch: Batch) {
+    /// Those of steps that are too far from the next refresh to be among its samples are not
+    /// copied; batches half as large as this one are allowed for.
+    func add(_ batch: Batch, stepsToRefresh: Int) {
+        guard stepsToRefresh <= 2 * capacity / max(batch.count, 1) else { return }
         let first = max(batch.count - capacity, 0)
         for row in first..<batch.count {
             (x.pointer + next * width).update(from: batch.x + row * width, count: width)
@@ -108,8 +111,9 @@ extension Trainer {
     /// A refresh, if one is due, from what a host's steps have seen, this one's batch included.
     func refreshFrames(before batch: Batch) throws {
         guard let frames, let seen else { return }
-        seen.add(batch)
-        guard frames.isDue else { return }
+        guard let steps = frames.stepsToRefresh else { return }
+        seen.add(batch, stepsToRefresh: steps)
+        guard steps == 0 else { return }
         _ = try refreshFrames(x: UnsafePointer(seen.x.pointer), count: seen.count)
     }
 

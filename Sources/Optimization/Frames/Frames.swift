@@ -37,7 +37,7 @@ public final class Frames {
     private let inputCount: Int
     /// What became of every layer with weights in the last refresh.
     public internal(set) var reports: [FrameReport]
-    /// Parameters without a frame.
+    /// Parameters without a frame, those of a layer each.
     private let unframed: [Range<Int>]
     /// Of refreshes.
     private var workspace: Workspace?
@@ -102,15 +102,13 @@ public final class Frames {
         self.refreshesEarly = refreshesEarly
         self.layers = layers
         self.reports = reports
-        var unframed: [Range<Int>] = []
-        var next = 0
-        for layer in layers {
-            let first = layer.map.weightOffset
-            if first > next { unframed.append(next..<first) }
-            next = first + layer.map.parameterCount
+        unframed = (0..<graph.nodes.count).compactMap { node in
+            let (first, count) = (
+                graph.parameterOffset(node), graph.nodes[node].facts.parameterCount
+            )
+            let isFramed = layers.contains { $0.node == node }
+            return isFramed || count == 0 ? nil : first..<first + count
         }
-        if next < graph.parameterCount { unframed.append(next..<graph.parameterCount) }
-        self.unframed = unframed
         numbers = try Buffer(count: count)
         spare = try Buffer(count: count)
         scratch = try Buffer(count: graph.parameterCount)
@@ -144,10 +142,20 @@ public final class Frames {
     }
 
     /// A refresh comes before the next step.
-    public var isDue: Bool {
-        guard options.every > 0, refreshedAge != age else { return false }
+    public var isDue: Bool { stepsToRefresh == 0 }
+
+    /// Steps from here to the next refresh; nil: there is none.
+    public var stepsToRefresh: Int? {
+        let (every, early) = (options.every, options.earlyEvery)
+        guard every > 0 else { return nil }
         let isEarly = refreshesEarly && age < options.earlySteps
-        return age % (isEarly ? options.earlyEvery : options.every) == 0
+        let period = isEarly ? early : every
+        if age % period == 0, refreshedAge != age { return 0 }
+        let steps = period - age % period
+        guard isEarly, steps >= options.earlySteps - age else { return steps }
+        // The first multiple of the later period from where it holds.
+        let rest = options.earlySteps % every
+        return options.earlySteps - age &+ (rest == 0 ? 0 : every - rest)
     }
 
     /// Takes over the numbers of frames of the same kind. Allocates nothing and cannot fail.
@@ -252,27 +260,43 @@ extension Frames {
         addScaled(scratch.pointer, by: factor, to: gradient, count: scratch.count)
     }
 
-    /// weights <- weights + B step A^T
-    func add(step own: UnsafePointer<Float>, to weights: UnsafeMutablePointer<Float>) {
-        let step = back(own)
+    /// target <- beta target + B step A^T with the optimizer's step, and averages of the weights;
+    /// the gradient, which is by the frames' coordinates, is lost.
+    func step(
+        _ gradient: UnsafeMutablePointer<Float>, by optimizer: Optimizer,
+        target: UnsafeMutablePointer<Float>, beta: Float, averaging: AveragingPass?
+    ) {
+        let adaptive = optimizer.stepByParts(gradient)
+        func run(
+            _ map: RowMap?, _ offset: Int, _ rows: Int, _ width: Int, _ bias: Int?,
+            isTurned: Bool = false
+        ) {
+            FramedStep(
+                map: map, offset: offset, rows: rows, width: width, biasOffset: bias,
+                target: target, source: isTurned ? scratch.pointer : gradient,
+                adaptive: isTurned ? nil : adaptive,
+                alpha: optimizer.dog?.factor(at: offset) ?? 1, beta: beta, averaging: averaging
+            ).run()
+        }
         for layer in layers {
             let map = layer.map
-            layer.back(numbers.pointer).add(
-                step + map.weightOffset, last: map.hasBias ? step + map.biasOffset : nil,
-                rows: map.outputs, to: weights + map.weightOffset,
-                lastTarget: map.hasBias ? weights + map.biasOffset : nil)
+            let isTurned = turn(layer, gradient, by: adaptive)
+            run(
+                layer.back(numbers.pointer), map.weightOffset, map.outputs, map.inputs,
+                map.hasBias ? map.biasOffset : nil, isTurned: isTurned)
         }
-        for range in unframed {
-            addScaled(
-                step + range.lowerBound, by: 1, to: weights + range.lowerBound, count: range.count)
-        }
+        // In pieces of their own, as rows.
+        for range in unframed { run(nil, range.lowerBound, range.count, 1, nil) }
     }
 
     /// difference <- B^-1 difference A^-T, whose length is that in the metric P^-1.
     func measure(
         _ difference: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
     ) {
-        target.update(from: difference, count: scratch.count)
+        for range in unframed {
+            (target + range.lowerBound).update(
+                from: difference + range.lowerBound, count: range.count)
+        }
         for layer in layers {
             layer.apply(layer.difference(numbers.pointer), difference, into: target)
         }

@@ -149,12 +149,18 @@ extension Frames {
         for frame in outputs { frame.apply(factor, numbers.pointer, scratch.pointer, into: values) }
     }
 
-    /// step <- B step, in memory of its own; without frames of outputs the step itself.
-    func back(_ step: UnsafePointer<Float>) -> UnsafePointer<Float> {
-        guard !outputs.isEmpty else { return step }
-        scratch.pointer.update(from: step, count: scratch.count)
-        for frame in outputs { frame.apply(.back, numbers.pointer, step, into: scratch.pointer) }
-        return UnsafePointer(scratch.pointer)
+    /// scratch <- B step for the whole step of a layer, whose rows B mixes; false where it has no
+    /// such frame.
+    func turn(
+        _ layer: LayerFrame, _ gradient: UnsafeMutablePointer<Float>, by adaptive: AdaptiveStep?
+    ) -> Bool {
+        let map = layer.map
+        for frame in outputs where frame.map.weightOffset == map.weightOffset {
+            adaptive?.run(map.weightOffset..<map.weightOffset + map.parameterCount)
+            frame.apply(.back, numbers.pointer, gradient, into: scratch.pointer)
+            return true
+        }
+        return false
     }
 
     func refreshOutputs(moments: UnsafeMutablePointer<Float>?) throws -> Double {
