@@ -1016,9 +1016,10 @@ typedef struct tp_frame_config {
     int64_t warmup_steps;         /* the rate grows over these from 1 / warmup_steps of it; DOG has none; default 100 */
     int32_t outputs;              /* 1: layers with a frame and at most 256 outputs have one of these too, W_bar =
                                      B V A^T, so that W_bar -= rate * B B^T G_bar A A^T. B is made as A is, by `kind`
-                                     and `damping`, of the average of G' G'^T, G' = G_bar A, of every eighth step, the
-                                     last with a weight of 0.1; it comes with the first refresh after a step. Not with
-                                     CENTRE. 0 (default): none */
+                                     and `damping`, of an average of G' G'^T, G' = G_bar A, over every eighth of the
+                                     first early_steps steps and every 32nd after them, the last with a weight of
+                                     0.1; it comes with the first refresh after a step. Not with CENTRE.
+                                     0 (default): none */
     int32_t reserved;
 } tp_frame_config;
 
@@ -1030,9 +1031,9 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
  * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
  * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain
- * SGD; with `outputs` 2 out^2 x width more, and out x width^2 for plain SGD too, whose gradient is then formed; of a
- * refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of small blocks
- * of memory; steps between refreshes allocate nothing. */
+ * SGD; with `outputs` batch x out^2 more, out^2 x width where it is not plain SGD, and for the average mentioned there
+ * the gradient once more and out^2 x width; of a refresh: a forward pass of `samples` samples, samples x width^2 and
+ * width^3 a layer, and some dozens of small blocks of memory; steps between refreshes allocate nothing. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
 
 /* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */

@@ -29,7 +29,7 @@ struct Pass {
     let hidesInputs: Bool
     let partialLosses: UnsafeMutablePointer<PartialLoss>
     /// One a step; nil: gradients are taken as they are.
-    let frames: UnsafePointer<FramedInput>?
+    var frames: UnsafePointer<FramedInput>?
     /// What the pass is for; what numbers a training step's random choices.
     var mode = PassMode.batch
     var seed: UInt64 = 0

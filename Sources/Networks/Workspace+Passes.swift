@@ -11,7 +11,7 @@ import Runtime
 
 /// What the parts of a pass share; lives on the caller's stack.
 private struct Job {
-    let pass: Pass
+    var pass: Pass
     let weights: WeightPointers
     let batch: Batch
     var loss = Loss.crossEntropy
@@ -199,9 +199,10 @@ extension Workspace {
     /// step of plain SGD.
     public func accumulateGradient(
         _ weights: Weights, of batch: Batch, into target: UnsafeMutablePointer<Float>,
-        alpha: Float, beta: Float, _ mode: PassMode
+        alpha: Float, beta: Float, _ mode: PassMode, inFrames: Bool = true
     ) {
         var job = job(weights, batch, mode)
+        if !inFrames { job.pass.frames = nil }
         (job.target, job.alpha, job.beta) = (target, alpha, beta)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }

@@ -20,6 +20,8 @@ public final class TrainingStep {
     /// Only where the step is not one product a layer.
     private var gradient: Buffer<Float>?
     private let hasGradient: Bool
+    /// Steps are made of the gradient; otherwise some need one all the same.
+    private var usesGradient: Bool
     /// What DoG measures in where there are frames.
     private var scratch: Buffer<Float>?
     private lazy var trust = StepTrust(model, optimizer)
@@ -36,6 +38,7 @@ public final class TrainingStep {
         isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
         averages = optimizer.options.resolvedAverage != .none
         hasGradient = optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
+        usesGradient = hasGradient
         gradient = hasGradient ? try Buffer(count: model.graph.parameterCount) : nil
     }
 
@@ -51,10 +54,11 @@ public final class TrainingStep {
         let count = model.graph.parameterCount
         let measures = frames != nil && optimizer.dog != nil
         let scratch: Buffer<Float>? = measures ? try self.scratch ?? Buffer(count: count) : nil
-        let moves = frames.map { $0.coordinates != .folded } ?? false
-        let gradient = moves || hasGradient ? try self.gradient ?? Buffer(count: count) : nil
+        let needsGradient = hasGradient || frames?.hasOutputs ?? false
+        let gradient = needsGradient ? try self.gradient ?? Buffer(count: count) : nil
         try workspace.setFrames(frames?.maps ?? [])
         (self.frames, self.scratch, self.gradient) = (frames, scratch, gradient)
+        usesGradient = hasGradient || frames.map { $0.coordinates != .folded } ?? false
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
@@ -82,7 +86,15 @@ public final class TrainingStep {
 
     private func update(_ batch: Batch) {
         let parameters = model.parameters.pointer
-        if let gradient {
+        if let plain = frames?.plainGradient {
+            workspace.accumulateGradient(
+                model.weights, of: batch, into: plain, alpha: 1, beta: 0, .training,
+                inFrames: false)
+            update(gradient: plain, nil)
+            return
+        }
+        frames?.enterOutputs(workspace, count: batch.count)
+        if usesGradient, let gradient {
             workspace.accumulateGradient(
                 model.weights, of: batch, into: gradient.pointer, alpha: 1, beta: 0, .training)
             update(gradient)
@@ -113,24 +125,22 @@ public final class TrainingStep {
             return
         }
         own.pointer.update(from: source, count: own.count)
-        frames?.enterInputs(own.pointer)
+        frames?.enter(own.pointer, collecting: source)
         update(own)
     }
 
     /// `apply` needs a gradient of its own to change.
     public var needsScratch: Bool { gradient == nil && (frames != nil || averages) }
 
-    /// The optimizer's step with a gradient in the coordinates of the frames of inputs.
+    /// The optimizer's step with a gradient in the frames' coordinates.
     private func update(_ gradient: Buffer<Float>) {
         let weights = model.parameters.pointer
         let options = optimizer.options
         let decay = options.resolvedWeightDecay
         if averages { optimizer.state.beginAverage(weights) }
-        frames?.collect(gradient.pointer)
         if let frames, options.hasCoupledDecay, decay > 0 {
             frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
         }
-        frames?.enterOutputs(gradient.pointer)
         clip(gradient)
         optimizer.dog?.measure(weights, optimizer.state, in: frames, scratch: scratch?.pointer)
         let isCoupled = options.hasCoupledDecay || decay == 0

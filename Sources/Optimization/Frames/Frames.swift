@@ -27,6 +27,9 @@ public final class Frames {
     /// Frames of outputs, and where the step at hand puts what it adds to their statistics.
     let outputs: [OutputFrame]
     let collected: Buffer<Float>
+    /// A gradient in the weights' own coordinates, and some rows of deltas.
+    let plain: Buffer<Float>
+    let room: Buffer<Float>
     var isCollecting = false
     var hasCollected = false
 
@@ -49,12 +52,10 @@ public final class Frames {
     /// DoG does without early refreshes: its first steps are small, and a radius is the largest
     /// distance by any of the frames, which each change of them makes larger.
     public init(
-        _ graph: Graph, _ options: FrameConfig, _ wanted: FrameCoordinates,
+        _ graph: Graph, _ options: FrameConfig, _ coordinates: FrameCoordinates,
         refreshesEarly: Bool = true
     ) throws {
         try options.validate()
-        // L is of gradients, which folded steps never have.
-        let coordinates = options.outputs && wanted == .folded ? .factor : wanted
         if options.kind == .rotate, coordinates != .root {
             throw TeleportError(
                 .unsupported,
@@ -90,12 +91,13 @@ public final class Frames {
         for layer in layers where options.outputs && layer.map.outputs <= FrameConfig.widest {
             outputs.append(
                 OutputFrame(
-                    kind: options.kind, coordinates: coordinates, map: layer.map, offset: count,
-                    statistics: try count + 4 * OutputFrame.matrixCount(layer.map)))
-            count += try 5 * OutputFrame.matrixCount(layer.map)
+                    options.kind, coordinates, node: layer.node, map: layer.map, offset: count))
+            count += outputs[outputs.count - 1].count
         }
         self.outputs = outputs
         collected = try Buffer(count: outputs.isEmpty ? 0 : count)
+        plain = try Buffer(count: outputs.isEmpty ? 0 : graph.parameterCount)
+        room = try Buffer(count: outputs.isEmpty ? 0 : Self.roomRows * FrameConfig.widest)
         self.graph = graph
         self.options = options
         self.coordinates = coordinates
@@ -240,7 +242,7 @@ extension Frames {
         multiply(.gradient, gradient)
     }
 
-    /// gradient <- G_bar A, or P
+    /// gradient <- G_bar A, or G_bar P
     func enterInputs(_ gradient: UnsafeMutablePointer<Float>) {
         scratch.pointer.update(from: gradient, count: scratch.count)
         for layer in layers {
@@ -248,7 +250,7 @@ extension Frames {
         }
     }
 
-    /// gradient += factor (weights A)
+    /// gradient += factor (B^T weights A)
     func add(
         _ weights: UnsafePointer<Float>, scaledBy factor: Float,
         to gradient: UnsafeMutablePointer<Float>
@@ -257,7 +259,12 @@ extension Frames {
         for layer in layers {
             layer.apply(layer.forward(numbers.pointer), weights, into: scratch.pointer)
         }
-        addScaled(scratch.pointer, by: factor, to: gradient, count: scratch.count)
+        if hasOutputs {
+            plain.pointer.update(from: scratch.pointer, count: scratch.count)
+            multiply(.gradient, plain.pointer)
+        }
+        let entered = hasOutputs ? plain.pointer : scratch.pointer
+        addScaled(entered, by: factor, to: gradient, count: scratch.count)
     }
 
     /// target <- beta target + B step A^T with the optimizer's step, and averages of the weights;

@@ -1,5 +1,6 @@
 import Layers
 import LinearAlgebra
+import Networks
 import Runtime
 
 /// The frame of one layer's outputs: an invertible B after it, W_bar = B V A^T, with steps
@@ -8,20 +9,29 @@ import Runtime
 struct OutputFrame {
     let kind: FrameKind
     let coordinates: FrameCoordinates
+    let node: Int
     let map: LinearMap
-    /// Of its four matrices among the numbers of all frames, and of L.
+    /// Of its matrices among the numbers of all frames; L follows them.
     let offset: Int
-    let statistics: Int
+
+    init(
+        _ kind: FrameKind, _ coordinates: FrameCoordinates, node: Int, map: LinearMap, offset: Int
+    ) {
+        (self.kind, self.coordinates, self.node) = (kind, coordinates, node)
+        (self.map, self.offset) = (map, offset)
+    }
 
     private var size: Int { map.outputs }
-
-    static func matrixCount(_ map: LinearMap) throws -> Int {
-        try Memory.product(map.outputs, map.outputs)
-    }
+    /// Folded steps are by B B^T alone.
+    private var factors: [Factor] { coordinates == .folded ? [.gradient] : Factor.allCases }
+    var matrixCount: Int { (coordinates == .folded ? 1 : Factor.allCases.count) * size * size }
+    var statistics: Int { offset + matrixCount }
+    /// Numbers with L. At most 256 outputs are far from too many.
+    var count: Int { matrixCount + size * size }
 
     /// What the rows of a gradient or a step are multiplied by, from the left.
     enum Factor: Int, CaseIterable {
-        /// Gradients, into the frame: B^T
+        /// Gradients, into the frame: B^T, or B B^T where that is folded
         case gradient = 0
         /// Steps, back to the weights: B
         case back
@@ -48,28 +58,33 @@ struct OutputFrame {
             stride: 1, m: size, n: 1, k: size)
     }
 
-    /// L with one more gradient, into `numbers`: an average that forgets a tenth at each.
+    /// What deltas, a row a sample, are multiplied by from the right: B, or B B^T.
+    func ofDeltas(_ numbers: UnsafePointer<Float>) -> UnsafePointer<Float> {
+        numbers + place(coordinates == .folded ? .gradient : .back)
+    }
+
+    /// L with one more G_bar P G_bar^T, into `numbers`: an average that forgets a tenth at each.
+    /// `gradient` and `other` are G_bar A both, or G_bar P and G_bar.
     func collect(
-        _ gradient: UnsafePointer<Float>, _ old: UnsafePointer<Float>,
-        into numbers: UnsafeMutablePointer<Float>
+        _ gradient: UnsafePointer<Float>, _ other: UnsafePointer<Float>,
+        _ old: UnsafePointer<Float>, into numbers: UnsafeMutablePointer<Float>
     ) {
         let target = numbers + statistics
         target.update(from: old + statistics, count: size * size)
-        let weights = gradient + map.weightOffset
         BLAS.multiply(
-            weights, stride: map.inputs, weights, .yes, stride: map.inputs, into: target,
-            stride: size, m: size, n: size, k: map.inputs, alpha: 0.1, beta: 0.9)
+            gradient + map.weightOffset, stride: map.inputs, other + map.weightOffset, .yes,
+            stride: map.inputs, into: target, stride: size, m: size, n: size, k: map.inputs,
+            alpha: 0.1, beta: 0.9)
         guard map.hasBias else { return }
-        let bias = gradient + map.biasOffset
         BLAS.multiply(
-            bias, stride: 1, bias, stride: size, into: target, stride: size, m: size, n: size, k: 1,
-            alpha: 0.1, beta: 1)
+            gradient + map.biasOffset, stride: 1, other + map.biasOffset, stride: size,
+            into: target, stride: size, m: size, n: size, k: 1, alpha: 0.1, beta: 1)
     }
 
     /// The identity's numbers, and no gradient seen.
     func reset(_ numbers: UnsafeMutablePointer<Float>) throws {
         let identity = try Matrix(identity: size)
-        for factor in Factor.allCases { identity.copy(into: numbers + place(factor)) }
+        for factor in factors { identity.copy(into: numbers + place(factor)) }
         (numbers + statistics).update(repeating: 0, count: size * size)
     }
 
@@ -82,8 +97,12 @@ struct OutputFrame {
         let l = try Matrix(numbers + statistics, rows: size, columns: size)
         guard l.isFinite, (0..<size).contains(where: { l[$0, $0] > 0 }),
             let matrices = try FrameMatrices.of(l, kind, coordinates, options), matrices.isFinite,
-            matrices.condition <= FrameMatrices.mostCondition, matrices.others.count == 3
+            matrices.condition <= FrameMatrices.mostCondition
         else { return nil }
+        guard matrices.others.count == 3 else {
+            matrices.forward.copy(into: target + place(.gradient))
+            return matrices.condition
+        }
         let (transposed, inverse) = (matrices.others[0], matrices.others[1])
         transposed.copy(into: target + place(.gradient))
         matrices.forward.copy(into: target + place(.back))
@@ -95,7 +114,7 @@ struct OutputFrame {
     /// No number grows by more in B^T or in B.
     func growth(_ numbers: UnsafePointer<Float>) -> Double {
         var most = 1.0
-        for factor in [Factor.gradient, .back] {
+        for factor in factors.prefix(2) {
             for row in 0..<size {
                 let first = numbers + place(factor) + row * size
                 most = max(most, (0..<size).reduce(0) { $0 + Double(abs(first[$1])) })
@@ -107,8 +126,9 @@ struct OutputFrame {
 
 // The frames of outputs among those of a trainer.
 extension Frames {
-    /// Gradients between two that L is made of: the product costs as much as a layer's step.
-    private static let interval = 8
+    /// Steps from one whose gradient L is made of to the next, early and later: the products for it
+    /// cost more than a step.
+    private static let intervals = (8, 32)
     /// Squares of gradients within this are finite in sums.
     private static let largest = 0x1p50
 
@@ -116,8 +136,9 @@ extension Frames {
     /// begun.
     func begin(_ bound: Double) {
         (isCollecting, hasCollected) = (false, false)
-        isCollecting =
-            !outputs.isEmpty && age % Self.interval == 0 && bound * growth <= Self.largest
+        guard hasOutputs, bound * growth <= Self.largest else { return }
+        let isEarly = age < options.earlySteps
+        isCollecting = age % (isEarly ? Self.intervals.0 : Self.intervals.1) == 0
     }
 
     /// The step has been taken.
@@ -127,20 +148,41 @@ extension Frames {
         for frame in outputs {
             let first = frame.statistics
             (numbers.pointer + first).update(
-                from: collected.pointer + first, count: frame.map.outputs * frame.map.outputs)
+                from: collected.pointer + first, count: frame.count - frame.matrixCount)
         }
         hasCollected = false
     }
 
-    /// Some gradients G_bar A are part of L.
-    func collect(_ gradient: UnsafePointer<Float>) {
-        guard isCollecting else { return }
-        for frame in outputs { frame.collect(gradient, numbers.pointer, into: collected.pointer) }
-        hasCollected = true
+    var hasOutputs: Bool { !outputs.isEmpty }
+    static let roomRows = 64
+
+    /// Where the step at hand is to put its gradient, by the weights' own coordinates: L is made of
+    /// it. Nil: the gradient may come in the frames' coordinates at once, which is cheaper.
+    var plainGradient: UnsafeMutablePointer<Float>? { isCollecting ? plain.pointer : nil }
+
+    /// gradient G_bar <- B^T G_bar A; some are part of L.
+    func enter(
+        _ gradient: UnsafeMutablePointer<Float>, collecting source: UnsafePointer<Float>
+    ) {
+        enterInputs(gradient)
+        if isCollecting {
+            let other = coordinates == .folded ? source : UnsafePointer(gradient)
+            for frame in outputs {
+                frame.collect(gradient, other, numbers.pointer, into: collected.pointer)
+            }
+            hasCollected = true
+        }
+        multiply(.gradient, gradient)
     }
 
-    /// gradient G_bar A <- B^T G_bar A
-    func enterOutputs(_ gradient: UnsafeMutablePointer<Float>) { multiply(.gradient, gradient) }
+    /// The deltas of a batch <- deltas B, before its gradient is summed.
+    func enterOutputs(_ workspace: Workspace, count: Int) {
+        for frame in outputs {
+            workspace.multiplyDeltas(
+                of: frame.node, by: frame.ofDeltas(numbers.pointer), width: frame.map.outputs,
+                count: count, room: room.pointer, rows: Self.roomRows)
+        }
+    }
 
     /// values <- T values, of layers with a frame of their outputs.
     func multiply(_ factor: OutputFrame.Factor, _ values: UnsafeMutablePointer<Float>) {
@@ -174,9 +216,8 @@ extension Frames {
                 frame.apply(.inverse, numbers.pointer, moments, into: scratch.pointer)
                 frame.apply(.gradient, collected.pointer, scratch.pointer, into: moments)
             }
-            let count = 4 * frame.map.outputs * frame.map.outputs
             (numbers.pointer + frame.offset).update(
-                from: collected.pointer + frame.offset, count: count)
+                from: collected.pointer + frame.offset, count: frame.matrixCount)
         }
         return condition
     }
