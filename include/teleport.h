@@ -135,9 +135,10 @@ typedef int32_t (*tp_stop_callback)(void *user_data);
  * your own atomics in the callback. Other threads are not concerned.
  *
  * The calls that can be stopped are tp_trainer_run, tp_trainer_teleport, tp_model_teleport, tp_model_apply_linear,
- * those that measure or predict (sections 4 and 6), tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm,
- * tp_dataset_from_image_folder, tp_dataset_from_image_files, tp_plane_descend and tp_plane_teleport. They ask between
- * pieces of their work: training steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
+ * those that measure or predict (sections 4 and 6, tp_trainer_loss and the two after it),
+ * tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm, tp_dataset_from_image_folder,
+ * tp_dataset_from_image_files, tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training
+ * steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
  * at most 1,024 samples. All others run to their end; a training step is not cut short.
  *
  * A call that was stopped returns TP_STOPPED. Models, optimizer states and points are as they were before it to the
@@ -332,9 +333,12 @@ int32_t tp_model_metadata_count(const tp_model *model);
 tp_status tp_model_metadata_key(const tp_model *model, int32_t index, char *buffer, size_t capacity,
                                 size_t *length_out);
 
-/* Models are kept as safetensors files: layers.0.weight (outputs x inputs), layers.0.bias, layers.1.weight, ... as
- * F32, and in __metadata__ activation, negative_slope, initialization and seed under teleport.*, with the model's
- * own strings beside them. A checkpoint of tp_trainer_save is such a file too. Files are little-endian. */
+/* Models are kept as safetensors files. Of a perceptron made of widths: layers.0.weight (outputs x inputs),
+ * layers.0.bias, layers.1.weight, ... as F32, and in __metadata__ activation, negative_slope, initialization and seed
+ * under teleport.*. Of any other net: its tensors by the names and dimensions of tp_model_tensor_name, as F32 and
+ * counts as I64, so that PyTorch's load_state_dict takes them into modules of the same names, and in __metadata__ the
+ * text under teleport.architecture, initialization and seed. The model's own strings stand beside them. A checkpoint
+ * of tp_trainer_save is such a file too. Files are little-endian. */
 
 /* Writes the model to the file `path`. What is there stays until all is written, synced and checked, and then gives
  * way at once; on failure it stays as it was. A link is followed to the file that it names; a link to nothing is
@@ -356,8 +360,16 @@ tp_status tp_model_save(const tp_model *model, const char *path);
  * and memory is taken only for what is there. */
 tp_status tp_model_load(tp_model **out, const char *path, const tp_model_config *config);
 
-/* The same in memory. *size_out (may be NULL) is the bytes needed, also when the buffer is too small; buffer NULL
- * with capacity 0 asks for the size alone. capacity and size count bytes; no alignment is needed. */
+/* Takes over the arrays of a file into a model that is there, such as one of a text: those of a state_dict of PyTorch
+ * that was saved with safetensors, or of this library. Where the file has all arrays by the model's names, these
+ * tell; otherwise its layers are taken in the order of the numbers in their names, as those of nn.Sequential have
+ * them (0.weight, 0.bias, 1.running_mean, ...), or in the only order that the shapes allow. Every array must be there
+ * and have the dimensions that the model's has, num_batches_tracked may be missing; one that has no place in the model
+ * is TP_ERROR_UNSUPPORTED. Errors as of tp_model_load; on failure the model stays as it was. */
+tp_status tp_model_load_weights(tp_model *model, const char *path);
+
+/* tp_model_save and tp_model_load in memory. *size_out (may be NULL) is the bytes needed, also when the buffer is too
+ * small; buffer NULL with capacity 0 asks for the size alone. capacity and size count bytes; no alignment is needed. */
 tp_status tp_model_save_buffer(const tp_model *model, void *buffer, size_t capacity, size_t *size_out);
 tp_status tp_model_load_buffer(tp_model **out, const void *data, size_t size,
                                const tp_model_config *config);
@@ -479,6 +491,12 @@ tp_status tp_dataset_from_idx(tp_dataset **out, const char *images_path, const c
 tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, const tp_dataset *dataset,
                            double fraction, int32_t stratified, uint64_t seed);
 
+/* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
+ * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
+ * as a batch's weights do, tp_model_evaluate its loss; splits keep them. Samples of weight 0 count for nothing but
+ * accuracy, confusion matrix and what layers average over a batch. O(count). */
+tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
+
 void tp_dataset_free(tp_dataset *dataset);
 
 /* Samples and classes; 0 for NULL. class_count is 0 without labels. */
@@ -504,6 +522,10 @@ const char *tp_dataset_sample_path(const tp_dataset *dataset, int64_t index);
 tp_status tp_dataset_get(const tp_dataset *dataset, int64_t first, int64_t count, float *x,
                          size_t x_capacity, int32_t *labels, size_t labels_capacity);
 tp_status tp_dataset_get_targets(const tp_dataset *dataset, int64_t first, int64_t count, float *targets,
+                                 size_t capacity);
+
+/* Weights of samples first .. first + count - 1; 1 each where the set has none. */
+tp_status tp_dataset_get_weights(const tp_dataset *dataset, int64_t first, int64_t count, float *weights,
                                  size_t capacity);
 
 /* Files left out with TP_BAD_IMAGE_SKIP, in data-set order, each with its reason. */
@@ -537,15 +559,16 @@ tp_status tp_model_hessian_vector_product(const tp_model *model, const tp_batch 
 
 typedef struct tp_metrics {
     size_t struct_size;
-    double loss;          /* over the whole set */
-    double accuracy;      /* correct / count; NaN for targets */
+    double loss;          /* over the whole set, by its samples' weights */
+    double accuracy;      /* correct / count, whatever the weights; NaN for targets */
     int64_t correct;      /* samples whose label is predicted; 0 for targets */
     int64_t count;
 } tp_metrics;
 
 tp_status tp_metrics_init(tp_metrics *metrics, size_t struct_size);
 
-/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). */
+/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). A part of a
+ * set whose weights are all 0 is TP_ERROR_INVALID_ARGUMENT. */
 tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp_loss loss,
                             tp_metrics *metrics_out);
 
@@ -553,6 +576,14 @@ tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp
  * are TP_ERROR_SHAPE_MISMATCH. */
 tp_status tp_model_confusion_matrix(const tp_model *model, const tp_dataset *dataset, int64_t *counts,
                                     size_t capacity);
+
+/* What a confusion matrix says of each class c: counts are class_count x class_count, as above, none negative.
+ *   precision[c]  counts[c * k + c] / sum over t of counts[t * k + c]      NaN where no sample is predicted as c
+ *   recall[c]     counts[c * k + c] / sum over p of counts[c * k + p]      NaN where no sample is of class c
+ *   f1[c]         2 * counts[c * k + c] / (both sums)                      NaN where both are 0
+ * Each output has class_count values and may be NULL; capacity is that of each. O(class_count^2). */
+tp_status tp_confusion_metrics(const int64_t *counts, size_t class_count, double *precision, double *recall, double *f1,
+                               size_t capacity);
 
 /* ======================================================================================================
  * 7  Teleports
@@ -889,6 +920,11 @@ typedef struct tp_optimizer_config {
     double initial_radius;        /* of DOG: the first r in units of 1 + |W_0|; 0 (default): 1e-6 */
     int32_t dog_layerwise;        /* of DOG: 1 (default) r and S for each layer, 0 one of each for all */
     int32_t average;              /* tp_average; default DEFAULT */
+    double label_smoothing;       /* of CROSS_ENTROPY, [0, 1); default 0. The trainer's loss is then
+                                     sum_i a_i * sum_j q_ij * -ln softmax(o_i)[j] / A, q_ij = label_smoothing / k and
+                                     1 - label_smoothing more at j = label_i: in steps and runs, its teleports, and in
+                                     tp_trainer_loss, _gradient and _hessian_vector_product. Validation and tp_model_*
+                                     know the plain loss */
 } tp_optimizer_config;
 
 tp_status tp_optimizer_config_init(tp_optimizer_config *config, size_t struct_size);
@@ -916,6 +952,15 @@ tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *lo
  * that is not finite, or leads to weights or averages that are not, is refused with TP_ERROR_NOT_FINITE and nothing
  * changes. */
 tp_status tp_trainer_apply_gradient(tp_trainer *trainer, const float *gradient, size_t count);
+
+/* The loss that the trainer trains, its gradient, and its Hessian times v, as tp_model_loss, tp_model_gradient and
+ * tp_model_hessian_vector_product (section 6): they differ where there is label_smoothing. Weight decay and clip_norm
+ * are the optimizer's and no part of it. */
+tp_status tp_trainer_loss(const tp_trainer *trainer, const tp_batch *batch, double *loss_out);
+tp_status tp_trainer_gradient(const tp_trainer *trainer, const tp_batch *batch, float *gradient, size_t capacity,
+                              double *loss_out);
+tp_status tp_trainer_hessian_vector_product(const tp_trainer *trainer, const tp_batch *batch, const float *v,
+                                            size_t count, float *product, size_t capacity);
 
 /* Teleports the trainer's model: rollouts use a copy of its optimizer at its learning rate. The state before
  * an accepted teleport is kept for tp_trainer_undo_teleport until the next accepted one. */
@@ -1059,7 +1104,9 @@ tp_status tp_trainer_frame_report(const tp_trainer *trainer, int32_t layer, tp_f
 typedef enum tp_event_kind {
     TP_EVENT_STEP = 0,            /* every progress_interval steps */
     TP_EVENT_EPOCH = 1,           /* after each epoch, with validation if there is a set for it */
-    TP_EVENT_TELEPORT = 2         /* after each teleport, and again when one is undone */
+    TP_EVENT_TELEPORT = 2,        /* after each teleport, and again when one is undone */
+    TP_EVENT_EARLY_STOP = 3       /* once, when `patience` is used up and the best weights are back: `epoch`, valid_loss
+                                     and valid_accuracy are those of the best, -1 and NaN where there is none */
 } tp_event_kind;
 
 /* Passed to the callback; valid during the call. */
@@ -1072,10 +1119,10 @@ typedef struct tp_event {
     int64_t step_in_epoch;
     int64_t steps_per_epoch;
     double loss;                  /* STEP: of the last mini-batch; EPOCH: mean over the epoch's mini-batches,
-                                     each before its step, weighted by samples; TELEPORT: NaN */
+                                     each before its step, by the weight of their samples; TELEPORT: NaN */
     double learning_rate;
     double seconds;               /* since tp_trainer_run began */
-    double valid_loss;            /* EPOCH with a validation set, otherwise NaN */
+    double valid_loss;            /* EPOCH with a validation set, and EARLY_STOP; otherwise NaN */
     double valid_accuracy;        /* the same; NaN for targets */
     const tp_teleport_report *teleport;  /* TELEPORT, otherwise NULL */
 } tp_event;
@@ -1085,14 +1132,28 @@ typedef struct tp_event {
  * whatever else would change the trainer or the weights, through any handle of either, is TP_ERROR_BAD_STATE. */
 typedef int32_t (*tp_event_callback)(const tp_event *event, void *user_data);
 
-/* The weights that a run ends with when it has come to its end. Without an average: always the last. */
+/* The weights that a run ends with when it has come to its end. Without patience and an average: always the last. */
 typedef enum tp_finish {
-    TP_FINISH_DEFAULT = 0,        /* BEST where the trainer averages weights */
+    TP_FINISH_DEFAULT = 0,        /* with patience those of the best validation; else BEST where the trainer averages
+                                     weights */
     TP_FINISH_LAST = 1,
     TP_FINISH_AVERAGE = 2,
     TP_FINISH_BEST = 3            /* whichever has the smaller loss over `train`: two more passes over it */
 } tp_finish;
 
+/* What a run came to. */
+typedef struct tp_run_result {
+    size_t struct_size;
+    int64_t epochs;               /* completed in this run */
+    int64_t best_epoch;           /* of the trainer, from 0: with patience the one of the best validation; else, and
+                                     where no validation gave a finite loss, -1 */
+    double best_valid_loss;       /* of that epoch; NaN with -1 */
+    double best_valid_accuracy;   /* the same */
+    int32_t stopped_early;        /* 1: patience was used up */
+    int32_t reserved;
+} tp_run_result;
+
+tp_status tp_run_result_init(tp_run_result *result, size_t struct_size);
 /* The mean of the inputs, subtracted within the step of layers that read the samples: the frame TP_FRAME_CENTRE with
  * the mean of 1,024 samples, taken once, before the first step of the first such run. Weights, outputs and what the
  * net reads stay as they are, so there is nothing to undo; the teleport is an event as those of frames are. */
@@ -1142,6 +1203,26 @@ typedef struct tp_run_config {
                                      1.5 times the best between two refreshes and 0.05 of the first, or one is not
                                      finite, training goes back to where that piece began, with half the rate: an
                                      event with TP_TELEPORT_UNDONE. Not together with `teleport` of another group */
+
+    /* How classes are weighed: a sample's weight is its own in `train` (1 without tp_dataset_with_weights) times that
+     * of its class, in steps, in the samples of teleports, which have some, and in the loss of epochs and of
+     * TP_FINISH_BEST. A mini-batch without any weight is a step with gradient 0. Validation knows the weights of
+     * `valid` alone. Sets with targets: TP_ERROR_UNSUPPORTED. */
+    const float *class_weights;   /* one factor a class of `train`, finite, not negative; NULL (default) with */
+    size_t class_weight_count;    /*   count 0: 1 each; another count than its classes: TP_ERROR_SHAPE_MISMATCH */
+    int32_t balance_classes;      /* 1, with class_weights NULL: A / (k A_c), A the weight of all samples of `train`,
+                                     A_c of those of the class and k the classes that have any; default 0 */
+
+    /* Its early stop. With patience the loss over `valid` decides after each epoch: of the weights, or of their average
+     * where the trainer has one. A loss below the best by more than min_delta is the new best; one that is not finite
+     * is none. When the run has come to its end, early or not, the best weights are back to the bit (see `finish`); the
+     * optimizer's state stays the last one. A run that is stopped waits on in the next run with patience and the same
+     * `valid`, and checkpoints keep that. */
+    int32_t patience;             /* validations without a new best after which the run ends; needs `valid`;
+                                     0 (default): it does not end early */
+    double min_delta;             /* finite, >= 0; default 0; with patience alone */
+    tp_run_result *result;        /* is written when the run returns TP_OK or TP_STOPPED, struct_size set first; or NULL
+                                     (default) */
     int32_t centring;             /* tp_centring, of runs without `frames`, which have `input` for it, of a trainer
                                      without frames of its own; default DEFAULT */
     int32_t reserved;
@@ -1150,9 +1231,9 @@ typedef struct tp_run_config {
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
 
 /* Writes a checkpoint: the model, optimizer settings and state, schedule, rate, epoch, steps, the running loss of an
- * epoch, and what tp_trainer_undo_teleport and watch_steps need. Written as tp_model_save writes; an optimizer's
- * averages that are not finite (squares of gradients above 1e19) are TP_ERROR_NOT_FINITE as weights are. May be
- * called inside the callback of a run. */
+ * epoch, what tp_trainer_undo_teleport and watch_steps need, and with patience the best weights and how long the run
+ * has waited. Written as tp_model_save writes; an optimizer's averages that are not finite (squares of gradients above
+ * 1e19) are TP_ERROR_NOT_FINITE as weights are. May be called inside the callback of a run. */
 tp_status tp_trainer_save(const tp_trainer *trainer, const char *path);
 
 /* A new trainer, with a new model (tp_trainer_model), where a checkpoint left off. Given the same data, configs and

@@ -1,10 +1,12 @@
-/* One kind of processor's copy of convolution.c, which sets LANES, SUMS, OUTPUTS, BLOCKS and TARGET. */
+/* One kind of processor's copy of convolution.c, which sets LANES, SUMS and TARGET. */
 
 #define NAME(name) JOINED(name##_, LANES)
 #define vector NAME(vector)
 
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef int NAME(bits) __attribute__((vector_size(4 * LANES)));
+typedef float NAME(half) __attribute__((vector_size(2 * LANES), aligned(4)));
+typedef int NAME(half_bits) __attribute__((vector_size(2 * LANES)));
 
 /* z > 0 ? z : slope z */
 TARGET INLINE vector NAME(rectified)(vector z, float slope) {
@@ -16,6 +18,39 @@ TARGET INLINE vector NAME(rectified)(vector z, float slope) {
     yes = (yes & positive) | (no & ~positive);
     memcpy(&z, &yes, sizeof z);
     return z;
+}
+
+TARGET INLINE NAME(half) NAME(half_rectified)(NAME(half) z, float slope) {
+    const NAME(half) scaled = z * slope;
+    const NAME(half_bits) positive = z > 0;
+    NAME(half_bits) yes, no;
+    memcpy(&yes, &z, sizeof yes);
+    memcpy(&no, &scaled, sizeof no);
+    yes = (yes & positive) | (no & ~positive);
+    memcpy(&z, &yes, sizeof z);
+    return z;
+}
+
+/* Two numbers, again and again. */
+TARGET INLINE vector NAME(twice)(const float *p) {
+    double pair, pairs[LANES / 2];
+    memcpy(&pair, p, sizeof pair);
+    UNROLLED for (int i = 0; i < LANES / 2; i++) pairs[i] = pair;
+    vector v;
+    memcpy(&v, pairs, sizeof v);
+    return v;
+}
+
+/* Sums of neighbouring lanes. */
+TARGET INLINE NAME(half) NAME(pair_sums)(vector v) {
+#if LANES == 16
+    return __builtin_shufflevector(v, v, 0, 2, 4, 6, 8, 10, 12, 14) +
+           __builtin_shufflevector(v, v, 1, 3, 5, 7, 9, 11, 13, 15);
+#elif LANES == 8
+    return __builtin_shufflevector(v, v, 0, 2, 4, 6) + __builtin_shufflevector(v, v, 1, 3, 5, 7);
+#else
+    return __builtin_shufflevector(v, v, 0, 2) + __builtin_shufflevector(v, v, 1, 3);
+#endif
 }
 
 /* The first `count` lanes, then zeros. */
@@ -100,7 +135,58 @@ TARGET INLINE void NAME(strip)(int vectors, const passage *p, const float *b, pt
     }
 }
 
+/* rows x (LANES / 2) outputs: neighbouring lanes sum the first and the second rows of `pairs`, whose numbers are at
+ * `offsets`. */
+TARGET INLINE void NAME(pair_tile)(int rows, const passage *p, const float *bias, const ptrdiff_t *offsets,
+                                   ptrdiff_t pairs, const float *const *from, float *const *to, int count) {
+    const float *b = p->packed;
+    vector sum[SUMS] = {0};
+    for (ptrdiff_t j = 0; j < pairs; j++, b += LANES) {
+        const vector right = *(const vector *)b;
+        const ptrdiff_t r = offsets[j];
+        UNROLLED for (int i = 0; i < rows; i++) sum[i] += right * NAME(twice)(from[i] + r);
+    }
+    const NAME(half) added = *(const NAME(half) *)bias;
+    if (count == rows && p->columns == LANES / 2 && !p->adds) {
+        UNROLLED for (int i = 0; i < rows; i++) {
+            const NAME(half) z = NAME(pair_sums)(sum[i]) + added;
+            *(NAME(half) *)to[i] = p->slope == 1 ? z : NAME(half_rectified)(z, p->slope);
+        }
+        return;
+    }
+    NAME(half) sums[SUMS];
+    UNROLLED for (int i = 0; i < rows; i++) sums[i] = NAME(pair_sums)(sum[i]) + added;
+    for (int i = 0; i < count; i++) NAME(finish)(p, (const float *)(sums + i), to[i], p->columns);
+}
+
+/* Half as many rows as other tiles have: a pair of numbers takes a register until it is multiplied. */
+TARGET static void NAME(convolve_pairs)(const passage *p) {
+    enum { HIGH = SUMS / 2 };
+    const float *from[HIGH];
+    float *to[HIGH], bias[LANES / 2] = {0};
+    if (p->bias) memcpy(bias, p->bias, (size_t)p->columns * sizeof *bias);
+    ptrdiff_t offsets[MOST_PAIRS], pairs = 0;
+    for (ptrdiff_t y = 0; y < p->tap_rows; y++) {
+        for (ptrdiff_t x = 0; x < p->tap_columns; x++) {
+            const ptrdiff_t start = y * p->tap_row + x * p->tap_column;
+            for (ptrdiff_t r = 0; r < p->channels; r += 2) {
+                offsets[pairs++] = start + (r + 2 <= p->channels ? r : r - 1);
+            }
+        }
+    }
+    place at = {p->values, p->out, 0, 0};
+    for (ptrdiff_t rest = p->samples * p->height * p->width; rest > 0; rest -= HIGH) {
+        const int count = rest < HIGH ? (int)rest : HIGH;
+        gather(&at, p, HIGH, count, from, to);
+        NAME(pair_tile)(HIGH, p, bias, offsets, pairs, from, to, count);
+    }
+}
+
 TARGET static void NAME(convolve)(const passage *p) {
+    if (is_paired(LANES, p->columns, p->channels, p->tap_rows * p->tap_columns)) {
+        NAME(convolve_pairs)(p);
+        return;
+    }
     const ptrdiff_t rows = p->tap_rows * p->tap_columns * p->channels;
     for (ptrdiff_t column = 0; column < p->columns; column += 2 * LANES) {
         const float *b = p->packed + column * rows;
@@ -159,171 +245,8 @@ TARGET static void NAME(depthwise)(const passage *p) {
     }
 }
 
-/* sum += window x delta for `count` neighbouring pixels */
-TARGET INLINE void NAME(add_pixels)(int rows, int vectors, const float *a, ptrdiff_t step, const ptrdiff_t *offsets,
-                                    const float *d, ptrdiff_t delta_step, ptrdiff_t count, vector *sum) {
-    for (; count > 0; count--, a += step, d += delta_step) {
-        vector right[2];
-        UNROLLED for (int v = 0; v < vectors; v++) right[v] = *(const vector *)(d + v * LANES);
-        UNROLLED for (int i = 0; i < rows; i++) {
-            const float left = a[offsets[i]];
-            UNROLLED for (int v = 0; v < vectors; v++) sum[i * vectors + v] += right[v] * left;
-        }
-    }
-}
-
-/* rows x (vectors * LANES) numbers of a gradient, from outputs `column` on. */
-TARGET INLINE void NAME(tap_tile)(int rows, int vectors, const sweep *s, const part *p, ptrdiff_t column,
-                                       ptrdiff_t first, ptrdiff_t count) {
-    vector sum[SUMS] = {0};
-    ptrdiff_t offsets[SUMS];
-    tap_offsets(&p->order, first, count, rows, offsets);
-    for (ptrdiff_t n = 0; n < s->samples; n++) {
-        for (ptrdiff_t y = 0; y < s->height; y++) {
-            const float *a = s->values + n * s->sample + y * s->row;
-            const float *d = s->deltas + n * s->delta_sample + y * s->delta_row + column;
-            float copy[COPIED * 2 * LANES];
-            ptrdiff_t step = s->delta_pixel;
-            for (ptrdiff_t x = 0, run; x < s->width; x += run, a += run * s->pixel, d += run * s->delta_pixel) {
-                const float *from = d;
-                run = s->width - x;
-                /* A vector must not reach beyond the last delta. */
-                if (s->deltas_end - d < (run - 1) * s->delta_pixel + vectors * LANES) {
-                    run = run < COPIED ? run : COPIED;
-                    copy_deltas(d, s, run, vectors * LANES, copy);
-                    from = copy;
-                    step = vectors * LANES;
-                }
-                NAME(add_pixels)(rows, vectors, a, s->pixel, offsets, from, step, run, sum);
-            }
-        }
-    }
-    vector sums[SUMS];
-    UNROLLED for (int i = 0; i < rows * vectors; i++) sums[i] = sum[i] * p->alpha;
-    const ptrdiff_t left = p->columns - column, width = left < vectors * LANES ? left : vectors * LANES;
-    put(p, column, width, first, count, (const float *)sums, vectors * LANES);
-}
-
-TARGET INLINE void NAME(tap_strip)(int vectors, const sweep *s, const part *p, ptrdiff_t column) {
-    const int high = SUMS / vectors;
-    for (ptrdiff_t i = 0; i < p->count; i += high) {
-        const ptrdiff_t rest = p->count - i;
-        if (rest > high / 2) {
-            NAME(tap_tile)(high, vectors, s, p, column, p->first + i, rest < high ? rest : high);
-        } else {
-            NAME(tap_tile)(high / 2, vectors, s, p, column, p->first + i, rest);
-        }
-    }
-}
-
-TARGET static void NAME(tap_gradient)(const sweep *s, const part *p) {
-    for (ptrdiff_t column = 0; column < p->columns; column += 2 * LANES) {
-        if (p->columns - column > LANES) NAME(tap_strip)(2, s, p, column);
-        else NAME(tap_strip)(1, s, p, column);
-    }
-}
-
-/* rows x (vectors * LANES) numbers of a gradient: outputs `first` to `first + count`, some taps of channels. */
-TARGET INLINE void NAME(output_tile)(int rows, int vectors, const sweep *s, const part *p, ptrdiff_t first,
-                                     ptrdiff_t count, const tap_block *blocks) {
-    vector sum[SUMS] = {0};
-    for (ptrdiff_t n = 0; n < s->samples; n++) {
-        for (ptrdiff_t y = 0; y < s->height; y++) {
-            const float *a = s->values + n * s->sample + y * s->row;
-            const float *d = s->deltas + n * s->delta_sample + y * s->delta_row + first;
-            float copy[COPIED * SUMS];
-            ptrdiff_t step = s->delta_pixel;
-            for (ptrdiff_t x = 0, run; x < s->width; x += run, d += run * s->delta_pixel) {
-                const float *from = d;
-                run = s->width - x;
-                if (s->deltas_end - d < (run - 1) * s->delta_pixel + rows) {
-                    run = run < COPIED ? run : COPIED;
-                    copy_deltas(d, s, run, rows, copy);
-                    from = copy;
-                    step = rows;
-                }
-                for (ptrdiff_t i = 0; i < run; i++, a += s->pixel, from += step) {
-                    vector left[3];
-                    UNROLLED for (int v = 0; v < vectors; v++) left[v] = *(const vector *)(a + blocks[v].offset);
-                    UNROLLED for (int o = 0; o < rows; o++) {
-                        const float right = from[o];
-                        UNROLLED for (int v = 0; v < vectors; v++) sum[o * vectors + v] += left[v] * right;
-                    }
-                }
-            }
-        }
-    }
-    vector sums[SUMS];
-    UNROLLED for (int i = 0; i < rows * vectors; i++) sums[i] = sum[i] * p->alpha;
-    for (int v = 0; v < vectors; v++) {
-        put_block(p, &blocks[v], first, count, (const float *)(sums + v), LANES, vectors * LANES);
-    }
-}
-
-/* Some taps of channels, for all outputs. */
-TARGET INLINE void NAME(output_strip)(int vectors, const sweep *s, const part *p, const tap_block *blocks) {
-    for (ptrdiff_t i = 0; i < p->count; i += OUTPUTS) {
-        const ptrdiff_t count = p->count - i < OUTPUTS ? p->count - i : OUTPUTS;
-        if (count > OUTPUTS / 2) NAME(output_tile)(OUTPUTS, vectors, s, p, p->first + i, count, blocks);
-        else NAME(output_tile)(OUTPUTS / 2, vectors, s, p, p->first + i, count, blocks);
-    }
-}
-
-TARGET static void NAME(output_gradient)(const sweep *s, const part *p) {
-    const ptrdiff_t columns = (p->columns + LANES - 1) / LANES * p->order.count;
-    for (ptrdiff_t j = 0; j < columns; j += BLOCKS) {
-        tap_block blocks[BLOCKS];
-        const ptrdiff_t vectors = columns - j < BLOCKS ? columns - j : BLOCKS;
-        for (ptrdiff_t v = 0; v < vectors; v++) blocks[v] = block_of(p, j + v, LANES);
-        if (vectors == BLOCKS) NAME(output_strip)(BLOCKS, s, p, blocks);
-        if (vectors == 2 && BLOCKS > 2) NAME(output_strip)(2, s, p, blocks);
-        if (vectors == 1) NAME(output_strip)(1, s, p, blocks);
-    }
-}
-
-/* Taps `first` to `first + TAPS` of channels from `channel` on, LANES or all there are; those before `begin` and from
- * `end` on are not stored. */
-TARGET INLINE void NAME(channel_tile)(int is_short, const sweep *s, const part *p, ptrdiff_t channel,
-                                          ptrdiff_t begin, ptrdiff_t end, ptrdiff_t first) {
-    const ptrdiff_t width = is_short ? p->columns : LANES;
-    const ptrdiff_t count = p->order.count - first < TAPS ? p->order.count - first : TAPS;
-    vector sum[TAPS] = {0};
-    ptrdiff_t offsets[TAPS];
-    tap_offsets(&p->order, first, count, TAPS, offsets);
-    for (ptrdiff_t n = 0; n < s->samples; n++) {
-        for (ptrdiff_t y = 0; y < s->height; y++) {
-            const float *a = s->values + n * s->sample + y * s->row + channel;
-            const float *d = s->deltas + n * s->delta_sample + y * s->delta_row + channel;
-            for (ptrdiff_t x = 0; x < s->width; x++, a += s->pixel, d += s->delta_pixel) {
-                const vector right = is_short ? NAME(beginning)(d, width) : *(const vector *)d;
-                UNROLLED for (int i = 0; i < TAPS; i++) {
-                    const float *left = a + offsets[i];
-                    sum[i] += right * (is_short ? NAME(beginning)(left, width) : *(const vector *)left);
-                }
-            }
-        }
-    }
-    vector sums[TAPS];
-    UNROLLED for (int i = 0; i < TAPS; i++) sums[i] = sum[i] * p->alpha;
-    put(p, begin, end - begin, first, count, (const float *)sums + begin - channel, LANES);
-}
-
-TARGET static void NAME(channel_gradient)(const sweep *s, const part *p) {
-    const ptrdiff_t end = p->first + p->count;
-    for (ptrdiff_t begin = p->first; begin < end; begin += LANES) {
-        const ptrdiff_t channel = begin + LANES <= p->columns ? begin : p->columns - LANES;
-        const ptrdiff_t last = begin + LANES < end ? begin + LANES : end;
-        for (ptrdiff_t first = 0; first < p->order.count; first += TAPS) {
-            if (p->columns < LANES) NAME(channel_tile)(1, s, p, 0, begin, last, first);
-            else NAME(channel_tile)(0, s, p, channel, begin, last, first);
-        }
-    }
-}
-
 #undef NAME
 #undef vector
 #undef LANES
 #undef SUMS
-#undef OUTPUTS
-#undef BLOCKS
 #undef TARGET

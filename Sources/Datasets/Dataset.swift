@@ -31,8 +31,12 @@ public final class Dataset: @unchecked Sendable {
     let storage: Storage
     /// Places in the storage; nil: all, in order.
     let order: Buffer<Int>?
-    private let skippedPaths: StringTable?
-    private let skippedReasons: StringTable?
+    let skippedPaths: StringTable?
+    let skippedReasons: StringTable?
+
+    /// One a sample of this set, finite, not negative and not all 0 in the set that they were given
+    /// to; nil: 1 each. Set before anybody else has the set.
+    public internal(set) var weights: Buffer<Float>?
 
     /// Samples.
     public let count: Int

@@ -20,7 +20,7 @@ public struct Dense: Layer {
         tensors = try LinearMap.tensors(inputs.count, outputs, hasBias)
         map = LinearMap(
             inputs: inputs.count, outputs: outputs, hasBias: hasBias, activation: activation)
-        epilogue = Epilogue(width: outputs, activation: activation)
+        epilogue = Epilogue(output, activation: activation)
     }
 
     public init(

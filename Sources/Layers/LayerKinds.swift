@@ -7,6 +7,10 @@ public enum LayerKinds {
         Add.self,
         SampleTable.self,
         Flatten.self,
+        Image.self,
+        MaxPool.self,
+        AveragePool.self,
+        GlobalAveragePool.self,
     ]
 
     /// The kind of a word such as "dense".

@@ -21,7 +21,7 @@ public struct SampleTable: Layer {
         map = LinearMap(
             inputs: samples.count, outputs: outputs, hasBias: hasBias, activation: activation,
             readsTable: true)
-        epilogue = Epilogue(width: outputs, activation: activation)
+        epilogue = Epilogue(output, activation: activation)
     }
 
     public init(

@@ -5,6 +5,8 @@ import Runtime
 /// names it.
 public struct NamedTensor {
     public let name: String
+    /// The layer's place in the graph.
+    public let node: Int
     public let tensor: LayerTensor
     /// Among the parameters or, of what is none, among the statistics.
     public let offset: Int
@@ -26,7 +28,7 @@ extension Graph {
         for tensor in nodes[node].facts.tensors {
             let isParameter = tensor.role == .parameter
             let found = NamedTensor(
-                name: name(of: node) + "." + tensor.name, tensor: tensor,
+                name: name(of: node) + "." + tensor.name, node: node, tensor: tensor,
                 offset: isParameter ? parameter : statistic)
             if isParameter { parameter += tensor.count } else { statistic += tensor.count }
             guard try body(found) else { return false }

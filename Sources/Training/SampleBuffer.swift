@@ -12,9 +12,16 @@ public final class SampleBuffer {
     private let labels: Buffer<Int32>?
     private let targets: Buffer<Float>?
     private let targetWidth: Int
+    private let weights: Buffer<Float>
+    /// Of the samples of the one set that is drawn from; nil: each set's own.
+    private let givenWeights: Buffer<Float>?
 
-    public init(for dataset: Dataset, capacity: Int) throws {
+    public init(
+        for dataset: Dataset, capacity: Int, weights givenWeights: Buffer<Float>? = nil
+    ) throws {
         self.capacity = capacity
+        self.givenWeights = givenWeights
+        weights = try Buffer(count: capacity)
         inputWidth = dataset.sampleWidth
         targetWidth = dataset.targetWidth
         x = try Buffer(count: try Memory.product(capacity, inputWidth))
@@ -28,7 +35,9 @@ public final class SampleBuffer {
         dataset.gather(
             positions, count: count, x: x.pointer, labels: labels?.pointer,
             targets: targets?.pointer)
-        return batch(count)
+        guard let source = givenWeights ?? dataset.weights else { return batch(count) }
+        for i in 0..<count { weights.pointer[i] = source.pointer[positions[i]] }
+        return batch(count, weights: weights.pointer)
     }
 
     /// The samples first ..< first + count, valid until the next call.
@@ -36,14 +45,15 @@ public final class SampleBuffer {
         dataset.copy(
             first: first, count: count, x: x.pointer, labels: labels?.pointer,
             targets: targets?.pointer)
-        return batch(count)
+        let source = givenWeights ?? dataset.weights
+        return batch(count, weights: source.map { UnsafePointer($0.pointer) + first })
     }
 
-    private func batch(_ count: Int) -> Batch {
+    private func batch(_ count: Int, weights: UnsafePointer<Float>? = nil) -> Batch {
         Batch(
             x: x.pointer, inputWidth: inputWidth, labels: labels.map { UnsafePointer($0.pointer) },
             targets: targets.map { UnsafePointer($0.pointer) }, targetWidth: targetWidth,
-            count: count)
+            weights: weights, count: count)
     }
 }
 
@@ -57,7 +67,7 @@ extension Dataset {
                 "the data set has \(sampleWidth) values a sample (\(shape.channels) x \(shape.height) x \(shape.width)) but the model takes \(graph.inputWidth)"
             )
         }
-        switch loss {
+        switch loss.kind {
         case .crossEntropy:
             guard hasLabels else {
                 throw TeleportError.invalid("cross-entropy needs labels and the data set has none")

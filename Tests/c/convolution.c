@@ -23,6 +23,8 @@ static int supports(const char *feature) {
 
 #define __builtin_cpu_supports(feature) supports(feature)
 #include "../../Sources/CShims/convolution.c"
+#include "../../Sources/CShims/convolution_gradient.c"
+#include "../../Sources/CShims/convolution_pack.c"
 
 #include "check.h"
 
@@ -231,6 +233,9 @@ int main(void) {
                 if (random_shape(&s, 1, 1, counts[i])) check_shape(&s, draw(1, 3));
             }
         }
+        /* More rows of weights than go in pairs. */
+        s = (shim_convolution){5, 5, 1, 2, 2, 1, 65, 6, 5, 2, 1, 6, 5, 2};
+        check_shape(&s, 2);
         /* More than one block of samples. */
         s = (shim_convolution){3, 3, 1, 1, 1, 1, 5, 60, 60, 1, 6, 60, 60, 1};
         check_shape(&s, 9);

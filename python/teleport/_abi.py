@@ -150,6 +150,7 @@ TP_FRAME_INPUT_NONE = 1
 TP_EVENT_STEP = 0
 TP_EVENT_EPOCH = 1
 TP_EVENT_TELEPORT = 2
+TP_EVENT_EARLY_STOP = 3
 
 # tp_finish
 TP_FINISH_DEFAULT = 0
@@ -309,6 +310,7 @@ class tp_optimizer_config(Structure):
         ("initial_radius", c_double),
         ("dog_layerwise", c_int32),
         ("average", c_int32),
+        ("label_smoothing", c_double),
     ]
 
 
@@ -379,6 +381,18 @@ class tp_event(Structure):
 tp_event_callback = CFUNCTYPE(c_int32, POINTER(tp_event), c_void_p)
 
 
+class tp_run_result(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("epochs", c_int64),
+        ("best_epoch", c_int64),
+        ("best_valid_loss", c_double),
+        ("best_valid_accuracy", c_double),
+        ("stopped_early", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
 class tp_run_config(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -401,6 +415,12 @@ class tp_run_config(Structure):
         ("checkpoint_keep", c_int32),
         ("finish", c_int32),
         ("frames", POINTER(tp_frame_config)),
+        ("class_weights", c_void_p),
+        ("class_weight_count", c_size_t),
+        ("balance_classes", c_int32),
+        ("patience", c_int32),
+        ("min_delta", c_double),
+        ("result", POINTER(tp_run_result)),
         ("centring", c_int32),
         ("reserved", c_int32),
     ]
@@ -500,6 +520,7 @@ PROTOTYPES = {
     "tp_model_metadata_key": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_save": (c_int32, [c_void_p, c_char_p]),
     "tp_model_load": (c_int32, [POINTER(c_void_p), c_char_p, POINTER(tp_model_config)]),
+    "tp_model_load_weights": (c_int32, [c_void_p, c_char_p]),
     "tp_model_save_buffer": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_load_buffer": (
         c_int32,
@@ -549,6 +570,7 @@ PROTOTYPES = {
         c_int32,
         [POINTER(c_void_p), POINTER(c_void_p), c_void_p, c_double, c_int32, c_uint64],
     ),
+    "tp_dataset_with_weights": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p, c_size_t]),
     "tp_dataset_free": (None, [c_void_p]),
     "tp_dataset_count": (c_int64, [c_void_p]),
     "tp_dataset_class_count": (c_int32, [c_void_p]),
@@ -564,6 +586,7 @@ PROTOTYPES = {
         [c_void_p, c_int64, c_int64, c_void_p, c_size_t, c_void_p, c_size_t],
     ),
     "tp_dataset_get_targets": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
+    "tp_dataset_get_weights": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
     "tp_dataset_skipped_count": (c_int64, [c_void_p]),
     "tp_dataset_skipped": (c_int32, [c_void_p, c_int64, POINTER(c_char_p), POINTER(c_char_p)]),
     "tp_image_load": (
@@ -582,6 +605,7 @@ PROTOTYPES = {
     "tp_metrics_init": (c_int32, [POINTER(tp_metrics), c_size_t]),
     "tp_model_evaluate": (c_int32, [c_void_p, c_void_p, c_int32, POINTER(tp_metrics)]),
     "tp_model_confusion_matrix": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_confusion_metrics": (c_int32, [c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, c_size_t]),
     "tp_teleport_config_init": (c_int32, [POINTER(tp_teleport_config), c_size_t]),
     "tp_teleport_outcome_string": (c_char_p, [c_int32]),
     "tp_teleport_report_init": (c_int32, [POINTER(tp_teleport_report), c_size_t]),
@@ -626,6 +650,15 @@ PROTOTYPES = {
     "tp_trainer_free": (None, [c_void_p]),
     "tp_trainer_step": (c_int32, [c_void_p, POINTER(tp_batch), POINTER(c_double)]),
     "tp_trainer_apply_gradient": (c_int32, [c_void_p, c_void_p, c_size_t]),
+    "tp_trainer_loss": (c_int32, [c_void_p, POINTER(tp_batch), POINTER(c_double)]),
+    "tp_trainer_gradient": (
+        c_int32,
+        [c_void_p, POINTER(tp_batch), c_void_p, c_size_t, POINTER(c_double)],
+    ),
+    "tp_trainer_hessian_vector_product": (
+        c_int32,
+        [c_void_p, POINTER(tp_batch), c_void_p, c_size_t, c_void_p, c_size_t],
+    ),
     "tp_trainer_teleport": (
         c_int32,
         [c_void_p, POINTER(tp_batch), POINTER(tp_teleport_config), POINTER(tp_teleport_report)],
@@ -644,6 +677,7 @@ PROTOTYPES = {
     "tp_trainer_set_frames": (c_int32, [c_void_p, POINTER(tp_frame_config)]),
     "tp_frame_report_init": (c_int32, [POINTER(tp_frame_report), c_size_t]),
     "tp_trainer_frame_report": (c_int32, [c_void_p, c_int32, POINTER(tp_frame_report)]),
+    "tp_run_result_init": (c_int32, [POINTER(tp_run_result), c_size_t]),
     "tp_run_config_init": (c_int32, [POINTER(tp_run_config), c_size_t]),
     "tp_trainer_save": (c_int32, [c_void_p, c_char_p]),
     "tp_trainer_load": (c_int32, [POINTER(c_void_p), c_char_p]),

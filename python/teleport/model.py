@@ -71,6 +71,39 @@ class Metrics:
     count: int
 
 
+@dataclasses.dataclass(frozen=True)
+class ClassMetrics:
+    """What a confusion matrix says of each class; NaN where a class is never predicted (precision), never there
+    (recall) or neither (f1). The macro numbers are means over the classes that have one; support counts samples."""
+
+    confusion: npt.NDArray[np.int64]
+    precision: DoubleArray
+    recall: DoubleArray
+    f1: DoubleArray
+
+    @property
+    def support(self) -> npt.NDArray[np.int64]:
+        counts: npt.NDArray[np.int64] = self.confusion.sum(axis=1)
+        return counts
+
+    @property
+    def macro_precision(self) -> float:
+        return _mean(self.precision)
+
+    @property
+    def macro_recall(self) -> float:
+        return _mean(self.recall)
+
+    @property
+    def macro_f1(self) -> float:
+        return _mean(self.f1)
+
+
+def _mean(values: DoubleArray) -> float:
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if numbers.size else float("nan")
+
+
 _LONGEST_KEY = 255  # bytes
 
 
@@ -192,6 +225,13 @@ class Model(Handle):
         out = ctypes.c_void_p()
         check(lib.tp_model_load_buffer(out, data, len(data), config))
         return cls._adopt(out)
+
+    def load_weights(self, path: Path) -> None:
+        """Takes over the arrays of a safetensors file, such as a state_dict of PyTorch's nn.Sequential.
+
+        By name where the file has all of the model's, and otherwise in the order of the layers.
+        """
+        check(lib.tp_model_load_weights(self._pointer, path_bytes(path)))
 
     def save(self, path: Path) -> None:
         """Writes a safetensors file. What is there gives way at once, when all is on the disk, or stays."""
@@ -506,6 +546,24 @@ class Model(Handle):
             counts.size,
         )
         return counts
+
+    def class_metrics(self, dataset: Dataset) -> ClassMetrics:
+        """Precision, recall and F1 of each class over a data set, from its confusion matrix."""
+        counts = self.confusion_matrix(dataset)
+        classes = len(counts)
+        numbers: DoubleArray = np.empty((3, classes), np.float64)
+        precision, recall, f1 = numbers
+        check(
+            lib.tp_confusion_metrics(
+                address(counts),
+                classes,
+                address(precision),
+                address(recall),
+                address(f1),
+                classes,
+            )
+        )
+        return ClassMetrics(counts, precision, recall, f1)
 
     def check_teleport(self, config: TeleportConfig = TeleportConfig()) -> None:
         """Raises UnsupportedError, with the reason, when this config cannot teleport this model."""

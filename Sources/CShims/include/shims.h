@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "convolution.h"
+#include "images.h"
 #include "kernels.h"
 #include "products.h"
 
