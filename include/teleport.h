@@ -1,7 +1,7 @@
 /*
  * teleport.h - train neural networks and teleport them.
  *
- * libteleport trains multi-layer perceptrons and moves their weights along symmetries of the loss: to a
+ * libteleport trains neural networks and moves their weights along symmetries of the loss: to a
  * point with the same loss and another gradient, from which training goes on. This header is the whole
  * public contract and its manual. Sections run from simple to advanced; you may stop after any of them.
  *
@@ -227,7 +227,15 @@ tp_status tp_model_create_mlp(tp_model **out, const int32_t *widths, size_t coun
  *   dense 10                           an image goes into a dense layer flattened, channels x height x width
  *
  * A line is [NAME =] KIND arguments [of A [B]]. Kinds:
+ *   conv OUT KHxKW [stride S] [pad P|same] [groups G] [bias|nobias]
+ *                                          without padding by default; `same` keeps the size at stride 1, of odd
+ *                                          kernels; groups of as many channels as there are: depthwise
  *   dense OUT [bias|nobias]                z = W h + b
+ *   batch_norm [eps E] [momentum M]        1e-5 and 0.1 by default; a convolution that it alone reads has no bias
+ *                                          unless it says so
+ *   max_pool K|KHxKW [stride S] [pad P]    S is the window by default
+ *   avg_pool K|KHxKW [stride S] [pad P]    the zeros of the padding count
+ *   global_avg_pool                        the mean of each channel, a vector
  *   relu, leaky_relu [SLOPE], tanh, sigmoid     leaky_relu's slope is 0.01 by default; z <= 0 is the negative side
  *   add of A B                             the sum of two values of one shape
  *   flatten                                an image as a vector
