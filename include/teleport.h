@@ -240,6 +240,8 @@ tp_status tp_model_create_mlp(tp_model **out, const int32_t *widths, size_t coun
  *   relu, leaky_relu [SLOPE], tanh, sigmoid     leaky_relu's slope is 0.01 by default; z <= 0 is the negative side
  *   add of A B                             the sum of two values of one shape
  *   flatten                                an image as a vector
+ *   dropout P                              in training steps each number is 0 with probability P, and the others are
+ *                                          multiplied by 1 / (1 - P); else it does nothing
  * Names have letters, digits, '_' and single '.' between them, at most 64; each is given once. A text has at most
  * 64 KiB, 1,024 layers and as many activations, a line 512 bytes without its comment. Every value but the last is
  * read by some layer.
