@@ -233,6 +233,11 @@ static void make_dataset(void) {
         if (fuzz_check(tp_dataset_split(&first, place, PICK(datasets), number(), byte() % 3, byte())) == TP_OK) {
             tp_dataset_free(*place);
             *place = first;
+            tp_dataset *weighted = NULL;
+            if (fuzz_check(tp_dataset_with_weights(&weighted, first, y, (size_t)tp_dataset_count(first))) == TP_OK) {
+                tp_dataset_free(first);
+                *place = weighted;
+            }
         }
         return;
     }
@@ -331,7 +336,14 @@ static void use_trainer(tp_trainer *trainer) {
         tp_trainer_learning_rate(trainer);
         break;
     }
-    case 6: fuzz_check(tp_trainer_set_learning_rate(trainer, number())); break;
+    case 6: {
+        size_t parameters = (size_t)tp_model_parameter_count(model);
+        fuzz_check(tp_trainer_set_learning_rate(trainer, number()));
+        fuzz_check(tp_trainer_loss(trainer, &samples, &value));
+        fuzz_check(tp_trainer_gradient(trainer, &samples, out, room, &value));
+        fuzz_check(tp_trainer_hessian_vector_product(trainer, &samples, y, parameters, out, room));
+        break;
+    }
     default: {
         tp_run_config config;
         tp_teleport_config moves = teleport(&held_out);
@@ -351,6 +363,9 @@ static void use_trainer(tp_trainer *trainer) {
         tp_frame_config frames;
         frame(trainer, &frames);
         config.finish = byte() % 5;
+        /* Bytes that are read already, so that the corpus stays what it is. */
+        config.balance_classes = config.watch_steps % 5 == 0;
+        config.patience = config.watch_steps % 7 == 0;
         if (byte() % 2) config.frames = &frames;
         tp_augment_config changes;
         REQUIRE(tp_augment_config_init(&changes, sizeof changes) == TP_OK);
@@ -403,7 +418,10 @@ static void use_model(tp_model *model) {
         tp_metrics metrics;
         REQUIRE(tp_metrics_init(&metrics, sizeof metrics) == TP_OK);
         fuzz_check(tp_model_evaluate(model, PICK(datasets), loss, &metrics));
-        fuzz_check(tp_model_confusion_matrix(model, PICK(datasets), (int64_t *)doubles, capacity));
+        if (fuzz_check(tp_model_confusion_matrix(model, PICK(datasets), (int64_t *)doubles, capacity)) == TP_OK) {
+            double precision[64], f1[64];
+            fuzz_check(tp_confusion_metrics((int64_t *)doubles, 4, precision, NULL, f1, 64));
+        }
         memset(doubles, 0, sizeof doubles);
         break;
     }
@@ -480,6 +498,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             config.learning_rate = number();
             config.clip_norm = byte() % 4 ? 0 : number();
             config.weight_decay = byte() % 4 ? -1 : number();
+            /* No byte of its own, so that the corpus reads as before. */
+            if (config.optimizer % 4 == 1) config.label_smoothing = config.learning_rate / 4;
             tp_trainer_free(*place);
             fuzz_check(tp_trainer_create(place, PICK(models), (tp_loss)(byte() % 4), MAYBE(&config)));
             break;

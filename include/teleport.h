@@ -1,7 +1,7 @@
 /*
  * teleport.h - train neural networks and teleport them.
  *
- * libteleport trains multi-layer perceptrons and moves their weights along symmetries of the loss: to a
+ * libteleport trains neural networks and moves their weights along symmetries of the loss: to a
  * point with the same loss and another gradient, from which training goes on. This header is the whole
  * public contract and its manual. Sections run from simple to advanced; you may stop after any of them.
  *
@@ -135,10 +135,11 @@ typedef int32_t (*tp_stop_callback)(void *user_data);
  * your own atomics in the callback. Other threads are not concerned.
  *
  * The calls that can be stopped are tp_trainer_run, tp_trainer_teleport, tp_model_teleport, tp_model_apply_linear,
- * those that measure or predict (sections 4 and 6), tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm,
- * tp_dataset_from_image_folder, tp_dataset_from_image_files, tp_dataset_get, tp_dataset_gather,
- * tp_dataset_channel_statistics, tp_dataset_normalized, tp_plane_descend and tp_plane_teleport. They ask between
- * pieces of their work: training steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
+ * those that measure or predict (sections 4 and 6, tp_trainer_loss and the two after it),
+ * tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm, tp_dataset_from_image_folder,
+ * tp_dataset_from_image_files, tp_dataset_get, tp_dataset_gather, tp_dataset_channel_statistics, tp_dataset_normalized,
+ * tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training steps, images, candidates,
+ * steps of a rollout, an ascent or a descent, and pieces of
  * at most 1,024 samples. All others run to their end; a training step is not cut short.
  *
  * A call that was stopped returns TP_STOPPED. Models, optimizer states and points are as they were before it to the
@@ -227,7 +228,15 @@ tp_status tp_model_create_mlp(tp_model **out, const int32_t *widths, size_t coun
  *   dense 10                           an image goes into a dense layer flattened, channels x height x width
  *
  * A line is [NAME =] KIND arguments [of A [B]]. Kinds:
+ *   conv OUT KHxKW [stride S] [pad P|same] [groups G] [bias|nobias]
+ *                                          without padding by default; `same` keeps the size at stride 1, of odd
+ *                                          kernels; groups of as many channels as there are: depthwise
  *   dense OUT [bias|nobias]                z = W h + b
+ *   batch_norm [eps E] [momentum M]        1e-5 and 0.1 by default; a convolution that it alone reads has no bias
+ *                                          unless it says so
+ *   max_pool K|KHxKW [stride S] [pad P]    S is the window by default
+ *   avg_pool K|KHxKW [stride S] [pad P]    the zeros of the padding count
+ *   global_avg_pool                        the mean of each channel, a vector
  *   relu, leaky_relu [SLOPE], tanh, sigmoid     leaky_relu's slope is 0.01 by default; z <= 0 is the negative side
  *   add of A B                             the sum of two values of one shape
  *   flatten                                an image as a vector
@@ -526,6 +535,12 @@ tp_status tp_dataset_shuffled(tp_dataset **out, const tp_dataset *dataset, int64
  * another number of channels. Complexity: tp_dataset_channel_statistics of the reference. */
 tp_status tp_dataset_normalized(tp_dataset **out, const tp_dataset *dataset, const tp_dataset *reference);
 
+/* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
+ * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
+ * as a batch's weights do, tp_model_evaluate its loss; sets made from this one keep them. Samples of weight 0 count for
+ * nothing but accuracy, confusion matrix and what layers average over a batch. O(count). */
+tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
+
 void tp_dataset_free(tp_dataset *dataset);
 
 /* Samples and classes; 0 for NULL. class_count is 0 without labels. */
@@ -551,6 +566,10 @@ const char *tp_dataset_sample_path(const tp_dataset *dataset, int64_t index);
 tp_status tp_dataset_get(const tp_dataset *dataset, int64_t first, int64_t count, float *x,
                          size_t x_capacity, int32_t *labels, size_t labels_capacity);
 tp_status tp_dataset_get_targets(const tp_dataset *dataset, int64_t first, int64_t count, float *targets,
+                                 size_t capacity);
+
+/* Weights of samples first .. first + count - 1; 1 each where the set has none. */
+tp_status tp_dataset_get_weights(const tp_dataset *dataset, int64_t first, int64_t count, float *weights,
                                  size_t capacity);
 
 /* How images are changed as mini-batches are gathered, in this order: a part is resized to the whole (linearly, to
@@ -594,9 +613,9 @@ tp_status tp_dataset_normalization(const tp_dataset *dataset, float *mean, float
 /* Samples of each class, in the order of the labels: tp_dataset_class_count numbers. Complexity: O(samples). */
 tp_status tp_dataset_class_counts(const tp_dataset *dataset, int64_t *counts, size_t capacity);
 
-/* A text for people, a line each: samples and shape, mean and std and whether they were measured, the classes in the
- * order of their labels with their counts (the first 1,000), files left out. *length_out (may be NULL) is its length
- * without the zero, also when the buffer is too small; buffer NULL with capacity 0 asks for the length alone. */
+/* A text for people, a line each: samples and shape, mean and std and whether they were measured, weights, the classes
+ * in the order of their labels with their counts (the first 1,000), files left out. *length_out (may be NULL) is its
+ * length without the zero, also when the buffer is too small; buffer NULL with capacity 0 asks for the length alone. */
 tp_status tp_dataset_summary(const tp_dataset *dataset, char *buffer, size_t capacity, size_t *length_out);
 
 /* Files left out with TP_BAD_IMAGE_SKIP, in data-set order, each with its reason. */
@@ -630,15 +649,16 @@ tp_status tp_model_hessian_vector_product(const tp_model *model, const tp_batch 
 
 typedef struct tp_metrics {
     size_t struct_size;
-    double loss;          /* over the whole set */
-    double accuracy;      /* correct / count; NaN for targets */
+    double loss;          /* over the whole set, by its samples' weights */
+    double accuracy;      /* correct / count, whatever the weights; NaN for targets */
     int64_t correct;      /* samples whose label is predicted; 0 for targets */
     int64_t count;
 } tp_metrics;
 
 tp_status tp_metrics_init(tp_metrics *metrics, size_t struct_size);
 
-/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). */
+/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). A part of a
+ * set whose weights are all 0 is TP_ERROR_INVALID_ARGUMENT. */
 tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp_loss loss,
                             tp_metrics *metrics_out);
 
@@ -646,6 +666,14 @@ tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp
  * are TP_ERROR_SHAPE_MISMATCH. */
 tp_status tp_model_confusion_matrix(const tp_model *model, const tp_dataset *dataset, int64_t *counts,
                                     size_t capacity);
+
+/* What a confusion matrix says of each class c: counts are class_count x class_count, as above, none negative.
+ *   precision[c]  counts[c * k + c] / sum over t of counts[t * k + c]      NaN where no sample is predicted as c
+ *   recall[c]     counts[c * k + c] / sum over p of counts[c * k + p]      NaN where no sample is of class c
+ *   f1[c]         2 * counts[c * k + c] / (both sums)                      NaN where both are 0
+ * Each output has class_count values and may be NULL; capacity is that of each. O(class_count^2). */
+tp_status tp_confusion_metrics(const int64_t *counts, size_t class_count, double *precision, double *recall, double *f1,
+                               size_t capacity);
 
 /* ======================================================================================================
  * 7  Teleports
@@ -976,6 +1004,11 @@ typedef struct tp_optimizer_config {
     double initial_radius;        /* of DOG: the first r in units of 1 + |W_0|; 0 (default): 1e-6 */
     int32_t dog_layerwise;        /* of DOG: 1 (default) r and S for each layer, 0 one of each for all */
     int32_t average;              /* tp_average; default DEFAULT */
+    double label_smoothing;       /* of CROSS_ENTROPY, [0, 1); default 0. The trainer's loss is then
+                                     sum_i a_i * sum_j q_ij * -ln softmax(o_i)[j] / A, q_ij = label_smoothing / k and
+                                     1 - label_smoothing more at j = label_i: in steps and runs, its teleports, and in
+                                     tp_trainer_loss, _gradient and _hessian_vector_product. Validation and tp_model_*
+                                     know the plain loss */
 } tp_optimizer_config;
 
 tp_status tp_optimizer_config_init(tp_optimizer_config *config, size_t struct_size);
@@ -1003,6 +1036,15 @@ tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *lo
  * that is not finite, or leads to weights or averages that are not, is refused with TP_ERROR_NOT_FINITE and nothing
  * changes. */
 tp_status tp_trainer_apply_gradient(tp_trainer *trainer, const float *gradient, size_t count);
+
+/* The loss that the trainer trains, its gradient, and its Hessian times v, as tp_model_loss, tp_model_gradient and
+ * tp_model_hessian_vector_product (section 6): they differ where there is label_smoothing. Weight decay and clip_norm
+ * are the optimizer's and no part of it. */
+tp_status tp_trainer_loss(const tp_trainer *trainer, const tp_batch *batch, double *loss_out);
+tp_status tp_trainer_gradient(const tp_trainer *trainer, const tp_batch *batch, float *gradient, size_t capacity,
+                              double *loss_out);
+tp_status tp_trainer_hessian_vector_product(const tp_trainer *trainer, const tp_batch *batch, const float *v,
+                                            size_t count, float *product, size_t capacity);
 
 /* Teleports the trainer's model: rollouts use a copy of its optimizer at its learning rate. The state before
  * an accepted teleport is kept for tp_trainer_undo_teleport until the next accepted one. */
@@ -1117,7 +1159,9 @@ tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *conf
 typedef enum tp_event_kind {
     TP_EVENT_STEP = 0,            /* every progress_interval steps */
     TP_EVENT_EPOCH = 1,           /* after each epoch, with validation if there is a set for it */
-    TP_EVENT_TELEPORT = 2         /* after each teleport, and again when one is undone */
+    TP_EVENT_TELEPORT = 2,        /* after each teleport, and again when one is undone */
+    TP_EVENT_EARLY_STOP = 3       /* once, when `patience` is used up and the best weights are back: `epoch`, valid_loss
+                                     and valid_accuracy are those of the best, -1 and NaN where there is none */
 } tp_event_kind;
 
 /* Passed to the callback; valid during the call. */
@@ -1130,10 +1174,10 @@ typedef struct tp_event {
     int64_t step_in_epoch;
     int64_t steps_per_epoch;
     double loss;                  /* STEP: of the last mini-batch; EPOCH: mean over the epoch's mini-batches,
-                                     each before its step, weighted by samples; TELEPORT: NaN */
+                                     each before its step, by the weight of their samples; TELEPORT: NaN */
     double learning_rate;
     double seconds;               /* since tp_trainer_run began */
-    double valid_loss;            /* EPOCH with a validation set, otherwise NaN */
+    double valid_loss;            /* EPOCH with a validation set, and EARLY_STOP; otherwise NaN */
     double valid_accuracy;        /* the same; NaN for targets */
     const tp_teleport_report *teleport;  /* TELEPORT, otherwise NULL */
 } tp_event;
@@ -1143,13 +1187,28 @@ typedef struct tp_event {
  * whatever else would change the trainer or the weights, through any handle of either, is TP_ERROR_BAD_STATE. */
 typedef int32_t (*tp_event_callback)(const tp_event *event, void *user_data);
 
-/* The weights that a run ends with when it has come to its end. Without an average: always the last. */
+/* The weights that a run ends with when it has come to its end. Without patience and an average: always the last. */
 typedef enum tp_finish {
-    TP_FINISH_DEFAULT = 0,        /* BEST where the trainer averages weights */
+    TP_FINISH_DEFAULT = 0,        /* with patience those of the best validation; else BEST where the trainer averages
+                                     weights */
     TP_FINISH_LAST = 1,
     TP_FINISH_AVERAGE = 2,
     TP_FINISH_BEST = 3            /* whichever has the smaller loss over `train`: two more passes over it */
 } tp_finish;
+
+/* What a run came to. */
+typedef struct tp_run_result {
+    size_t struct_size;
+    int64_t epochs;               /* completed in this run */
+    int64_t best_epoch;           /* of the trainer, from 0: with patience the one of the best validation; else, and
+                                     where no validation gave a finite loss, -1 */
+    double best_valid_loss;       /* of that epoch; NaN with -1 */
+    double best_valid_accuracy;   /* the same */
+    int32_t stopped_early;        /* 1: patience was used up */
+    int32_t reserved;
+} tp_run_result;
+
+tp_status tp_run_result_init(tp_run_result *result, size_t struct_size);
 
 typedef struct tp_run_config {
     size_t struct_size;
@@ -1189,6 +1248,28 @@ typedef struct tp_run_config {
                                      1.5 times the best between two refreshes and 0.05 of the first, or one is not
                                      finite, training goes back to where that piece began, with half the rate: an
                                      event with TP_TELEPORT_UNDONE. Not together with `teleport` of another group */
+
+    /* How classes are weighed: a sample's weight is its own in `train` (1 without tp_dataset_with_weights) times that
+     * of its class, in steps, in the samples of teleports, which have some, and in the loss of epochs and of
+     * TP_FINISH_BEST. A mini-batch without any weight is a step with gradient 0. Validation knows the weights of
+     * `valid` alone. Sets with targets: TP_ERROR_UNSUPPORTED. */
+    const float *class_weights;   /* one factor a class of `train`, finite, not negative; NULL (default) with */
+    size_t class_weight_count;    /*   count 0: 1 each; another count than its classes: TP_ERROR_SHAPE_MISMATCH */
+    int32_t balance_classes;      /* 1, with class_weights NULL: A / (k A_c), A the weight of all samples of `train`,
+                                     A_c of those of the class and k the classes that have any; default 0 */
+
+    /* Its early stop. With patience the loss over `valid` decides after each epoch: of the weights, or of their average
+     * where the trainer has one. A loss below the best by more than min_delta is the new best; one that is not finite
+     * is none. When the run has come to its end, early or not, the best weights are back to the bit (see `finish`); the
+     * optimizer's state stays the last one. A run that is stopped waits on in the next run with patience and the same
+     * `valid`, and checkpoints keep that. */
+    int32_t patience;             /* validations without a new best after which the run ends; needs `valid`;
+                                     0 (default): it does not end early */
+    double min_delta;             /* finite, >= 0; default 0; with patience alone */
+    tp_run_result *result;        /* is written when the run returns TP_OK or TP_STOPPED, struct_size set first; or NULL
+                                     (default) */
+
+    /* Its images. */
     const tp_augment_config *augment;    /* changes the images of mini-batches, those of teleports, frames and
                                      measurements not; NULL (default): none. `train` must hold images */
 } tp_run_config;
@@ -1196,9 +1277,9 @@ typedef struct tp_run_config {
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
 
 /* Writes a checkpoint: the model, optimizer settings and state, schedule, rate, epoch, steps, the running loss of an
- * epoch, and what tp_trainer_undo_teleport and watch_steps need. Written as tp_model_save writes; an optimizer's
- * averages that are not finite (squares of gradients above 1e19) are TP_ERROR_NOT_FINITE as weights are. May be
- * called inside the callback of a run. */
+ * epoch, what tp_trainer_undo_teleport and watch_steps need, and with patience the best weights and how long the run
+ * has waited. Written as tp_model_save writes; an optimizer's averages that are not finite (squares of gradients above
+ * 1e19) are TP_ERROR_NOT_FINITE as weights are. May be called inside the callback of a run. */
 tp_status tp_trainer_save(const tp_trainer *trainer, const char *path);
 
 /* A new trainer, with a new model (tp_trainer_model), where a checkpoint left off. Given the same data, configs and

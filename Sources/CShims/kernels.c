@@ -228,6 +228,25 @@ double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const
 }
 
 FOR_EACH_PROCESSOR
+double shim_label_smoothing(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
+                            const float *weights, double factor, double smoothing, float *delta) {
+    double total = 0;
+    for (ptrdiff_t row = 0; row < rows; row++, z += width) {
+        const double share = smoothing * (weights ? (double)weights[row] : 1);
+        if (!(share > 0)) continue;
+        double sum = 0;
+        for (ptrdiff_t i = 0; i < width; i++) sum += (double)z[i];
+        total += share * ((double)z[labels[row]] - sum / (double)width);
+        if (!delta) continue;
+        float *out = delta + row * width;
+        const float spread = (float)(factor * share / (double)width);
+        for (ptrdiff_t i = 0; i < width; i++) out[i] -= spread;
+        out[labels[row]] += (float)(factor * share);
+    }
+    return factor * total;
+}
+
+FOR_EACH_PROCESSOR
 void shim_softmax(float *z, ptrdiff_t rows, ptrdiff_t width) {
     for (ptrdiff_t row = 0; row < rows; row++, z += width) {
         const ptrdiff_t left = (rows - row) * width;

@@ -89,11 +89,13 @@ extension Dataset {
 
     private func part(_ isSecond: Buffer<Bool>, _ side: Bool, count: Int) throws -> Dataset {
         let places = try Buffer<Int>(count: count)
+        let kept = try weights.map { _ in try Buffer<Float>(count: count) }
         var filled = 0
         for position in 0..<isSecond.count where isSecond.pointer[position] == side {
             places.pointer[filled] = order?.pointer[position] ?? position
+            if let kept, let weights { kept.pointer[filled] = weights.pointer[position] }
             filled += 1
         }
-        return Dataset(self, order: places, count: count)
+        return Dataset(self, order: places, weights: kept)
     }
 }

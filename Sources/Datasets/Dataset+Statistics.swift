@@ -53,7 +53,6 @@ extension Dataset {
                     + "\(reference.shape.channels)")
         }
         let measured = try reference.channelStatistics(report: report)
-        return Dataset(
-            self, order: order, count: count, normalization: try Normalization(measured))
+        return Dataset(self, normalization: try Normalization(measured), weights: weights)
     }
 }

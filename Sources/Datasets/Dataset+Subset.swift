@@ -10,10 +10,7 @@ extension Dataset {
         }
         let places = try Buffer<Int>(count: count)
         try self.places(at: positions, into: places)
-        if let order {
-            for i in 0..<count { places.pointer[i] = order.pointer[places.pointer[i]] }
-        }
-        return Dataset(self, order: places, count: count)
+        return try part(at: places)
     }
 
     /// `count` samples drawn without putting back, in random order; 0: all of them.
@@ -24,13 +21,19 @@ extension Dataset {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.draws)
         let places = try Buffer<Int>(count: count)
         generator.permutation(into: places.pointer, count: count)
-        if let order {
-            for i in 0..<count { places.pointer[i] = order.pointer[places.pointer[i]] }
+        guard wanted > 0, wanted < count else { return try part(at: places) }
+        return try part(at: try Buffer(copying: places.pointer, count: wanted))
+    }
+
+    /// The samples at these positions, with their weights; takes `positions` over.
+    private func part(at positions: Buffer<Int>) throws -> Dataset {
+        let kept = try weights.map { _ in try Buffer<Float>(count: positions.count) }
+        for i in 0..<positions.count {
+            let position = positions.pointer[i]
+            if let kept, let weights { kept.pointer[i] = weights.pointer[position] }
+            positions.pointer[i] = order?.pointer[position] ?? position
         }
-        let kept = wanted == 0 || wanted == count ? count : wanted
-        let drawn =
-            kept == count ? places : try Buffer<Int>(copying: places.pointer, count: kept)
-        return Dataset(self, order: drawn, count: kept)
+        return Dataset(self, order: positions, weights: kept)
     }
 
     /// A host's indices, checked.

@@ -52,7 +52,7 @@ public struct ImageConfig {
     static let largestSide = 65_535
 
     /// Bounds what a single label can make others count by class.
-    static let mostClasses = 1 << 24
+    public static let mostClasses = 1 << 24
 
     /// Bounds the exact integer sums of `Resampling`.
     static let largestPixelCount = 1 << 46

@@ -236,7 +236,7 @@ public func tp_dataset_sample_path(
 }
 
 /// Checks a range of samples.
-private func checkRange(_ dataset: Dataset, _ first: Int64, _ count: Int64) throws {
+func checkRange(_ dataset: Dataset, _ first: Int64, _ count: Int64) throws {
     guard first >= 0, count >= 0, first <= Int64(dataset.count),
         count <= Int64(dataset.count) - first
     else {

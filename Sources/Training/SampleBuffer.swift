@@ -12,12 +12,18 @@ public final class SampleBuffer {
     private let labels: Buffer<Int32>?
     private let targets: Buffer<Float>?
     private let targetWidth: Int
+    private let weights: Buffer<Float>
+    /// Of the samples of the set that is drawn from; nil: its own.
+    private let givenWeights: Buffer<Float>?
 
     /// `readsAhead` and `augments` as a `SampleReader` takes them.
     public init(
-        for dataset: Dataset, capacity: Int, readsAhead: Bool = false, augments: Bool = false
+        for dataset: Dataset, capacity: Int, weights givenWeights: Buffer<Float>? = nil,
+        readsAhead: Bool = false, augments: Bool = false
     ) throws {
         self.capacity = capacity
+        self.givenWeights = givenWeights
+        weights = try Buffer(count: capacity)
         reader = try SampleReader(
             dataset, capacity: capacity, augments: augments, readsAhead: readsAhead)
         inputWidth = dataset.sampleWidth
@@ -37,7 +43,9 @@ public final class SampleBuffer {
         try reader.gather(
             positions, count: count, upcoming: upcoming, change: change, x: x.pointer,
             labels: labels?.pointer, targets: targets?.pointer)
-        return batch(count)
+        guard let source = givenWeights ?? reader.dataset.weights else { return batch(count) }
+        for i in 0..<count { weights.pointer[i] = source.pointer[positions[i]] }
+        return batch(count, weights: weights.pointer)
     }
 
     /// The samples first ..< first + count, valid until the next call.
@@ -45,14 +53,15 @@ public final class SampleBuffer {
         try reader.copy(
             first: first, count: count, x: x.pointer, labels: labels?.pointer,
             targets: targets?.pointer)
-        return batch(count)
+        let source = givenWeights ?? reader.dataset.weights
+        return batch(count, weights: source.map { UnsafePointer($0.pointer) + first })
     }
 
-    private func batch(_ count: Int) -> Batch {
+    private func batch(_ count: Int, weights: UnsafePointer<Float>? = nil) -> Batch {
         Batch(
             x: x.pointer, inputWidth: inputWidth, labels: labels.map { UnsafePointer($0.pointer) },
             targets: targets.map { UnsafePointer($0.pointer) }, targetWidth: targetWidth,
-            count: count)
+            weights: weights, count: count)
     }
 }
 
@@ -66,7 +75,7 @@ extension Dataset {
                 "the data set has \(sampleWidth) values a sample (\(shape.channels) x \(shape.height) x \(shape.width)) but the model takes \(graph.inputWidth)"
             )
         }
-        switch loss {
+        switch loss.kind {
         case .crossEntropy:
             guard hasLabels else {
                 throw TeleportError.invalid("cross-entropy needs labels and the data set has none")

@@ -200,13 +200,15 @@ extension Trainer {
 
     // The watch.
 
-    /// Counts a step's loss, and at the end of a piece says whether training has just been taken
-    /// back.
-    func watchFrames(_ loss: Double, of data: UInt64) throws -> Bool {
+    /// Counts a step's loss, nil for one of samples without weight, and at the end of a piece says
+    /// whether training has just been taken back.
+    func watchFrames(_ loss: Double?, of data: UInt64) throws -> Bool {
         guard let frames else { return false }
         if frameWatch == nil { frameWatch = FrameWatch(snapshot: try Snapshot(self), data: data) }
-        frameWatch?.sum += loss
-        frameWatch?.count += 1
+        if let loss {
+            frameWatch?.sum += loss
+            frameWatch?.count += 1
+        }
         guard frames.isDue, var watch = frameWatch, watch.count > 0 else { return false }
         if watch.isWorse { return try goBackInFrames() }
         let mean = watch.sum / Double(watch.count)
@@ -262,9 +264,10 @@ extension Trainer {
     }
 
     private func copyAverage(_ average: Buffer<Float>, to copy: Model) {
-        // Before the first step the average is where training begins.
-        let source = optimizer.state.averagedSteps > 0 ? average : model.parameters
-        copy.parameters.pointer.update(from: source.pointer, count: source.count)
+        // Statistics are those of training. Before the first step the average is where it begins.
+        copy.weights.copy(from: model.weights)
+        guard optimizer.state.averagedSteps > 0 else { return }
+        copy.parameters.pointer.update(from: average.pointer, count: average.count)
     }
 
     /// The averaged weights into a model of the same graph; false where there is no average.

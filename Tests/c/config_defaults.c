@@ -88,6 +88,7 @@ int main(void) {
     CHECK(optimizer.initial_radius == 0);
     CHECK_EQUAL(optimizer.dog_layerwise, 1);
     CHECK_EQUAL(optimizer.average, TP_AVERAGE_DEFAULT);
+    CHECK(optimizer.label_smoothing == 0);
 
     INIT(tp_frame_config, frames);
     CHECK_EQUAL(frames.kind, TP_FRAME_WHITEN);
@@ -125,6 +126,15 @@ int main(void) {
     CHECK_EQUAL(run.finish, TP_FINISH_DEFAULT);
     CHECK(run.frames == NULL);
     CHECK(run.augment == NULL);
+    CHECK(run.class_weights == NULL);
+    CHECK_EQUAL(run.class_weight_count, 0);
+    CHECK_EQUAL(run.balance_classes, 0);
+    CHECK_EQUAL(run.patience, 0);
+    CHECK(run.min_delta == 0 && run.result == NULL);
+
+    INIT(tp_run_result, result);
+    CHECK(result.epochs == 0 && result.best_epoch == -1 && result.stopped_early == 0 && result.reserved == 0);
+    CHECK(isnan(result.best_valid_loss) && isnan(result.best_valid_accuracy));
 
     INIT(tp_plane_function, function);
     CHECK(!function.value && !function.gradient && !function.to_uv && !function.from_uv && !function.hessian &&

@@ -32,6 +32,7 @@ static void check_inits(void) {
     REFUSED(tp_teleport_report_init(NULL, sizeof(tp_teleport_report)));
     REFUSED(tp_optimizer_config_init(NULL, sizeof(tp_optimizer_config)));
     REFUSED(tp_run_config_init(NULL, sizeof(tp_run_config)));
+    REFUSED(tp_run_result_init(NULL, sizeof(tp_run_result)));
     REFUSED(tp_schedule_config_init(NULL, sizeof(tp_schedule_config)));
     REFUSED(tp_frame_config_init(NULL, sizeof(tp_frame_config)));
     REFUSED(tp_augment_config_init(NULL, sizeof(tp_augment_config)));
@@ -296,6 +297,17 @@ static void check_datasets(void) {
     TAKEN(tp_dataset_get(dataset, 0, 4, NULL, 0, numbers, 8));
     REFUSED(tp_dataset_get_targets(NULL, 0, 4, values, 32));
     REFUSED(tp_dataset_get_targets(dataset, 0, 4, values, 32));
+    REFUSED(tp_dataset_with_weights(NULL, dataset, fixture_x, sample_count));
+    REFUSED(tp_dataset_with_weights(&made, NULL, fixture_x, sample_count));
+    made = NULL;
+    CHECK_EQUAL(tp_dataset_with_weights(&made, dataset, NULL, sample_count), TP_ERROR_SHAPE_MISMATCH);
+    CHECK(made == NULL);
+    TAKEN(tp_dataset_with_weights(&made, dataset, NULL, 0));
+    REFUSED(tp_dataset_get_weights(NULL, 0, 4, values, 32));
+    REFUSED(tp_dataset_get_weights(made, 0, 4, NULL, 32));
+    TAKEN(tp_dataset_get_weights(made, 0, 4, values, 32));
+    CHECK(values[0] == 1 && values[3] == 1);
+    tp_dataset_free(made);
     REFUSED(tp_dataset_skipped(NULL, 0, &path, &reason));
     REFUSED(tp_dataset_skipped(dataset, 0, &path, &reason));
     CHECK(!strcmp(path, "kept") && !strcmp(reason, "kept"));
@@ -327,6 +339,9 @@ static void check_measuring(void) {
     REFUSED(tp_model_confusion_matrix(NULL, dataset, counts, 9));
     REFUSED(tp_model_confusion_matrix(model, NULL, counts, 9));
     REFUSED(tp_model_confusion_matrix(model, dataset, NULL, 9));
+    MUST(tp_model_confusion_matrix(model, dataset, counts, 9));
+    REFUSED(tp_confusion_metrics(NULL, 3, NULL, NULL, NULL, 0));
+    TAKEN(tp_confusion_metrics(counts, 3, NULL, NULL, NULL, 0));
 
     tp_batch bad = batch;
     bad.x = NULL;
@@ -394,6 +409,19 @@ static void check_training(void) {
     REFUSED(tp_trainer_step(trainer, NULL, &loss));
     CHECK(loss == 77);
     TAKEN(tp_trainer_step(trainer, &batch, NULL));
+    REFUSED(tp_trainer_loss(NULL, &batch, &loss));
+    REFUSED(tp_trainer_loss(trainer, NULL, &loss));
+    REFUSED(tp_trainer_loss(trainer, &batch, NULL));
+    REFUSED(tp_trainer_gradient(NULL, &batch, gradient, 119, &loss));
+    REFUSED(tp_trainer_gradient(trainer, NULL, gradient, 119, &loss));
+    REFUSED(tp_trainer_gradient(trainer, &batch, NULL, 119, &loss));
+    float product[119];
+    REFUSED(tp_trainer_hessian_vector_product(NULL, &batch, gradient, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, NULL, gradient, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, &batch, NULL, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, &batch, gradient, 119, NULL, 119));
+    CHECK(loss == 77);
+    TAKEN(tp_trainer_gradient(trainer, &batch, product, 119, NULL));
     REFUSED(tp_trainer_apply_gradient(NULL, gradient, 119));
     REFUSED(tp_trainer_apply_gradient(trainer, NULL, 119));
     REFUSED(tp_trainer_teleport(NULL, &batch, NULL, NULL));
@@ -422,6 +450,13 @@ static void check_training(void) {
     MUST(tp_run_config_init(&run, sizeof run));
     run.teleport_epoch_count = 1;
     REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.class_weight_count = 3;
+    REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.patience = 1;
+    REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    TAKEN(tp_trainer_run(trainer, dataset, dataset, &run, NULL, NULL));
 }
 
 static void check_plane(void) {

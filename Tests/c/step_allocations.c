@@ -75,6 +75,7 @@ static tp_trainer *make_trainer(const net *net, int32_t optimizer) {
     MUST(tp_optimizer_config_init(&config, sizeof config));
     config.optimizer = optimizer;
     config.learning_rate = 1e-4;
+    config.label_smoothing = optimizer % 2 ? 0.1 : 0;
     MUST(tp_trainer_create(&trainer, model, TP_LOSS_CROSS_ENTROPY, &config));
     tp_model_free(model);
     return trainer;

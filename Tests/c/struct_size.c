@@ -73,6 +73,13 @@ static tp_status use_run_config(void *config) {
     return status;
 }
 
+static tp_status use_run_result(void *result) {
+    tp_run_config config;
+    MUST(tp_run_config_init(&config, sizeof config));
+    config.result = result;
+    return use_run_config(&config);
+}
+
 static tp_status use_schedule_config(void *config) {
     tp_trainer *trainer = fixture_trainer(moved);
     tp_status status = tp_trainer_set_schedule(trainer, config);
@@ -115,6 +122,7 @@ INIT_OF(tp_teleport_config)
 INIT_OF(tp_teleport_report)
 INIT_OF(tp_optimizer_config)
 INIT_OF(tp_run_config)
+INIT_OF(tp_run_result)
 INIT_OF(tp_schedule_config)
 INIT_OF(tp_frame_config)
 INIT_OF(tp_plane_function)
@@ -140,6 +148,7 @@ static const subject subjects[] = {
     SUBJECT(tp_teleport_report, 1, use_teleport_report),
     SUBJECT(tp_optimizer_config, 0, use_optimizer_config),
     SUBJECT(tp_run_config, 0, use_run_config),
+    SUBJECT(tp_run_result, 1, use_run_result),
     SUBJECT(tp_schedule_config, 0, use_schedule_config),
     SUBJECT(tp_frame_config, 0, use_frame_config),
     SUBJECT(tp_plane_function, 1, use_plane_function),

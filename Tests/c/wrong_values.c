@@ -398,6 +398,18 @@ static void check_measuring(void) {
     TOO_SMALL(tp_model_gradient(model, &batch, TP_LOSS_CROSS_ENTROPY, gradient, 118, &loss));
     TOO_SMALL(tp_model_gradient(model, &batch, TP_LOSS_CROSS_ENTROPY, gradient, 0, &loss));
     TOO_SMALL(tp_model_confusion_matrix(model, dataset, counts, 8));
+    double told[3] = {77, 77, 77};
+    MUST(tp_model_confusion_matrix(model, dataset, counts, 9));
+    TOO_SMALL(tp_confusion_metrics(counts, 3, told, NULL, NULL, 2));
+    INVALID(tp_confusion_metrics(counts, 0, told, NULL, NULL, 3));
+    INVALID(tp_confusion_metrics(counts, SIZE_MAX, told, NULL, NULL, SIZE_MAX));
+    INVALID(tp_confusion_metrics(counts, SIZE_MAX / 2, told, NULL, NULL, SIZE_MAX));
+    counts[5] = -1;
+    INVALID(tp_confusion_metrics(counts, 3, told, NULL, NULL, 3));
+    for (int i = 0; i < 9; i++) counts[i] = INT64_MAX;
+    CHECK(told[0] == 77 && told[2] == 77);
+    EXPECT(TP_OK, tp_confusion_metrics(counts, 3, told, NULL, NULL, 3));
+    CHECK(fabs(told[0] - 1.0 / 3) < 1e-15);
     CHECK(loss == 77);
     for (int i = 0; i < 128; i++) CHECK(gradient[i] == 77);
     CHECK_EQUAL(metrics.count, 0);
@@ -581,6 +593,61 @@ static void check_frames(void) {
     CHECK(free_trainer == NULL && made == NULL);
 }
 
+static void check_class_weights(void) {
+    tp_run_config run;
+    float factors[4] = {1, 1, 1, 1};
+    tp_dataset *targets = NULL;
+
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.class_weights = factors;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 2;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 4;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = SIZE_MAX;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 3;
+    for (int i = 0; i < wrong_double_count; i++) {
+        factors[1] = (float)wrong_doubles[i];
+        WRONG_NUMBER(i, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    }
+    factors[0] = factors[1] = factors[2] = 0;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.balance_classes = 1;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.balance_classes = 1;
+    MUST(tp_dataset_from_targets(&targets, fixture_x, input_width, fixture_targets, output_width, sample_count));
+    tp_trainer *squared = NULL;
+    MUST(tp_trainer_create(&squared, model, TP_LOSS_MEAN_SQUARED_ERROR, NULL));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(squared, targets, NULL, &run, NULL, NULL));
+    tp_trainer_free(squared);
+    tp_dataset_free(targets);
+}
+
+static void check_sample_weights(void) {
+    static float weights[sample_count];
+    tp_dataset *made = NULL;
+
+    for (int i = 0; i < sample_count; i++) weights[i] = 1;
+    MISMATCH(tp_dataset_with_weights(&made, dataset, weights, sample_count - 1));
+    MISMATCH(tp_dataset_with_weights(&made, dataset, weights, SIZE_MAX));
+    for (int i = 0; i < wrong_double_count; i++) {
+        weights[7] = (float)wrong_doubles[i];
+        WRONG_NUMBER(i, tp_dataset_with_weights(&made, dataset, weights, sample_count));
+    }
+    for (int i = 0; i < sample_count; i++) weights[i] = 0;
+    INVALID(tp_dataset_with_weights(&made, dataset, weights, sample_count));
+    CHECK(made == NULL);
+    for (int i = 0; i < wrong_count_count; i++) {
+        REFUSED(tp_dataset_get_weights(dataset, wrong_counts[i], 1, weights, sample_count));
+        REFUSED(tp_dataset_get_weights(dataset, 0, wrong_counts[i], weights, sample_count));
+    }
+    TOO_SMALL(tp_dataset_get_weights(dataset, 0, 4, weights, 3));
+    CHECK(weights[0] == 0);
+}
+
 static void check_training(void) {
     static const int32_t wrong_counts_32[] = {-2, -1, INT32_MIN}; /* 0: the default */
     tp_optimizer_config optimizer;
@@ -630,6 +697,18 @@ static void check_training(void) {
     wrong.x = x;
     NOT_FINITE(tp_trainer_step(trainer, &wrong, &loss));
     CHECK(loss == 77);
+    static float product[120];
+    MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
+    optimizer.label_smoothing = 1;
+    INVALID(tp_trainer_create(&made, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
+    optimizer.label_smoothing = 0.1;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_create(&made, model, TP_LOSS_MEAN_SQUARED_ERROR, &optimizer));
+    TOO_SMALL(tp_trainer_gradient(trainer, &batch, gradient, 118, &loss));
+    MISMATCH(tp_trainer_hessian_vector_product(trainer, &batch, gradient, 118, product, 119));
+    TOO_SMALL(tp_trainer_hessian_vector_product(trainer, &batch, gradient, 119, product, 118));
+    wrong.x_width = 5;
+    MISMATCH(tp_trainer_loss(trainer, &wrong, &loss));
+    CHECK(loss == 77);
     MISMATCH(tp_trainer_apply_gradient(trainer, gradient, 118));
     MISMATCH(tp_trainer_apply_gradient(trainer, gradient, 120));
     gradient[118] = NAN;
@@ -650,6 +729,7 @@ static void check_training(void) {
         WRONG_OPTIMIZER(weight_decay);
         WRONG_OPTIMIZER(clip_norm);
         WRONG_OPTIMIZER(initial_radius);
+        WRONG_OPTIMIZER(label_smoothing);
         MUST(tp_schedule_config_init(&schedule, sizeof schedule));
         schedule.schedule = TP_SCHEDULE_STEP;
         schedule.factor = wrong_doubles[i];
@@ -690,12 +770,26 @@ static void check_training(void) {
         WRONG_RUN(teleports_per_epoch, wrong_counts_32[i]);
         WRONG_RUN(teleport_samples, wrong_counts_32[i]);
         WRONG_RUN(watch_steps, wrong_counts_32[i]);
+        WRONG_RUN(patience, wrong_counts_32[i]);
         if (wrong_counts_32[i] < -1) WRONG_RUN(progress_interval, wrong_counts_32[i]);
     }
     for (int i = 0; i < wrong_enum_count; i++) {
         WRONG_RUN(shuffle, wrong_enums[i]);
         WRONG_RUN(drop_last, wrong_enums[i]);
+        WRONG_RUN(balance_classes, wrong_enums[i]);
     }
+    check_class_weights();
+    WRONG_RUN(min_delta, 0.5); /* without patience */
+    for (int i = 0; i < wrong_double_count; i++) {
+        MUST(tp_run_config_init(&run, sizeof run));
+        run.patience = 2;
+        run.min_delta = wrong_doubles[i];
+        WRONG_NUMBER(i, tp_trainer_run(trainer, dataset, dataset, &run, NULL, NULL));
+    }
+    MUST(tp_run_config_init(&run, sizeof run));
+    tp_run_result result = {.struct_size = 3};
+    run.result = &result;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     MUST(tp_run_config_init(&run, sizeof run));
     run.teleport_epochs = negative_epoch;
     run.teleport_epoch_count = 1;
@@ -1001,6 +1095,7 @@ int main(void) {
     check_measuring();
     check_teleport_config();
     check_training();
+    check_sample_weights();
     check_linear_and_plane();
     check_datasets();
     check_parts();

@@ -65,7 +65,7 @@ from .errors import (
     VersionError,
 )
 from .frames import FrameConfig
-from .model import Layer, Metadata, Metrics, Model, architecture
+from .model import ClassMetrics, Layer, Metadata, Metrics, Model, architecture
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
 from .trainer import Event, RunResult, Trainer
@@ -100,6 +100,7 @@ __all__ = [
     "BadImage",
     "BadStateError",
     "BufferTooSmallError",
+    "ClassMetrics",
     "Dataset",
     "Event",
     "EventKind",

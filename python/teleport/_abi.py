@@ -154,6 +154,7 @@ TP_FRAME_INPUT_NONE = 1
 TP_EVENT_STEP = 0
 TP_EVENT_EPOCH = 1
 TP_EVENT_TELEPORT = 2
+TP_EVENT_EARLY_STOP = 3
 
 # tp_finish
 TP_FINISH_DEFAULT = 0
@@ -323,6 +324,7 @@ class tp_optimizer_config(Structure):
         ("initial_radius", c_double),
         ("dog_layerwise", c_int32),
         ("average", c_int32),
+        ("label_smoothing", c_double),
     ]
 
 
@@ -378,6 +380,18 @@ class tp_event(Structure):
 tp_event_callback = CFUNCTYPE(c_int32, POINTER(tp_event), c_void_p)
 
 
+class tp_run_result(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("epochs", c_int64),
+        ("best_epoch", c_int64),
+        ("best_valid_loss", c_double),
+        ("best_valid_accuracy", c_double),
+        ("stopped_early", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
 class tp_run_config(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -400,6 +414,12 @@ class tp_run_config(Structure):
         ("checkpoint_keep", c_int32),
         ("finish", c_int32),
         ("frames", POINTER(tp_frame_config)),
+        ("class_weights", c_void_p),
+        ("class_weight_count", c_size_t),
+        ("balance_classes", c_int32),
+        ("patience", c_int32),
+        ("min_delta", c_double),
+        ("result", POINTER(tp_run_result)),
         ("augment", POINTER(tp_augment_config)),
     ]
 
@@ -551,6 +571,7 @@ PROTOTYPES = {
     "tp_dataset_subset": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p, c_int64]),
     "tp_dataset_shuffled": (c_int32, [POINTER(c_void_p), c_void_p, c_int64, c_uint64]),
     "tp_dataset_normalized": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p]),
+    "tp_dataset_with_weights": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p, c_size_t]),
     "tp_dataset_free": (None, [c_void_p]),
     "tp_dataset_count": (c_int64, [c_void_p]),
     "tp_dataset_class_count": (c_int32, [c_void_p]),
@@ -566,6 +587,7 @@ PROTOTYPES = {
         [c_void_p, c_int64, c_int64, c_void_p, c_size_t, c_void_p, c_size_t],
     ),
     "tp_dataset_get_targets": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
+    "tp_dataset_get_weights": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
     "tp_augment_config_init": (c_int32, [POINTER(tp_augment_config), c_size_t]),
     "tp_dataset_gather": (
         c_int32,
@@ -603,6 +625,7 @@ PROTOTYPES = {
     "tp_metrics_init": (c_int32, [POINTER(tp_metrics), c_size_t]),
     "tp_model_evaluate": (c_int32, [c_void_p, c_void_p, c_int32, POINTER(tp_metrics)]),
     "tp_model_confusion_matrix": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_confusion_metrics": (c_int32, [c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, c_size_t]),
     "tp_teleport_config_init": (c_int32, [POINTER(tp_teleport_config), c_size_t]),
     "tp_teleport_outcome_string": (c_char_p, [c_int32]),
     "tp_teleport_report_init": (c_int32, [POINTER(tp_teleport_report), c_size_t]),
@@ -647,6 +670,15 @@ PROTOTYPES = {
     "tp_trainer_free": (None, [c_void_p]),
     "tp_trainer_step": (c_int32, [c_void_p, POINTER(tp_batch), POINTER(c_double)]),
     "tp_trainer_apply_gradient": (c_int32, [c_void_p, c_void_p, c_size_t]),
+    "tp_trainer_loss": (c_int32, [c_void_p, POINTER(tp_batch), POINTER(c_double)]),
+    "tp_trainer_gradient": (
+        c_int32,
+        [c_void_p, POINTER(tp_batch), c_void_p, c_size_t, POINTER(c_double)],
+    ),
+    "tp_trainer_hessian_vector_product": (
+        c_int32,
+        [c_void_p, POINTER(tp_batch), c_void_p, c_size_t, c_void_p, c_size_t],
+    ),
     "tp_trainer_teleport": (
         c_int32,
         [c_void_p, POINTER(tp_batch), POINTER(tp_teleport_config), POINTER(tp_teleport_report)],
@@ -663,6 +695,7 @@ PROTOTYPES = {
     "tp_trainer_averaged_model": (c_int32, [POINTER(c_void_p), c_void_p]),
     "tp_frame_config_init": (c_int32, [POINTER(tp_frame_config), c_size_t]),
     "tp_trainer_set_frames": (c_int32, [c_void_p, POINTER(tp_frame_config)]),
+    "tp_run_result_init": (c_int32, [POINTER(tp_run_result), c_size_t]),
     "tp_run_config_init": (c_int32, [POINTER(tp_run_config), c_size_t]),
     "tp_trainer_save": (c_int32, [c_void_p, c_char_p]),
     "tp_trainer_load": (c_int32, [POINTER(c_void_p), c_char_p]),

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._abi import tp_image_config, tp_progress_callback
-from ._arrays import FloatArray, IntArray, address, int_array, matrix, result, targets_of
+from ._arrays import FloatArray, IntArray, address, float_array, int_array, matrix, result, targets_of
 from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
@@ -286,6 +286,27 @@ class Dataset(Handle):
         )
         return self._adopt(out)
 
+    def with_weights(self, weights: Optional[npt.ArrayLike]) -> Dataset:
+        """The same samples, shared, with a weight each (count); None: without.
+
+        Runs and their teleports weigh the samples by them, `Model.evaluate` its loss; splits keep them.
+        """
+        values = None if weights is None else float_array(weights, "weights")
+        if values is not None and values.shape != (len(self),):
+            raise ShapeMismatchError(
+                f"weights have shape {values.shape}, but the set has {len(self)} samples"
+            )
+        out = ctypes.c_void_p()
+        check(
+            lib.tp_dataset_with_weights(
+                out,
+                self._pointer,
+                None if values is None else address(values),
+                0 if values is None else values.size,
+            )
+        )
+        return self._adopt(out)
+
     def normalized(self, reference: Optional[Dataset] = None) -> Dataset:
         """The same images with mean 0 and deviation 1 over `reference`, by channel; None: over these.
 
@@ -449,6 +470,21 @@ class Dataset(Handle):
             )
         )
         return targets
+
+    def weights(self, first: int = 0, count: Optional[int] = None) -> FloatArray:
+        """Weights of the same samples: float32, count; ones where the set has none."""
+        count = self._count(first, count)
+        weights: FloatArray = np.empty(max(count, 0), np.float32)
+        check(
+            lib.tp_dataset_get_weights(
+                self._pointer,
+                int64(first, "first"),
+                int64(count, "count"),
+                address(weights),
+                weights.size,
+            )
+        )
+        return weights
 
     def gather(
         self,

@@ -231,11 +231,13 @@ class ScheduleKind(HeaderEnum):
 
 
 class EventKind(HeaderEnum):
-    """STEP: every progress_interval steps; EPOCH: after each; TELEPORT: after each, and when undone."""
+    """STEP: every progress_interval steps; EPOCH: after each; TELEPORT: after each, and when undone; EARLY_STOP: once,
+    when patience is used up."""
 
     STEP = "step", _abi.TP_EVENT_STEP
     EPOCH = "epoch", _abi.TP_EVENT_EPOCH
     TELEPORT = "teleport", _abi.TP_EVENT_TELEPORT
+    EARLY_STOP = "early_stop", _abi.TP_EVENT_EARLY_STOP
 
 
 ActivationName = Literal["identity", "leaky_relu", "relu", "sigmoid", "tanh"]

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons."""
+"""Nets: of widths, of texts, of files."""
 
 from __future__ import annotations
 
@@ -69,6 +69,39 @@ class Metrics:
     accuracy: float
     correct: int
     count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassMetrics:
+    """What a confusion matrix says of each class; NaN where a class is never predicted (precision), never there
+    (recall) or neither (f1). The macro numbers are means over the classes that have one; support counts samples."""
+
+    confusion: npt.NDArray[np.int64]
+    precision: DoubleArray
+    recall: DoubleArray
+    f1: DoubleArray
+
+    @property
+    def support(self) -> npt.NDArray[np.int64]:
+        counts: npt.NDArray[np.int64] = self.confusion.sum(axis=1)
+        return counts
+
+    @property
+    def macro_precision(self) -> float:
+        return _mean(self.precision)
+
+    @property
+    def macro_recall(self) -> float:
+        return _mean(self.recall)
+
+    @property
+    def macro_f1(self) -> float:
+        return _mean(self.f1)
+
+
+def _mean(values: DoubleArray) -> float:
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if numbers.size else float("nan")
 
 
 _LONGEST_KEY = 255  # bytes
@@ -513,6 +546,24 @@ class Model(Handle):
             counts.size,
         )
         return counts
+
+    def class_metrics(self, dataset: Dataset) -> ClassMetrics:
+        """Precision, recall and F1 of each class over a data set, from its confusion matrix."""
+        counts = self.confusion_matrix(dataset)
+        classes = len(counts)
+        numbers: DoubleArray = np.empty((3, classes), np.float64)
+        precision, recall, f1 = numbers
+        check(
+            lib.tp_confusion_metrics(
+                address(counts),
+                classes,
+                address(precision),
+                address(recall),
+                address(f1),
+                classes,
+            )
+        )
+        return ClassMetrics(counts, precision, recall, f1)
 
     def check_teleport(self, config: TeleportConfig = TeleportConfig()) -> None:
         """Raises UnsupportedError, with the reason, when this config cannot teleport this model."""

@@ -8,6 +8,8 @@
 #include "convolution.h"
 #include "images.h"
 #include "kernels.h"
+#include "masks.h"
+#include "norms.h"
 #include "products.h"
 
 /* Swift has no thread-local variables. 1,024 bytes a thread, zero at first; never fails. */
