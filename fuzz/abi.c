@@ -290,7 +290,11 @@ static void frame(tp_trainer *trainer, tp_frame_config *config) {
     config->samples = whole() % 70000;
     config->damping = number();
     config->warmup_steps = small();
+    config->outputs = config->samples % 2;
     fuzz_check(tp_trainer_set_frames(trainer, MAYBE(config)));
+    tp_frame_report report;
+    REQUIRE(tp_frame_report_init(&report, sizeof report) == TP_OK);
+    fuzz_check(tp_trainer_frame_report(trainer, config->kind, &report));
     tp_model *averaged = NULL;
     fuzz_check(tp_trainer_averaged_model(&averaged, trainer));
     tp_model_free(averaged);
@@ -373,6 +377,7 @@ static void use_trainer(tp_trainer *trainer) {
         changes.crop = byte() % 2 ? 0.5 : number();
         changes.shift = byte() % 4;
         if (byte() % 4 == 0) config.augment = &changes;
+        if (!config.frames) config.centring = config.finish % 4;
         if (byte() % 4 == 0) {
             config.checkpoint_path = path;
             config.checkpoint_steps = whole();

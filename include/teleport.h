@@ -137,9 +137,9 @@ typedef int32_t (*tp_stop_callback)(void *user_data);
  * The calls that can be stopped are tp_trainer_run, tp_trainer_teleport, tp_model_teleport, tp_model_apply_linear,
  * those that measure or predict (sections 4 and 6, tp_trainer_loss and the two after it),
  * tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm, tp_dataset_from_image_folder,
- * tp_dataset_from_image_files, tp_dataset_get, tp_dataset_gather, tp_dataset_channel_statistics, tp_dataset_normalized,
- * tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training steps, images, candidates,
- * steps of a rollout, an ascent or a descent, and pieces of
+ * tp_dataset_from_image_files, tp_dataset_get, tp_dataset_gather, tp_dataset_channel_statistics,
+ * tp_dataset_normalized, tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training
+ * steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
  * at most 1,024 samples. All others run to their end; a training step is not cut short.
  *
  * A call that was stopped returns TP_STOPPED. Models, optimizer states and points are as they were before it to the
@@ -521,6 +521,12 @@ tp_status tp_dataset_from_idx(tp_dataset **out, const char *images_path, const c
 tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, const tp_dataset *dataset,
                            double fraction, int32_t stratified, uint64_t seed);
 
+/* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
+ * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
+ * as a batch's weights do, tp_model_evaluate its loss; sets made from this one keep them. Samples of weight 0 count for
+ * nothing but accuracy, confusion matrix and what layers average over a batch. O(count). */
+tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
+
 /* A set of the samples at `indices`, each 0 .. tp_dataset_count - 1, in this order; one may come again. Like every set
  * made from another it shares the samples, and may outlive its source. */
 tp_status tp_dataset_subset(tp_dataset **out, const tp_dataset *dataset, const int64_t *indices, int64_t count);
@@ -534,12 +540,6 @@ tp_status tp_dataset_shuffled(tp_dataset **out, const tp_dataset *dataset, int64
  * for what it is measured on; NULL: `dataset` itself. TP_ERROR_UNSUPPORTED for arrays, TP_ERROR_SHAPE_MISMATCH for
  * another number of channels. Complexity: tp_dataset_channel_statistics of the reference. */
 tp_status tp_dataset_normalized(tp_dataset **out, const tp_dataset *dataset, const tp_dataset *reference);
-
-/* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
- * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
- * as a batch's weights do, tp_model_evaluate its loss; sets made from this one keep them. Samples of weight 0 count for
- * nothing but accuracy, confusion matrix and what layers average over a batch. O(count). */
-tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
 
 void tp_dataset_free(tp_dataset *dataset);
 
@@ -705,8 +705,9 @@ typedef enum tp_group {
      * tp_model_check_teleport: TP_ERROR_UNSUPPORTED. tp_trainer_teleport makes new frames from the batch's inputs,
      * those of the trainer's frames if it has any; search, objective and the other fields have no meaning for it.
      * Loss and outputs do not change by one bit. In the report: `condition` the largest of what was inverted for a
-     * frame, `refused` the layers without a new one, gradient_norm2_before and _after |grad L|^2 by the old and the
-     * new coordinates. */
+     * frame, `refused` the layers without a new one, `rank` the least rank of a C, gradient_norm2_before and _after
+     * |grad L|^2 by the old and the new coordinates. Complexity: two refreshes, and two times the eigenvalues of a
+     * matrix of min(samples, values read) rows a layer. */
     TP_GROUP_FRAME = 4
 } tp_group;
 
@@ -890,6 +891,11 @@ typedef struct tp_teleport_report {
     double input_condition;        /* LINEAR: of the layer's input h, the worst layer's */
     double fit_residual;           /* LINEAR: part of the wanted change of z that no change of W gives, the worst
                                       layer's; 0: exact on the batch */
+
+    /* FRAME, by tp_trainer_teleport: the condition of C by the old and by the new coordinates, the geometric mean over
+     * the layers with a frame. tp_trainer_frame_report has them a layer. */
+    double condition_before;
+    double condition_after;
 } tp_teleport_report;
 
 tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size);
@@ -1143,18 +1149,47 @@ typedef struct tp_frame_config {
     int64_t samples;              /* that C is the mean over, 1 to 65,536; default 512 */
     double damping;               /* above 0; under 1 training is near the edge of divergence; default 1 */
     int64_t warmup_steps;         /* the rate grows over these from 1 / warmup_steps of it; DOG has none; default 100 */
+    int32_t outputs;              /* 1: layers with a frame and at most 256 outputs have one of these too, W_bar =
+                                     B V A^T, so that W_bar -= rate * B B^T G_bar A A^T. B is made as A is, by `kind`
+                                     and `damping`, of an average of G' G'^T, G' = G_bar A, over every eighth of the
+                                     first early_steps steps and every 32nd after them, the last with a weight of
+                                     0.1; it comes with the first refresh after a step. Not with CENTRE.
+                                     0 (default): none */
+    int32_t reserved;
 } tp_frame_config;
 
 tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
 
 /* Steps are taken in frames from now on; NULL: no longer, and averages of gradients go back to the weights'
  * coordinates. The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that
- * tp_trainer_step has seen, which the trainer keeps (samples x input width floats); tp_trainer_run draws its own.
+ * tp_trainer_step has seen, which the trainer keeps (samples x input width floats) from the steps near a refresh; where
+ * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; of
- * a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of small
- * blocks of memory; steps between refreshes allocate nothing. */
+ * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain
+ * SGD; with `outputs` batch x out^2 more, out^2 x width where it is not plain SGD, and for the average mentioned there
+ * the gradient once more and out^2 x width; of a refresh: a forward pass of `samples` samples, samples x width^2 and
+ * width^3 a layer, and some dozens of small blocks of memory; steps between refreshes allocate nothing. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
+
+/* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */
+typedef struct tp_frame_report {
+    size_t struct_size;
+    int32_t framed;               /* 1: the layer has a frame */
+    int32_t renewed;              /* 1: the last refresh or teleport gave it a new one */
+    int32_t size;                 /* rows of C: the values that the layer reads, and 1 for its bias */
+    int32_t rank;                 /* of C: eigenvalues above 1e-12 of the largest. This and the conditions are measured
+                                     by TP_GROUP_FRAME alone: 0 and NaN after a refresh and without a frame */
+    double condition_before;      /* of C by the old coordinates: its largest eigenvalue / its rank-th */
+    double condition_after;       /* of C by the new coordinates, A^T C A, likewise */
+    const char *reason;           /* a sentence: why the layer has no frame, or kept its old one; NULL: neither.
+                                     Static */
+} tp_frame_report;
+
+tp_status tp_frame_report_init(tp_frame_report *report, size_t struct_size);
+
+/* Of layer `layer`, 0 <= layer < layer_count, since the frames were set or loaded; checkpoints do not keep it.
+ * TP_ERROR_BAD_STATE where the trainer steps in no frames. report_out needs its struct_size. */
+tp_status tp_trainer_frame_report(const tp_trainer *trainer, int32_t layer, tp_frame_report *report_out);
 
 typedef enum tp_event_kind {
     TP_EVENT_STEP = 0,            /* every progress_interval steps */
@@ -1209,6 +1244,16 @@ typedef struct tp_run_result {
 } tp_run_result;
 
 tp_status tp_run_result_init(tp_run_result *result, size_t struct_size);
+/* The mean of the inputs, subtracted within the step of layers that read the samples: the frame TP_FRAME_CENTRE with
+ * the mean of 1,024 samples, taken once, before the first step of the first such run. Weights, outputs and what the
+ * net reads stay as they are, so there is nothing to undo; the teleport is an event as those of frames are. */
+typedef enum tp_centring {
+    TP_CENTRING_DEFAULT = 0,      /* ON for DOG where a layer can take the mean and no other group teleports; else the
+                                     trainer's own: a rate that was chosen goes on as it was chosen */
+    TP_CENTRING_ON = 1,           /* whatever the optimizer is. Not together with `teleport` of another group; where no
+                                     layer with a bias reads the samples TP_ERROR_UNSUPPORTED */
+    TP_CENTRING_OFF = 2           /* and off again for a trainer that an earlier run has centred */
+} tp_centring;
 
 typedef struct tp_run_config {
     size_t struct_size;
@@ -1269,9 +1314,11 @@ typedef struct tp_run_config {
     tp_run_result *result;        /* is written when the run returns TP_OK or TP_STOPPED, struct_size set first; or NULL
                                      (default) */
 
-    /* Its images. */
     const tp_augment_config *augment;    /* changes the images of mini-batches, those of teleports, frames and
                                      measurements not; NULL (default): none. `train` must hold images */
+    int32_t centring;             /* tp_centring, of runs without `frames`, which have `input` for it, of a trainer
+                                     without frames of its own; default DEFAULT */
+    int32_t reserved;
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);

@@ -65,15 +65,19 @@ typedef struct {
     ptrdiff_t offset, tap, start, done; /* tap: the run's first */
 } run_block;
 
-/* Block `index` of all runs; the last of a run ends where that does. */
+/* Block `index` of all runs; the last of a run ends where that does. Where vectors divide the channels, neighbours are
+ * the same channels at the next tap, which the next pixel reads again. */
 INLINE run_block block_of(const part *p, ptrdiff_t index, ptrdiff_t lanes) {
-    const ptrdiff_t blocks = (p->columns + lanes - 1) / lanes, tap = index / blocks * (p->columns / p->channels);
-    run_block b = {0, tap, index % blocks * lanes, 0};
-    if (b.start + lanes > p->columns) {
+    const ptrdiff_t blocks = (p->columns + lanes - 1) / lanes, runs_taps = p->columns / p->channels;
+    run_block b = {0, index / blocks * runs_taps, index % blocks * lanes, 0};
+    if (p->channels % lanes == 0) {
+        b.tap = index % p->order.count;
+        b.start = index / p->order.count * lanes;
+    } else if (b.start + lanes > p->columns) {
         b.done = b.start + lanes - p->columns;
         b.start -= b.done;
     }
-    b.offset = b.start + tap / p->order.width * p->order.row + tap % p->order.width * p->order.pixel;
+    b.offset = b.start + b.tap / p->order.width * p->order.row + b.tap % p->order.width * p->order.pixel;
     return b;
 }
 

@@ -237,6 +237,8 @@ extension RunConfig {
         minDelta = config.min_delta
         frames = try config.frames.map { try FrameConfig($0) }
         augmentation = try config.augment.map { try AugmentOptions($0).options }
+        centring = try member(config.centring, Centring.self, "centring")
+        try requireZero(config.reserved)
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)

@@ -90,7 +90,7 @@ final class Run {
             trainer.optimizer.state.average == nil ? nil : try Model(copying: trainer.model)
         let measured = averaged ?? trainer.model
         evaluation = try validation.map { try Evaluation(measured, on: $0) }
-        if let frames = options.frames { try trainer.changeFrames(frames) }
+        try trainer.setFrames(for: options)
         let count = trainer.frames.map { min($0.options.samples, train.count) }
         frameSamples = try count.map { try SampleBuffer(for: train, capacity: $0) }
         frameDrawn = try count.map { try Buffer(count: $0) }

@@ -40,6 +40,7 @@ public struct RunConfig {
     public var minDelta = 0.0
     /// Of the images of mini-batches; nil: none.
     public var augmentation: Augmentation?
+    public var centring = Centring.standard
 
     public init() {}
 
@@ -71,6 +72,7 @@ public struct RunConfig {
             throw TeleportError.invalid("min_delta is \(minDelta), but patience is 0")
         }
         try augmentation?.validate()
+        try validateCentring()
     }
 
     /// Checks what would end the run at its first teleport, which may be epochs after its first

@@ -13,7 +13,7 @@ public final class SampleBuffer {
     private let targets: Buffer<Float>?
     private let targetWidth: Int
     private let weights: Buffer<Float>
-    /// Of the samples of the set that is drawn from; nil: its own.
+    /// Of the samples of the set that is drawn from; nil: 1 each.
     private let givenWeights: Buffer<Float>?
 
     /// `readsAhead` and `augments` as a `SampleReader` takes them.
@@ -22,7 +22,7 @@ public final class SampleBuffer {
         readsAhead: Bool = false, augments: Bool = false
     ) throws {
         self.capacity = capacity
-        self.givenWeights = givenWeights
+        self.givenWeights = givenWeights ?? dataset.weights
         weights = try Buffer(count: capacity)
         reader = try SampleReader(
             dataset, capacity: capacity, augments: augments, readsAhead: readsAhead)
@@ -43,7 +43,7 @@ public final class SampleBuffer {
         try reader.gather(
             positions, count: count, upcoming: upcoming, change: change, x: x.pointer,
             labels: labels?.pointer, targets: targets?.pointer)
-        guard let source = givenWeights ?? reader.dataset.weights else { return batch(count) }
+        guard let source = givenWeights else { return batch(count) }
         for i in 0..<count { weights.pointer[i] = source.pointer[positions[i]] }
         return batch(count, weights: weights.pointer)
     }
@@ -53,8 +53,7 @@ public final class SampleBuffer {
         try reader.copy(
             first: first, count: count, x: x.pointer, labels: labels?.pointer,
             targets: targets?.pointer)
-        let source = givenWeights ?? reader.dataset.weights
-        return batch(count, weights: source.map { UnsafePointer($0.pointer) + first })
+        return batch(count, weights: givenWeights.map { UnsafePointer($0.pointer) + first })
     }
 
     private func batch(_ count: Int, weights: UnsafePointer<Float>? = nil) -> Batch {

@@ -36,6 +36,7 @@ static void check_inits(void) {
     REFUSED(tp_schedule_config_init(NULL, sizeof(tp_schedule_config)));
     REFUSED(tp_frame_config_init(NULL, sizeof(tp_frame_config)));
     REFUSED(tp_augment_config_init(NULL, sizeof(tp_augment_config)));
+    REFUSED(tp_frame_report_init(NULL, sizeof(tp_frame_report)));
     REFUSED(tp_plane_function_init(NULL, sizeof(tp_plane_function)));
     REFUSED(tp_plane_config_init(NULL, sizeof(tp_plane_config)));
     REFUSED(tp_plane_report_init(NULL, sizeof(tp_plane_report)));
@@ -511,6 +512,10 @@ static void check_plane(void) {
     MUST(tp_frame_config_init(&frames, sizeof frames));
     REFUSED(tp_trainer_set_frames(NULL, &frames));
     TAKEN(tp_trainer_set_frames(trainer, &frames));
+    tp_frame_report report;
+    MUST(tp_frame_report_init(&report, sizeof report));
+    REFUSED(tp_trainer_frame_report(NULL, 0, &report));
+    REFUSED(tp_trainer_frame_report(trainer, 0, NULL));
     TAKEN(tp_trainer_set_frames(trainer, NULL));
     REFUSED(tp_trainer_averaged_model(NULL, trainer));
     REFUSED(tp_trainer_averaged_model(&averaged, NULL));

@@ -94,6 +94,16 @@ static tp_status use_frame_config(void *config) {
     return status;
 }
 
+static tp_status use_frame_report(void *report) {
+    tp_trainer *trainer = fixture_trainer(moved);
+    tp_frame_config config;
+    MUST(tp_frame_config_init(&config, sizeof config));
+    MUST(tp_trainer_set_frames(trainer, &config));
+    tp_status status = tp_trainer_frame_report(trainer, 0, report);
+    tp_trainer_free(trainer);
+    return status;
+}
+
 static tp_status use_plane_function(void *function) { return tp_plane_rosenbrock(function); }
 
 static tp_status use_plane_config(void *config) {
@@ -125,6 +135,7 @@ INIT_OF(tp_run_config)
 INIT_OF(tp_run_result)
 INIT_OF(tp_schedule_config)
 INIT_OF(tp_frame_config)
+INIT_OF(tp_frame_report)
 INIT_OF(tp_plane_function)
 INIT_OF(tp_plane_config)
 INIT_OF(tp_plane_report)
@@ -151,6 +162,7 @@ static const subject subjects[] = {
     SUBJECT(tp_run_result, 1, use_run_result),
     SUBJECT(tp_schedule_config, 0, use_schedule_config),
     SUBJECT(tp_frame_config, 0, use_frame_config),
+    SUBJECT(tp_frame_report, 1, use_frame_report),
     SUBJECT(tp_plane_function, 1, use_plane_function),
     SUBJECT(tp_plane_config, 0, use_plane_config),
     SUBJECT(tp_plane_report, 1, use_plane_report),

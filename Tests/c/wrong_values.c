@@ -566,12 +566,33 @@ static void check_frames(void) {
     WRONG_FRAMES(damping, NAN);
     WRONG_FRAMES(damping, INFINITY);
     WRONG_FRAMES(warmup_steps, -1);
+    WRONG_FRAMES(outputs, 2);
+    WRONG_FRAMES(outputs, -1);
+    WRONG_FRAMES(reserved, 1);
     MUST(tp_run_config_init(&run, sizeof run));
     run.frames = &frames;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     run.frames = NULL;
     run.finish = 4;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.finish = TP_FINISH_DEFAULT;
+    for (int i = 0; i < wrong_enum_count; i++) {
+        run.centring = wrong_enums[i];
+        INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    }
+    run.centring = TP_CENTRING_DEFAULT;
+    run.reserved = 1;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.reserved = 0;
+    MUST(tp_frame_config_init(&frames, sizeof frames));
+    run.frames = &frames;
+    run.centring = TP_CENTRING_OFF;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.frames = NULL;
+    MUST(tp_teleport_config_init(&teleport, sizeof teleport));
+    run.teleport = &teleport;
+    run.centring = TP_CENTRING_ON;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     MUST(tp_frame_config_init(&frames, sizeof frames));
     frames.kind = TP_FRAME_ROTATE;
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_set_frames(trainer, &frames));
@@ -582,7 +603,13 @@ static void check_frames(void) {
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &teleport, NULL));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(model, &teleport));
     MUST(tp_frame_config_init(&frames, sizeof frames));
+    tp_frame_report report;
+    MUST(tp_frame_report_init(&report, sizeof report));
+    EXPECT(TP_ERROR_BAD_STATE, tp_trainer_frame_report(trainer, 0, &report));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, &frames));
+    EXPECT(TP_OK, tp_trainer_frame_report(trainer, 0, &report));
+    EXPECT(TP_ERROR_INVALID_ARGUMENT, tp_trainer_frame_report(trainer, -1, &report));
+    EXPECT(TP_ERROR_INVALID_ARGUMENT, tp_trainer_frame_report(trainer, INT32_MAX, &report));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_teleport(trainer, &batch, NULL, NULL));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, NULL));
 

@@ -30,6 +30,7 @@ MIRRORED_ENUMS = {
     "tp_frame_kind": enums.FrameKind,
     "tp_frame_input": enums.FrameInput,
     "tp_finish": enums.Finish,
+    "tp_centring": enums.Centring,
 }
 PREFIXES = {
     "tp_state_policy": "TP_STATE_",

@@ -29,6 +29,7 @@ from .enums import (
     Activation,
     Average,
     BadImage,
+    Centring,
     EventKind,
     Finish,
     FrameInput,
@@ -64,7 +65,7 @@ from .errors import (
     UnsupportedError,
     VersionError,
 )
-from .frames import FrameConfig
+from .frames import FrameConfig, FrameReport
 from .model import ClassMetrics, Layer, Metadata, Metrics, Model, architecture
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport

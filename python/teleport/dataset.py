@@ -269,23 +269,6 @@ class Dataset(Handle):
         )
         return self._adopt(first), self._adopt(second)
 
-    def subset(self, indices: npt.ArrayLike) -> Dataset:
-        """The samples at `indices`, in this order; one may come again. No sample is copied."""
-        places = _indices(indices)
-        out = ctypes.c_void_p()
-        check(lib.tp_dataset_subset(out, self._pointer, address(places), places.size))
-        return self._adopt(out)
-
-    def shuffled(self, count: int = 0, *, seed: int = 0) -> Dataset:
-        """`count` samples drawn without putting back, in random order; 0: all. No sample is copied."""
-        out = ctypes.c_void_p()
-        check(
-            lib.tp_dataset_shuffled(
-                out, self._pointer, int64(count, "count"), uint64(seed, "seed")
-            )
-        )
-        return self._adopt(out)
-
     def with_weights(self, weights: Optional[npt.ArrayLike]) -> Dataset:
         """The same samples, shared, with a weight each (count); None: without.
 
@@ -303,6 +286,23 @@ class Dataset(Handle):
                 self._pointer,
                 None if values is None else address(values),
                 0 if values is None else values.size,
+            )
+        )
+        return self._adopt(out)
+
+    def subset(self, indices: npt.ArrayLike) -> Dataset:
+        """The samples at `indices`, in this order; one may come again. No sample is copied."""
+        places = _indices(indices)
+        out = ctypes.c_void_p()
+        check(lib.tp_dataset_subset(out, self._pointer, address(places), places.size))
+        return self._adopt(out)
+
+    def shuffled(self, count: int = 0, *, seed: int = 0) -> Dataset:
+        """`count` samples drawn without putting back, in random order; 0: all. No sample is copied."""
+        out = ctypes.c_void_p()
+        check(
+            lib.tp_dataset_shuffled(
+                out, self._pointer, int64(count, "count"), uint64(seed, "seed")
             )
         )
         return self._adopt(out)

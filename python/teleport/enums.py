@@ -212,6 +212,14 @@ class FrameInput(HeaderEnum):
     NONE = "none", _abi.TP_FRAME_INPUT_NONE
 
 
+class Centring(HeaderEnum):
+    """Whether a run without frames subtracts the mean of its inputs."""
+
+    DEFAULT = "default", _abi.TP_CENTRING_DEFAULT
+    ON = "on", _abi.TP_CENTRING_ON
+    OFF = "off", _abi.TP_CENTRING_OFF
+
+
 class Finish(HeaderEnum):
     """The weights that a run ends with."""
 
@@ -268,5 +276,6 @@ OptimizerName = Literal[
 AverageName = Literal["default", "none", "polynomial", "schedule_free"]
 FrameKindName = Literal["whiten", "rotate", "centre"]
 FrameInputName = Literal["centre", "none"]
+CentringName = Literal["default", "on", "off"]
 FinishName = Literal["default", "last", "average", "best"]
 ScheduleName = Literal["constant", "step", "cosine", "callback"]
