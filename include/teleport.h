@@ -525,8 +525,8 @@ tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, cons
 
 /* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
  * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
- * as a batch's weights do, tp_model_evaluate its loss; splits keep them. Samples of weight 0 count for nothing but
- * accuracy, confusion matrix and what layers average over a batch. O(count). */
+ * as a batch's weights do, tp_model_evaluate its loss; sets made from this one keep them. Samples of weight 0 count for
+ * nothing but accuracy, confusion matrix and what layers average over a batch. O(count). */
 tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
 
 /* A set of the samples at `indices`, each 0 .. tp_dataset_count - 1, in this order; one may come again. Like every set
@@ -615,9 +615,9 @@ tp_status tp_dataset_normalization(const tp_dataset *dataset, float *mean, float
 /* Samples of each class, in the order of the labels: tp_dataset_class_count numbers. Complexity: O(samples). */
 tp_status tp_dataset_class_counts(const tp_dataset *dataset, int64_t *counts, size_t capacity);
 
-/* A text for people, a line each: samples and shape, mean and std and whether they were measured, the classes in the
- * order of their labels with their counts (the first 1,000), files left out. *length_out (may be NULL) is its length
- * without the zero, also when the buffer is too small; buffer NULL with capacity 0 asks for the length alone. */
+/* A text for people, a line each: samples and shape, mean and std and whether they were measured, weights, the classes
+ * in the order of their labels with their counts (the first 1,000), files left out. *length_out (may be NULL) is its
+ * length without the zero, also when the buffer is too small; buffer NULL with capacity 0 asks for the length alone. */
 tp_status tp_dataset_summary(const tp_dataset *dataset, char *buffer, size_t capacity, size_t *length_out);
 
 /* Files left out with TP_BAD_IMAGE_SKIP, in data-set order, each with its reason. */
