@@ -939,8 +939,8 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
  * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
  * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain
- * SGD; of a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of
- * small blocks of memory; steps between refreshes allocate nothing. */
+ * SGD; of a refresh: a forward pass of `samples` samples where layers inside have frames, samples x width^2 and width^3
+ * a layer. The first refresh takes its memory, the others and the steps allocate nothing. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
 
 typedef enum tp_event_kind {

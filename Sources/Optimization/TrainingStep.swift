@@ -19,8 +19,6 @@ public final class TrainingStep {
     private let averages: Bool
     /// Only where the step is not one product a layer.
     private let gradient: Buffer<Float>?
-    /// What DoG measures in where there are frames.
-    private var scratch: Buffer<Float>?
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
@@ -41,11 +39,8 @@ public final class TrainingStep {
     /// Steps are taken in `frames` from now on, which are for this model and for the optimizer's
     /// coordinates; nil: in none.
     public func setFrames(_ frames: Frames?) throws {
-        let measures = frames != nil && optimizer.dog != nil
-        let scratch: Buffer<Float>? =
-            measures ? try self.scratch ?? Buffer(count: model.graph.parameterCount) : nil
         try workspace.setFrames(frames?.maps ?? [])
-        (self.frames, self.scratch) = (frames, scratch)
+        self.frames = frames
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
@@ -115,7 +110,7 @@ public final class TrainingStep {
             frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
         }
         clip(gradient)
-        optimizer.dog?.measure(weights, optimizer.state, in: frames, scratch: scratch?.pointer)
+        optimizer.dog?.measure(weights, optimizer.state, in: frames)
         let isCoupled = options.hasCoupledDecay || decay == 0
         let averaging =
             isScheduleFree

@@ -29,8 +29,7 @@ public final class Frames {
     private let layers: [LayerFrame]
     /// Parameters without a frame, those of a layer each.
     private let unframed: [Range<Int>]
-    /// Of refreshes.
-    private var workspace: Workspace?
+    private var room: FrameRefreshRoom?
     private let spare: Buffer<Float>
     private let scratch: Buffer<Float>
 
@@ -147,23 +146,20 @@ public struct FrameRefresh: Sendable {
 
 extension Frames {
     /// New frames from the inputs of each layer for `count` samples; averages of gradients go
-    /// along, exactly.
+    /// along, exactly. Takes memory the first time, and when there are more samples than ever.
     public func refresh(
         _ model: Model, x: UnsafePointer<Float>, count: Int, moments: UnsafeMutablePointer<Float>?
     ) throws -> FrameRefresh {
-        try BLAS.reserve()
-        let workspace =
-            try self.workspace ?? Workspace(graph, capacity: count, backward: false)
-        try workspace.reserve(count)
-        self.workspace = workspace
-        workspace.forward(model.parameters.pointer, x: x, count: count)
+        // A host's first steps have not seen all samples yet.
+        let most = options.every > 0 ? max(count, options.samples) : count
+        let room = try self.room ?? FrameRefreshRoom(graph, layers, count: most)
+        self.room = room
+        try room.write(
+            model.parameters.pointer, x: x, count: count, damping: options.damping,
+            to: spare.pointer)
         var result = FrameRefresh()
-        for layer in layers {
-            let input = try workspace.input(of: layer.node, x: x)
-            guard
-                let condition = try layer.write(
-                    input.values, rows: count, options, to: spare.pointer)
-            else {
+        for (index, layer) in layers.enumerated() {
+            guard let condition = room.condition(index) else {
                 result.kept += 1
                 continue
             }
@@ -225,16 +221,32 @@ extension Frames {
         for range in unframed { run(nil, range.lowerBound, range.count, 1, nil) }
     }
 
-    /// difference <- difference A^-T, whose length is that in the metric P^-1.
+    /// |(x - y) A^-T|^2, the squared distance in the metric P^-1, of each layer, whose parameters
+    /// begin at `offset`. `difference` is room for a model's parameters.
     func measure(
-        _ difference: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+        from x: UnsafePointer<Float>, to y: UnsafePointer<Float>,
+        difference: UnsafeMutablePointer<Float>, _ body: (_ offset: Int, _ norm2: Double) -> Void
     ) {
-        for range in unframed {
-            (target + range.lowerBound).update(
-                from: difference + range.lowerBound, count: range.count)
-        }
         for layer in layers {
-            layer.apply(layer.difference(numbers.pointer), difference, into: target)
+            let map = layer.map
+            let (first, bias) = (map.weightOffset, map.biasOffset)
+            let t = layer.difference(numbers.pointer)
+            if map.hasBias,
+                let norm2 = t.squaredDistance(
+                    x + first, y + first, last: x + bias, y + bias, rows: map.outputs)
+            {
+                body(first, norm2)
+                continue
+            }
+            (difference + first).update(from: x + first, count: map.parameterCount)
+            addScaled(y + first, by: -1, to: difference + first, count: map.parameterCount)
+            layer.apply(t, difference, into: scratch.pointer)
+            body(
+                first, shim_squared_distance(scratch.pointer + first, nil, map.parameterCount))
+        }
+        for range in unframed {
+            let first = range.lowerBound
+            body(first, shim_squared_distance(x + first, y + first, range.count))
         }
     }
 

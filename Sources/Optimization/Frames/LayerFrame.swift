@@ -114,53 +114,26 @@ struct LayerFrame {
     /// Largest condition of what is inverted that a frame is made from.
     private static let mostCondition = 1e8
 
+    /// What `write` works in.
+    func makeRoom() throws -> FrameRoom? {
+        guard case .dense(let frame) = kind else { return nil }
+        return try FrameRoom(
+            size: map.inputs + (map.hasBias ? 1 : 0), hasLast: map.hasBias, frame, coordinates)
+    }
+
     /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
-    /// nil where there is none.
+    /// nil where there is none. Allocates nothing.
     func write(
-        _ h: UnsafePointer<Float>, rows: Int, _ options: FrameConfig,
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, in room: FrameRoom?,
         to numbers: UnsafeMutablePointer<Float>
-    ) throws -> Double? {
+    ) -> Double? {
         let own = numbers + offset
-        switch kind {
-        case .centred:
-            shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
-            for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
-            return allFinite(own, count: map.inputs) ? 1 : nil
-        case .dense(let frame):
-            let c = try statistics(h, rows: rows)
-            guard c.storage.elements.allSatisfy({ $0.isFinite }),
-                let matrices = try matrices(c, frame, options), matrices.isFinite,
-                matrices.condition <= Self.mostCondition
-            else { return nil }
-            let size = c.count
-            for (index, t) in ([matrices.forward] + matrices.others).enumerated() {
-                RowMap.write(t, hasLast: map.hasBias, to: own + index * size)
-            }
-            return matrices.condition
+        if let room {
+            let condition = room.write(h, rows: rows, damping: damping, to: own)
+            return condition.flatMap { $0 <= Self.mostCondition ? $0 : nil }
         }
-    }
-
-    private func matrices(
-        _ c: Matrix, _ frame: FrameKind, _ options: FrameConfig
-    ) throws -> FrameMatrices? {
-        switch (frame, coordinates) {
-        case (.rotate, _): return try .rotated(c)
-        case (_, .root): return try .symmetricRoot(c, damping: options.damping)
-        default:
-            return try .whitened(c, damping: options.damping, folded: coordinates == .folded)
-        }
-    }
-
-    /// C: the mean of h_bar h_bar^T, h_bar = (h, 1) where there is a bias.
-    func statistics(_ h: UnsafePointer<Float>, rows: Int) throws -> Matrix {
-        let size = map.inputs + (map.hasBias ? 1 : 0)
-        let wide = try Matrix(rows, size)
-        for row in 0..<rows {
-            for j in 0..<map.inputs { wide[row, j] = Double(h[row * map.inputs + j]) }
-            if map.hasBias { wide[row, map.inputs] = 1 }
-        }
-        let c = try Matrix.gramOfColumns(wide)
-        c.scale(by: 1 / Double(rows))
-        return c
+        shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
+        for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
+        return allFinite(own, count: map.inputs) ? 1 : nil
     }
 }
