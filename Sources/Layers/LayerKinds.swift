@@ -4,6 +4,7 @@ import Runtime
 public enum LayerKinds {
     public static let all: [any Layer.Type] = [
         Dense.self,
+        Conv2D.self,
         Add.self,
         SampleTable.self,
         Flatten.self,
@@ -11,6 +12,9 @@ public enum LayerKinds {
         MaxPool.self,
         AveragePool.self,
         GlobalAveragePool.self,
+        BatchNorm.self,
+        Dropout.self,
+        Activate.self,
     ]
 
     /// The kind of a word such as "dense".

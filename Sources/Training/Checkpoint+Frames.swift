@@ -126,6 +126,12 @@ extension Trainer {
         try file.read(
             prefix + CheckpointFile.parameters, into: snapshot.weights.parameters.pointer,
             count: snapshot.weights.parameters.count)
+        let statistics = snapshot.weights.statistics
+        if statistics.count > 0 {
+            try file.read(
+                prefix + CheckpointFile.statistics, into: statistics.pointer,
+                count: statistics.count)
+        }
         guard snapshot.weights.areFinite else {
             throw FileFailure(.notFinite, "the weights before its last teleport are not finite")
         }

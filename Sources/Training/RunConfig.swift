@@ -1,3 +1,4 @@
+import Datasets
 import Optimization
 import Runtime
 import Symmetry
@@ -37,6 +38,8 @@ public struct RunConfig {
     public var patience = 0
     /// What a loss must be below the best by to be one.
     public var minDelta = 0.0
+    /// Of the images of mini-batches; nil: none.
+    public var augmentation: Augmentation?
     public var centring = Centring.standard
 
     public init() {}
@@ -68,6 +71,7 @@ public struct RunConfig {
         guard minDelta == 0 || patience > 0 else {
             throw TeleportError.invalid("min_delta is \(minDelta), but patience is 0")
         }
+        try augmentation?.validate()
         try validateCentring()
     }
 

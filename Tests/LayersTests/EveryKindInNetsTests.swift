@@ -33,10 +33,13 @@ final class EveryKindInNetsTests: XCTestCase {
             for block in blocks.elements {
                 for i in 0..<block.rows {
                     for j in 0..<block.columns {
-                        let row = block.rowClass < 0 ? 0 : s[block.rowClass][i]
+                        let row =
+                            block.rowClass < 0 ? 0 : s[block.rowClass][block.firstRow + i]
                         let column =
                             block.columnClass < 0
-                            ? 0 : s[block.columnClass][j / block.columnsPerChannel]
+                            ? 0
+                            : s[block.columnClass][
+                                block.firstColumn + j / block.columnsPerChannel]
                         let place = block.offset + i * block.columns + j
                         let g = Double(gradient[place])
                         expected += g * g * exp(2 * (column - row))
@@ -87,7 +90,7 @@ final class EveryKindInNetsTests: XCTestCase {
         let five = try Shape(channels: 5)
         nodes.append((try LayerKinds.layer("add", inputs: [five, five]), [last + 1, last + 2]))
         nodes.append((try dense(five, 3, Activation(.identity)), [last + 3]))
-        let model = try Model(Graph(input: input, nodes), options: ModelConfig())
+        let model = try Model(drawing: Graph(input: input, nodes), options: ModelConfig())
         var generator = RandomGenerator(seed: 8)
         for i in 0..<model.parameters.count {
             model.parameters.pointer[i] = Float(0.4 * generator.nextNormal())

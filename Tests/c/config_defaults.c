@@ -37,6 +37,13 @@ int main(void) {
     CHECK_EQUAL(image.max_height, 65535);
     CHECK_EQUAL(image.max_pixels, 1 << 26);
     CHECK_EQUAL(image.max_chunk_bytes, 8 << 20);
+    CHECK_EQUAL(image.keep, TP_KEEP_PIXELS);
+    CHECK_EQUAL(image.keep_bytes, 1 << 28);
+    CHECK_EQUAL(image.normalize, 0);
+
+    INIT(tp_augment_config, augment);
+    CHECK(augment.flip == 0 && augment.flip_vertical == 0 && augment.crop == 1 && augment.stretch == 1);
+    CHECK(augment.shift == 0 && augment.reserved == 0 && augment.seed == 0 && augment.epoch == 0);
 
     INIT(tp_metrics, metrics);
     CHECK(metrics.correct == 0 && metrics.count == 0);
@@ -134,6 +141,7 @@ int main(void) {
     CHECK_EQUAL(run.balance_classes, 0);
     CHECK_EQUAL(run.patience, 0);
     CHECK(run.min_delta == 0 && run.result == NULL);
+    CHECK(run.augment == NULL);
 
     INIT(tp_run_result, result);
     CHECK(result.epochs == 0 && result.best_epoch == -1 && result.stopped_early == 0 && result.reserved == 0);

@@ -23,6 +23,7 @@ from ._interrupt import StopFlag
 from ._library import lib as _lib
 from ._library import check as _check
 from ._values import int32 as _int32
+from .augment import AugmentConfig
 from .dataset import Dataset, ImageConfig, SkippedFile, load_image
 from .enums import (
     Activation,
@@ -35,6 +36,7 @@ from .enums import (
     FrameKind,
     Group,
     Initialization,
+    Keep,
     Loss,
     Objective,
     OptimizerKind,
@@ -94,6 +96,7 @@ def thread_count() -> int:
 
 __all__ = [
     "Activation",
+    "AugmentConfig",
     "Average",
     "BadImage",
     "BadStateError",
@@ -108,6 +111,7 @@ __all__ = [
     "ImageConfig",
     "Initialization",
     "InvalidArgumentError",
+    "Keep",
     "LAYER_ALL",
     "LAYER_RANDOM",
     "Layer",

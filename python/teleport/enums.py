@@ -100,6 +100,13 @@ class BadImage(HeaderEnum):
     SKIP = "skip", _abi.TP_BAD_IMAGE_SKIP
 
 
+class Keep(HeaderEnum):
+    """What of a folder's images stays in memory; PATHS reads an image whenever it is drawn."""
+
+    PIXELS = "pixels", _abi.TP_KEEP_PIXELS
+    PATHS = "paths", _abi.TP_KEEP_PATHS
+
+
 class Resampling(HeaderEnum):
     """How an image gets another size. AREA takes the mean that a pixel covers; for shrinking."""
 
@@ -246,6 +253,7 @@ InitializationName = Literal["glorot_uniform", "he_uniform", "torch_linear", "un
 OutputName = Literal["raw", "probabilities"]
 LossName = Literal["cross_entropy", "mean_squared_error", "half_squared_error"]
 BadImageName = Literal["fail", "skip"]
+KeepName = Literal["pixels", "paths"]
 ResamplingName = Literal["bilinear", "area"]
 GroupName = Literal["scaling", "linear", "null_space", "level_set", "frame"]
 SearchName = Literal["lookahead", "ascent", "random"]

@@ -22,6 +22,7 @@ from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._values import Path, expect, int32, int64, path_bytes, uint64
+from .augment import AugmentConfig, native_augment
 from .dataset import Dataset, data_set
 from .enums import (
     Average,
@@ -378,6 +379,7 @@ class Trainer(Handle):
         checkpoint_seconds: float = 0.0,
         checkpoint_keep: int = 1,
         frames: Optional[FrameConfig] = None,
+        augment: Optional[AugmentConfig] = None,
         centring: Union[CentringName, Centring] = Centring.DEFAULT,
         finish: Union[FinishName, Finish] = Finish.DEFAULT,
         class_weights: Union[None, Literal["balanced"], npt.ArrayLike] = None,
@@ -399,6 +401,7 @@ class Trainer(Handle):
                             from one checkpoint to the next; both 0: after each epoch
         checkpoint_keep     the newest is checkpoint_path, those before it have .1, .2, ... added
         frames              steps are taken in frames as `set_frames` says; None: as the trainer is
+        augment             how the images of mini-batches are changed; None: not at all
         centring            without frames: the mean of the inputs is subtracted within the steps; by default for
                             dog alone, which has no rate that was chosen without
         finish              weights that the run ends with, where it has patience or the trainer averages weights
@@ -447,6 +450,9 @@ class Trainer(Handle):
         framed = None if frames is None else native_frames(frames)
         if framed is not None:
             config.frames = ctypes.pointer(framed)
+        changed = None if augment is None else native_augment(augment)
+        if changed is not None:
+            config.augment = ctypes.pointer(changed)
         config.stop_flag = flag.address
         begins = np.array([int32(epoch, "a teleport epoch") for epoch in teleport_epochs], np.int32)
         native = None if teleport is None else NativeConfig(teleport, self._loss)
