@@ -1169,8 +1169,9 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
  * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain
  * SGD; with `outputs` batch x out^2 more, out^2 x width where it is not plain SGD, and for the average mentioned there
- * the gradient once more and out^2 x width; of a refresh: a forward pass of `samples` samples, samples x width^2 and
- * width^3 a layer, and some dozens of small blocks of memory; steps between refreshes allocate nothing. */
+ * the gradient once more and out^2 x width; of a refresh: a forward pass of `samples` samples where layers inside have
+ * frames, samples x width^2 and width^3 a layer. The first refresh takes its memory, the others and the steps allocate
+ * nothing. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
 
 /* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */

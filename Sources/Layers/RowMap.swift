@@ -45,21 +45,27 @@ public struct RowMap: BitwiseCopyable {
         return try Memory.product(size, size)
     }
 
-    /// T in the order that `dense` reads.
+    /// T, or of its transpose, in the order that `dense` reads; says whether all of it is finite.
+    @discardableResult
     public static func write(
-        _ t: Matrix, hasLast: Bool, to numbers: UnsafeMutablePointer<Float>
-    ) {
-        let width = t.rows - (hasLast ? 1 : 0)
+        _ t: Matrix, transposed: Bool = false, hasLast: Bool,
+        to numbers: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        let size = t.rows
+        let width = size - (hasLast ? 1 : 0)
+        let (down, across) = transposed ? (1, size) : (size, 1)
         for i in 0..<width {
-            for j in 0..<width { numbers[i * width + j] = Float(t[i, j]) }
+            let row = t.pointer + i * down
+            for j in 0..<width { numbers[i * width + j] = Float(row[j * across]) }
         }
-        guard hasLast else { return }
-        let row = numbers + width * width
+        guard hasLast else { return allFinite(numbers, count: size * size) }
+        let last = numbers + width * width
         for j in 0..<width {
-            row[j] = Float(t[width, j])
-            row[width + j] = Float(t[j, width])
+            last[j] = Float(t.pointer[width * down + j * across])
+            last[width + j] = Float(t.pointer[j * down + width * across])
         }
-        row[2 * width] = Float(t[width, width])
+        last[2 * width] = Float(t[width, width])
+        return allFinite(numbers, count: size * size)
     }
 
     /// out <- beta out + alpha (x, last) T, for `rows` rows with `last` one number a row, nil: 1
@@ -100,6 +106,15 @@ public struct RowMap: BitwiseCopyable {
                 x, last: last, rows: rows, into: target, lastOut: lastTarget, alpha: alpha,
                 beta: beta)
         }
+    }
+
+    /// |(x - y) T|^2 for a shear by its column alone; nil: another map.
+    public func squaredDistance(
+        _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, last: UnsafePointer<Float>,
+        _ lastY: UnsafePointer<Float>, rows: Int
+    ) -> Double? {
+        guard kind == .shear, row == nil, let column else { return nil }
+        return shim_sheared_distance(x, y, last, lastY, rows, width, column)
     }
 
     /// Multiply-adds for each number of a row.

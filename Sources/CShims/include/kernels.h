@@ -35,6 +35,9 @@ void shim_add_sheared_rows(const float *x, const float *last, ptrdiff_t rows, pt
 /* sums[row] = beta * sums[row] + alpha * (x[row] . column + last * corner); for beta 0 sums may hold anything. */
 void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
                    float corner, float alpha, float beta, float *sums);
+/* The sum over rows of (x - y)^2 and of (last_x - last_y + (x - y) . column)^2. */
+double shim_sheared_distance(const float *x, const float *y, const float *last_x, const float *last_y, ptrdiff_t rows,
+                             ptrdiff_t width, const float *column);
 
 /* average += share * (weights - average) */
 void shim_average(float *average, const float *weights, ptrdiff_t count, float share);

@@ -29,7 +29,9 @@ public final class Frames {
     let collected: Buffer<Float>
     /// A gradient in the weights' own coordinates, and some rows of deltas.
     let plain: Buffer<Float>
-    let room: Buffer<Float>
+    let deltaRoom: Buffer<Float>
+    /// Where frames of outputs are made, from the first refresh on.
+    var outputRooms: [FrameRoom] = []
     var isCollecting = false
     var hasCollected = false
 
@@ -42,8 +44,7 @@ public final class Frames {
     public internal(set) var reports: [FrameReport]
     /// Parameters without a frame, those of a layer each.
     private let unframed: [Range<Int>]
-    /// Of refreshes.
-    private var workspace: Workspace?
+    private var room: FrameRefreshRoom?
     private let spare: Buffer<Float>
     let scratch: Buffer<Float>
 
@@ -97,7 +98,7 @@ public final class Frames {
         self.outputs = outputs
         collected = try Buffer(count: outputs.isEmpty ? 0 : count)
         plain = try Buffer(count: outputs.isEmpty ? 0 : graph.parameterCount)
-        room = try Buffer(count: outputs.isEmpty ? 0 : Self.roomRows * FrameConfig.widest)
+        deltaRoom = try Buffer(count: outputs.isEmpty ? 0 : Self.roomRows * FrameConfig.widest)
         self.graph = graph
         self.options = options
         self.coordinates = coordinates
@@ -191,23 +192,20 @@ public struct FrameRefresh: Sendable {
 
 extension Frames {
     /// New frames from the inputs of each layer for `count` samples; averages of gradients go
-    /// along, exactly.
+    /// along, exactly. Takes memory the first time, and when there are more samples than ever.
     public func refresh(
         _ model: Model, x: UnsafePointer<Float>, count: Int, moments: UnsafeMutablePointer<Float>?
     ) throws -> FrameRefresh {
-        try BLAS.reserve()
-        let workspace =
-            try self.workspace ?? Workspace(graph, capacity: count, backward: false)
-        try workspace.reserve(count)
-        self.workspace = workspace
-        workspace.forward(model.weights, x: x, count: count, .batch)
+        // A host's first steps have not seen all samples yet.
+        let most = options.every > 0 ? max(count, options.samples) : count
+        let room = try self.room ?? FrameRefreshRoom(graph, layers, count: most)
+        self.room = room
+        try room.write(
+            model.weights, x: x, count: count, damping: options.damping,
+            to: spare.pointer)
         var result = FrameRefresh()
-        for layer in layers {
-            let input = try workspace.input(of: layer.node, x: x)
-            guard
-                let condition = try layer.write(
-                    input.values, rows: count, options, to: spare.pointer)
-            else {
+        for (index, layer) in layers.enumerated() {
+            guard let condition = room.condition(index) else {
                 result.kept += 1
                 report(layer, isRenewed: false)
                 continue
@@ -296,18 +294,35 @@ extension Frames {
         for range in unframed { run(nil, range.lowerBound, range.count, 1, nil) }
     }
 
-    /// difference <- B^-1 difference A^-T, whose length is that in the metric P^-1.
+    /// |B^-1 (x - y) A^-T|^2, the squared distance in the frames' metric, of each layer, whose
+    /// parameters begin at `offset`. `difference` is room for a model's parameters.
     func measure(
-        _ difference: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+        from x: UnsafePointer<Float>, to y: UnsafePointer<Float>,
+        difference: UnsafeMutablePointer<Float>, _ body: (_ offset: Int, _ norm2: Double) -> Void
     ) {
-        for range in unframed {
-            (target + range.lowerBound).update(
-                from: difference + range.lowerBound, count: range.count)
-        }
         for layer in layers {
-            layer.apply(layer.difference(numbers.pointer), difference, into: target)
+            let map = layer.map
+            let (first, bias) = (map.weightOffset, map.biasOffset)
+            let t = layer.difference(numbers.pointer)
+            let output = outputFrame(layer)
+            if output == nil, map.hasBias,
+                let norm2 = t.squaredDistance(
+                    x + first, y + first, last: x + bias, y + bias, rows: map.outputs)
+            {
+                body(first, norm2)
+                continue
+            }
+            (difference + first).update(from: x + first, count: map.parameterCount)
+            addScaled(y + first, by: -1, to: difference + first, count: map.parameterCount)
+            layer.apply(t, difference, into: scratch.pointer)
+            output?.apply(.difference, numbers.pointer, scratch.pointer, into: difference)
+            let framed = output == nil ? scratch.pointer : difference
+            body(first, shim_squared_distance(framed + first, nil, map.parameterCount))
         }
-        multiply(.difference, target)
+        for range in unframed {
+            let first = range.lowerBound
+            body(first, shim_squared_distance(x + first, y + first, range.count))
+        }
     }
 
     /// The averages of gradients, out of the frames.

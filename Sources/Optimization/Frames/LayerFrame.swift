@@ -123,36 +123,29 @@ struct LayerFrame {
         }
     }
 
-    /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
-    /// nil where there is none.
-    func write(
-        _ h: UnsafePointer<Float>, rows: Int, _ options: FrameConfig,
-        to numbers: UnsafeMutablePointer<Float>
-    ) throws -> Double? {
-        let own = numbers + offset
-        switch kind {
-        case .centred:
-            shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
-            for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
-            return allFinite(own, count: map.inputs) ? 1 : nil
-        case .dense(let frame):
-            let c = try statistics(h, rows: rows)
-            guard c.storage.elements.allSatisfy({ $0.isFinite }),
-                let matrices = try FrameMatrices.of(c, frame, coordinates, options),
-                matrices.isFinite, matrices.condition <= FrameMatrices.mostCondition
-            else { return nil }
-            let size = c.count
-            for (index, t) in ([matrices.forward] + matrices.others).enumerated() {
-                RowMap.write(t, hasLast: map.hasBias, to: own + index * size)
-            }
-            return matrices.condition
-        }
+    /// Largest condition of what is inverted that a frame is made from.
+    static let mostCondition = 1e8
+
+    /// What `write` works in.
+    func makeRoom() throws -> FrameRoom? {
+        guard case .dense(let frame) = kind else { return nil }
+        return try FrameRoom(
+            size: size, hasLast: map.hasBias, frame, coordinates)
     }
 
-    /// C: the mean of h_bar h_bar^T, h_bar = (h, 1) where there is a bias.
-    func statistics(_ h: UnsafePointer<Float>, rows: Int) throws -> Matrix {
-        let c = try Matrix.gramOfColumns(try extended(h, rows: rows))
-        c.scale(by: 1 / Double(rows))
-        return c
+    /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
+    /// nil where there is none. Allocates nothing.
+    func write(
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, in room: FrameRoom?,
+        to numbers: UnsafeMutablePointer<Float>
+    ) -> Double? {
+        let own = numbers + offset
+        if let room {
+            let condition = room.write(h, rows: rows, damping: damping, to: own)
+            return condition.flatMap { $0 <= Self.mostCondition ? $0 : nil }
+        }
+        shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
+        for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
+        return allFinite(own, count: map.inputs) ? 1 : nil
     }
 }
