@@ -62,6 +62,9 @@ public struct Cholesky {
         divide(target, CblasNoTrans)
     }
 
+    /// b <- L^-1 b. Allocates nothing.
+    public func divideByFactor(_ b: Matrix) { divide(b, CblasNoTrans) }
+
     /// target <- L
     public func writeFactor(into target: Matrix) {
         target.pointer.update(repeating: 0, count: target.count)

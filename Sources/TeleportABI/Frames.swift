@@ -18,6 +18,8 @@ extension tp_frame_config {
         config.samples = Int64(options.samples)
         config.damping = options.damping
         config.warmup_steps = Int64(options.warmupSteps)
+        config.rank = Int64(options.rank)
+        config.input_rank = Int64(options.inputRank)
         return config
     }
 }
@@ -34,6 +36,8 @@ extension FrameConfig {
         samples = Int(config.samples)
         damping = config.damping
         warmupSteps = Int(config.warmup_steps)
+        rank = Int(config.rank)
+        inputRank = Int(config.input_rank)
         try validate()
     }
 }

@@ -58,6 +58,8 @@ extension SafetensorsWriter {
             ("samples", options.samples.description),
             ("damping", options.damping.description),
             ("warmup_steps", options.warmupSteps.description),
+            ("rank", options.rank.description),
+            ("input_rank", options.inputRank.description),
             ("age", age.description),
             ("scale", scale.description),
             ("refreshed", (refreshed + 1).description),
@@ -171,6 +173,8 @@ extension SafetensorsReader {
         options.samples = try number(key("samples"))
         options.damping = try number(key("damping"))
         options.warmupSteps = try number(key("warmup_steps"))
+        options.rank = try number(key("rank"))
+        options.inputRank = try number(key("input_rank"))
         let frames = try trainer.makeFrames(options)
         try read(
             tensors + CheckpointFile.frames, into: frames.numbers.pointer,

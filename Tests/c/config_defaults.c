@@ -91,6 +91,8 @@ int main(void) {
     CHECK_EQUAL(frames.samples, 512);
     CHECK(frames.damping == 1);
     CHECK_EQUAL(frames.warmup_steps, 100);
+    CHECK_EQUAL(frames.rank, 64);
+    CHECK_EQUAL(frames.input_rank, 16);
 
     INIT(tp_schedule_config, schedule);
     CHECK_EQUAL(schedule.schedule, TP_SCHEDULE_CONSTANT);

@@ -459,6 +459,10 @@ static void check_frames(void) {
     WRONG_FRAMES(damping, NAN);
     WRONG_FRAMES(damping, INFINITY);
     WRONG_FRAMES(warmup_steps, -1);
+    WRONG_FRAMES(rank, 0);
+    WRONG_FRAMES(rank, 257);
+    WRONG_FRAMES(input_rank, -1);
+    WRONG_FRAMES(input_rank, 257);
     MUST(tp_run_config_init(&run, sizeof run));
     run.frames = &frames;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));

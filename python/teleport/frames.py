@@ -27,6 +27,8 @@ class FrameConfig:
     samples: int = 512
     damping: float = 1.0
     warmup_steps: int = 100
+    rank: int = 64
+    input_rank: int = 16
 
 
 def native_frames(frames: FrameConfig) -> tp_frame_config:
@@ -40,4 +42,6 @@ def native_frames(frames: FrameConfig) -> tp_frame_config:
     struct.samples = int64(frames.samples, "samples")
     struct.damping = frames.damping
     struct.warmup_steps = int64(frames.warmup_steps, "warmup_steps")
+    struct.rank = int64(frames.rank, "rank")
+    struct.input_rank = int64(frames.input_rank, "input_rank")
     return struct

@@ -3,9 +3,20 @@ import Layers
 import LinearAlgebra
 import Runtime
 
+/// Makes the frames of one layer, in memory that is taken once.
+protocol FrameMaker: AnyObject {
+    /// Writes the frame of `rows` inputs `h` where `numbers` point; gives the condition of what was
+    /// inverted, or nil where there is no such frame. `current` is the frame at hand. Allocates
+    /// nothing.
+    func write(
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, from current: UnsafePointer<Float>,
+        to numbers: UnsafeMutablePointer<Float>
+    ) -> Double?
+}
+
 /// Where the frame of a layer inside is made, in memory that is taken once: C, and P or A of it in
 /// double. Threads make the frames of several layers at a time, each in its own room.
-final class FrameRoom {
+final class FrameRoom: FrameMaker {
     /// Its rows are the layer's inputs, and one for the bias if there is one.
     private let c: Matrix
     private let hasLast: Bool
@@ -31,10 +42,8 @@ final class FrameRoom {
         sums = try Buffer(count: c.count)
     }
 
-    /// Writes the frame's matrices where `numbers` point; gives the condition of what was inverted,
-    /// or nil where there is no such frame. Allocates nothing.
     func write(
-        _ h: UnsafePointer<Float>, rows: Int, damping: Double,
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, from current: UnsafePointer<Float>,
         to numbers: UnsafeMutablePointer<Float>
     ) -> Double? {
         measure(h, rows: rows)

@@ -62,7 +62,7 @@ public final class Frames {
         guard !layers.isEmpty else {
             throw TeleportError(
                 .unsupported,
-                "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameConfig.widest) values"
+                "no layer can have such a frame: inputs are centred by a bias, and a rotated layer inside reads at most \(FrameConfig.widest) values"
             )
         }
         self.graph = graph
@@ -129,7 +129,9 @@ public final class Frames {
         let widest = layers.reduce(1) { max($0, $1.map.inputs + 1) }
         let largest = Double(shim_largest_magnitude(numbers.pointer, numbers.count))
         let once = 1 + largest * Double(widest)
-        growth = once * once
+        // By a row's length where a layer is centred and whitened too.
+        let twice = 1 + 2 * largest * Double(widest).squareRoot()
+        growth = once * once * (layers.contains { $0.isLowRank } ? twice * twice : 1)
     }
 }
 
@@ -156,7 +158,7 @@ extension Frames {
         self.room = room
         try room.write(
             model.parameters.pointer, x: x, count: count, damping: options.damping,
-            to: spare.pointer)
+            from: numbers.pointer, to: spare.pointer)
         var result = FrameRefresh()
         for (index, layer) in layers.enumerated() {
             guard let condition = room.condition(index) else {

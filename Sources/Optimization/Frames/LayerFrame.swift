@@ -9,6 +9,7 @@ struct LayerFrame {
     enum Kind {
         case centred
         case dense(FrameKind)
+        case lowRank(LowRankFrame)
     }
 
     let kind: Kind
@@ -24,17 +25,39 @@ struct LayerFrame {
         _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig,
         _ coordinates: FrameCoordinates, offset: Int
     ) throws {
-        let readsSamples = graph.nodes[node].first < 0
-        if readsSamples {
+        let isFolded = coordinates == .folded
+        if graph.nodes[node].first < 0 {
             // Without a bias nothing can take the mean.
-            guard options.input == .centre, map.hasBias else { return nil }
-            kind = .centred
-            count = try Memory.product(map.inputs, 2)
+            guard options.input != .none, map.hasBias else { return nil }
+            if options.input == .rank {
+                // One more, whose level all others have.
+                kind = .lowRank(
+                    LowRankFrame(
+                        width: map.inputs, rank: min(options.inputRank + 1, map.inputs),
+                        hasLast: true, isCentred: true, isFolded: isFolded))
+            } else {
+                kind = .centred
+            }
+        } else if options.kind == .centre {
+            return nil
+        } else if map.inputs > FrameConfig.widest {
+            guard options.kind == .whiten else { return nil }
+            kind = .lowRank(
+                LowRankFrame(
+                    width: map.inputs, rank: options.rank, hasLast: map.hasBias,
+                    isCentred: false, isFolded: isFolded))
         } else {
-            guard options.kind != .centre, map.inputs <= FrameConfig.widest else { return nil }
             kind = .dense(options.kind)
+        }
+        switch kind {
+        case .centred: count = try Memory.product(map.inputs, 2)
+        case .dense:
             let size = try RowMap.denseCount(width: map.inputs, hasLast: map.hasBias)
-            count = try Memory.product(size, coordinates == .folded ? 1 : 4)
+            count = try Memory.product(size, isFolded ? 1 : 4)
+        case .lowRank(let frame):
+            // At most this, for ranks are at most 257.
+            _ = try Memory.product(map.inputs, 1_024)
+            count = frame.count
         }
         guard !map.readsTable else { return nil }
         self.node = node
@@ -53,6 +76,7 @@ struct LayerFrame {
             return .shear(
                 width: map.inputs, row: negative, column: coordinates == .folded ? negative : nil)
         case .dense: return dense(0, numbers)
+        case .lowRank(let frame): return frame.map(0, numbers + offset)
         }
     }
 
@@ -62,6 +86,7 @@ struct LayerFrame {
         case .centred:
             return .shear(width: map.inputs, row: nil, column: numbers + offset + map.inputs)
         case .dense: return dense(1, numbers)
+        case .lowRank(let frame): return frame.map(1, numbers + offset)
         }
     }
 
@@ -70,6 +95,7 @@ struct LayerFrame {
         switch kind {
         case .centred: return .shear(width: map.inputs, row: numbers + offset, column: nil)
         case .dense: return dense(2, numbers)
+        case .lowRank(let frame): return frame.map(2, numbers + offset)
         }
     }
 
@@ -78,6 +104,7 @@ struct LayerFrame {
         switch kind {
         case .centred: return .shear(width: map.inputs, row: nil, column: numbers + offset)
         case .dense: return dense(3, numbers)
+        case .lowRank(let frame): return frame.map(3, numbers + offset)
         }
     }
 
@@ -102,6 +129,7 @@ struct LayerFrame {
         let own = numbers + offset
         switch kind {
         case .centred: own.update(repeating: 0, count: count)
+        case .lowRank(let frame): frame.reset(own)
         case .dense:
             let size = map.inputs + (map.hasBias ? 1 : 0)
             let identity = try Matrix(identity: size)
@@ -114,22 +142,42 @@ struct LayerFrame {
     /// Largest condition of what is inverted that a frame is made from.
     private static let mostCondition = 1e8
 
-    /// What `write` works in.
-    func makeRoom() throws -> FrameRoom? {
-        guard case .dense(let frame) = kind else { return nil }
-        return try FrameRoom(
-            size: map.inputs + (map.hasBias ? 1 : 0), hasLast: map.hasBias, frame, coordinates)
+    /// What `write` works with; nil where nothing is needed.
+    func makeRoom() throws -> (any FrameMaker)? {
+        switch kind {
+        case .centred: return nil
+        case .dense(let frame):
+            return try FrameRoom(
+                size: map.inputs + (map.hasBias ? 1 : 0), hasLast: map.hasBias, frame,
+                coordinates)
+        case .lowRank(let frame): return try LowRankRoom(frame)
+        }
+    }
+
+    /// The samples' own frame takes no pass.
+    var readsSamples: Bool {
+        switch kind {
+        case .centred: return true
+        case .dense: return false
+        case .lowRank(let frame): return frame.isCentred
+        }
+    }
+
+    var isLowRank: Bool {
+        if case .lowRank = kind { return true }
+        return false
     }
 
     /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
-    /// nil where there is none. Allocates nothing.
+    /// nil where there is none. `current`: all frames at hand. Allocates nothing.
     func write(
-        _ h: UnsafePointer<Float>, rows: Int, damping: Double, in room: FrameRoom?,
-        to numbers: UnsafeMutablePointer<Float>
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, in room: (any FrameMaker)?,
+        from current: UnsafePointer<Float>, to numbers: UnsafeMutablePointer<Float>
     ) -> Double? {
         let own = numbers + offset
         if let room {
-            let condition = room.write(h, rows: rows, damping: damping, to: own)
+            let condition = room.write(
+                h, rows: rows, damping: damping, from: current + offset, to: own)
             return condition.flatMap { $0 <= Self.mostCondition ? $0 : nil }
         }
         shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
