@@ -6,14 +6,6 @@
 
 static const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-INLINE void select(vector *out, const ints *mask, const vector *yes, const vector *no) {
-    ints a, b;
-    memcpy(&a, yes, sizeof a);
-    memcpy(&b, no, sizeof b);
-    a = (a & *mask) | (b & ~*mask);
-    memcpy(out, &a, sizeof a);
-}
-
 INLINE void rectified(vector *z, float slope) {
     vector scaled = *z * slope;
     ints positive = *z > 0;
@@ -233,6 +225,25 @@ double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const
         }
     }
     return factor * (weights ? weighted : total + log(product));
+}
+
+FOR_EACH_PROCESSOR
+double shim_label_smoothing(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
+                            const float *weights, double factor, double smoothing, float *delta) {
+    double total = 0;
+    for (ptrdiff_t row = 0; row < rows; row++, z += width) {
+        const double share = smoothing * (weights ? (double)weights[row] : 1);
+        if (!(share > 0)) continue;
+        double sum = 0;
+        for (ptrdiff_t i = 0; i < width; i++) sum += (double)z[i];
+        total += share * ((double)z[labels[row]] - sum / (double)width);
+        if (!delta) continue;
+        float *out = delta + row * width;
+        const float spread = (float)(factor * share / (double)width);
+        for (ptrdiff_t i = 0; i < width; i++) out[i] -= spread;
+        out[labels[row]] += (float)(factor * share);
+    }
+    return factor * total;
 }
 
 FOR_EACH_PROCESSOR

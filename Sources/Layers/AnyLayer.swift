@@ -18,6 +18,11 @@ public class AnyLayer: @unchecked Sendable {
     ) {}
     public func sharesOutputs(rows: Int, parts: Int) -> Bool { false }
     public func multiply(_ pass: LayerPass, first: Int, count: Int) {}
+    public func prepare(_ pass: LayerPass) {}
+    public func prepareTangent(_ pass: LayerPass) {}
+    public func gather(_ pass: LayerPass, _ phase: PassPhase) {}
+    public func meet(_ pass: LayerPass, _ phase: PassPhase) {}
+    public func updateStatistics(_ pass: LayerPass, _ statistics: UnsafeMutablePointer<Float>) {}
 }
 
 extension Layer {
@@ -53,5 +58,14 @@ private final class LayerBox<Kind: Layer>: AnyLayer, @unchecked Sendable {
     }
     override func multiply(_ pass: LayerPass, first: Int, count: Int) {
         kind.multiply(pass, first: first, count: count)
+    }
+    override func prepare(_ pass: LayerPass) { kind.prepare(pass) }
+    override func prepareTangent(_ pass: LayerPass) { kind.prepareTangent(pass) }
+    override func gather(_ pass: LayerPass, _ phase: PassPhase) { kind.gather(pass, phase) }
+    override func meet(_ pass: LayerPass, _ phase: PassPhase) { kind.meet(pass, phase) }
+    override func updateStatistics(
+        _ pass: LayerPass, _ statistics: UnsafeMutablePointer<Float>
+    ) {
+        kind.updateStatistics(pass, statistics)
     }
 }

@@ -5,6 +5,8 @@ import Runtime
 /// h = f(W x + b): `dense OUT [bias|nobias]`. An image goes in flattened, C x H x W.
 public struct Dense: Layer {
     public static let word = "dense"
+    public static let namePrefix = "fc"
+    public static let readsVectors = true
 
     public let inputs: [Shape]
     public let output: Shape
@@ -18,7 +20,7 @@ public struct Dense: Layer {
         tensors = try LinearMap.tensors(inputs.count, outputs, hasBias)
         map = LinearMap(
             inputs: inputs.count, outputs: outputs, hasBias: hasBias, activation: activation)
-        epilogue = Epilogue(width: outputs, activation: activation)
+        epilogue = Epilogue(output, activation: activation)
     }
 
     public init(
@@ -149,8 +151,10 @@ public struct Dense: Layer {
 
 extension LinearMap {
     static func tensors(_ inputs: Int, _ outputs: Int, _ hasBias: Bool) throws -> [LayerTensor] {
-        let weight = try LayerTensor("weight", [outputs, inputs])
-        return hasBias ? [weight, try LayerTensor("bias", [outputs])] : [weight]
+        let weight = try LayerTensor(
+            "weight", [outputs, inputs], start: .weight(fanIn: inputs, fanOut: outputs))
+        return hasBias
+            ? [weight, try LayerTensor("bias", [outputs], start: .bias(fanIn: inputs))] : [weight]
     }
 
     /// The words that `outputsAndBias` reads.

@@ -4,7 +4,7 @@ import Runtime
 ///
 /// Made on the stack from the places of a plan; a layer reads and writes through it and keeps
 /// nothing. Values, deltas (derivatives of the loss by values) and tangents (R of Pearlmutter's
-/// pass) are rows x width, row-major.
+/// pass) are rows x the stored count of their shape.
 public struct LayerPass {
     /// A value that the layer reads, and what it owes to it.
     public struct Input {
@@ -18,29 +18,6 @@ public struct LayerPass {
         public var deltaTangent: UnsafeMutablePointer<Float>?
 
         public init(_ value: UnsafePointer<Float>) { self.value = value }
-
-        /// The delta of an output that is the input, or a sum with it, flows on as it is.
-        @inline(__always)
-        func takeDelta(_ outputDelta: UnsafePointer<Float>, count: Int) {
-            take(outputDelta, into: delta, count: count)
-        }
-
-        @inline(__always)
-        func takeDeltaTangent(_ outputDeltaTangent: UnsafePointer<Float>, count: Int) {
-            take(outputDeltaTangent, into: deltaTangent, count: count)
-        }
-
-        @inline(__always)
-        private func take(
-            _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>?, count: Int
-        ) {
-            guard let target else { return }
-            if addsDelta {
-                addScaled(source, by: 1, to: target, count: count)
-            } else {
-                target.update(from: source, count: count)
-            }
-        }
     }
 
     /// Samples of this run, and the number of the first of them in its batch.
@@ -65,12 +42,27 @@ public struct LayerPass {
     /// channel of the output: one more row of the product instead of another input.
     public var shift: (row: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>)?
 
+    public var mode = PassMode.batch
+    /// What numbers a step's random choices: with a layer's place, a sample's number and a unit's.
+    public var seed: UInt64 = 0
+    public var step: UInt64 = 0
+    /// The layer's place among the layers of its net.
+    public var layer = 0
+    /// The layer's own running statistics, in the order of its tensors.
+    public var statistics: UnsafePointer<Float>
+    /// What the layer's `needs` ask for: of the first sample of the run, of this thread, and of the
+    /// workspace.
+    public var kept: UnsafeMutablePointer<Float>
+    public var scratch: UnsafeMutablePointer<Float>
+    public var shared: UnsafeMutablePointer<Float>
+    public var sharedTangent: UnsafeMutablePointer<Float>
+
     /// The direction v in the weights, the layer's own.
     public var direction: UnsafePointer<Float>
     public var outputTangent: UnsafeMutablePointer<Float>
     public var outputDeltaTangent: UnsafeMutablePointer<Float>
 
-    /// Without tangents: a pass that asks for none reads none.
+    /// Without tangents and memory beside: a pass that asks for none reads none.
     public init(
         rows: Int, first: Int, parameters: UnsafePointer<Float>, input: Input,
         output: UnsafeMutablePointer<Float>
@@ -80,6 +72,11 @@ public struct LayerPass {
         self.parameters = parameters
         self.input = input
         self.output = output
+        statistics = parameters
+        kept = output
+        scratch = output
+        shared = output
+        sharedTangent = output
         direction = parameters
         outputTangent = output
         outputDeltaTangent = output

@@ -55,6 +55,21 @@ public struct Cholesky {
         divide(b, CblasTrans)
     }
 
+    /// L^-1
+    public func inverseFactor() throws -> Matrix {
+        try Stop.ask()
+        let inverse = try Matrix(factor.rows, factor.rows)
+        writeInverse(into: inverse)
+        return inverse
+    }
+
+    /// L
+    public func lowerFactor() throws -> Matrix {
+        let lower = try Matrix(factor.rows, factor.rows)
+        writeFactor(into: lower)
+        return lower
+    }
+
     /// target <- L^-1. Allocates nothing.
     public func writeInverse(into target: Matrix) {
         target.pointer.update(repeating: 0, count: target.count)

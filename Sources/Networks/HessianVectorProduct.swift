@@ -13,6 +13,7 @@ public final class HessianVectorProduct {
     // R h and R delta of every layer, placed like the workspace's values and deltas.
     private let tangents: Buffer<Float>
     private let deltaTangents: Buffer<Float>
+    private let weights: WeightPointers
 
     public convenience init(_ model: Model, count: Int) throws {
         try self.init(
@@ -24,8 +25,9 @@ public final class HessianVectorProduct {
         self.model = model
         self.workspace = workspace
         let elements = try Memory.product(model.graph.valueCount, workspace.capacity)
-        tangents = try Buffer(count: elements)
-        deltaTangents = try Buffer(count: elements)
+        tangents = try Buffer(repeating: 0, count: elements)
+        deltaTangents = try Buffer(repeating: 0, count: elements)
+        weights = WeightPointers(model.weights)
     }
 
     /// H v of the loss of a valid batch that fits the workspace, where `lossAndDeltas` of the same
@@ -65,37 +67,54 @@ public final class HessianVectorProduct {
             let piece = batch.slice(first, count)
             sum +=
                 workspace.lossAndDeltas(
-                    model.parameters.pointer, batch: piece, loss: loss, scale: scale
-                )
+                    model.weights, batch: piece, loss: loss, scale: scale, .batch)
             try carry(piece, loss, scale, v, into: result, beta: first == 0 ? 0 : 1)
         }
         return sum
     }
 
     private func forward(_ batch: Batch, _ v: UnsafePointer<Float>) throws {
-        let pass = workspace.pass
-        for index in 0..<pass.stepCount {
+        let pass = workspace.pass()
+        for index in 0..<pass.stepCount where pass.steps[index].learns {
             try Stop.ask()
+            let step = pass.steps[index]
             let layerPass = layerPass(index, batch, v)
-            pass.steps[index].layer._withUnsafeGuaranteedRef { $0.forwardTangent(layerPass) }
+            step.layer._withUnsafeGuaranteedRef {
+                if step.prepares { $0.prepareTangent(layerPass) }
+                meet(step, $0, layerPass, .forwardTangent)
+                $0.forwardTangent(layerPass)
+            }
         }
     }
 
     private func backward(_ batch: Batch, _ v: UnsafePointer<Float>) throws {
-        let pass = workspace.pass
-        for index in stride(from: pass.stepCount - 1, through: 0, by: -1) {
+        let pass = workspace.pass()
+        for index in stride(from: pass.stepCount - 1, through: 0, by: -1)
+        where pass.steps[index].learns {
             try Stop.ask()
+            let step = pass.steps[index]
             let layerPass = layerPass(index, batch, v)
-            pass.steps[index].layer._withUnsafeGuaranteedRef { $0.backwardTangent(layerPass) }
+            step.layer._withUnsafeGuaranteedRef {
+                meet(step, $0, layerPass, .backwardTangent)
+                $0.backwardTangent(layerPass)
+            }
         }
+    }
+
+    private func meet(
+        _ step: Plan.Step, _ layer: AnyLayer, _ pass: LayerPass, _ phase: PassPhase
+    ) {
+        guard step.meets else { return }
+        layer.gather(pass, phase)
+        layer.meet(pass, phase)
     }
 
     private func accumulate(
         _ batch: Batch, _ v: UnsafePointer<Float>, into result: UnsafeMutablePointer<Float>,
         beta: Float
     ) throws {
-        let pass = workspace.pass
-        for index in 0..<pass.stepCount {
+        let pass = workspace.pass()
+        for index in 0..<pass.stepCount where pass.steps[index].learns {
             try Stop.ask()
             let layerPass = layerPass(index, batch, v)
             let target = result + pass.steps[index].parameterOffset
@@ -107,9 +126,9 @@ public final class HessianVectorProduct {
 
     /// What a step works on, with its tangents.
     private func layerPass(_ index: Int, _ batch: Batch, _ v: UnsafePointer<Float>) -> LayerPass {
-        let step = workspace.pass.steps[index]
-        var pass = workspace.pass.layerPass(
-            index, model.parameters.pointer, batch, first: 0, count: batch.count)
+        let places = workspace.pass()
+        let step = places.steps[index]
+        var pass = places.layerPass(index, weights, batch, first: 0, count: batch.count)
         pass.direction = v + step.parameterOffset
         pass.outputTangent = tangents.pointer + step.offset
         pass.outputDeltaTangent = deltaTangents.pointer + step.offset
@@ -122,19 +141,19 @@ public final class HessianVectorProduct {
     }
 
     private func addTangents(to input: inout LayerPass.Input, _ source: Plan.Source) {
-        guard source.offset >= 0 else { return }
+        guard source.learns else { return }
         input.tangent = UnsafePointer(tangents.pointer + source.offset)
         input.deltaTangent = deltaTangents.pointer + source.offset
     }
 
     /// R delta of the outputs: the loss's second derivative applied to R z.
     private func outputTangent(_ batch: Batch, _ loss: Loss, _ scale: Double) {
-        let pass = workspace.pass
+        let pass = workspace.pass()
         let last = pass.steps[pass.stepCount - 1]
         let width = last.width
         let tangent = tangents.pointer + last.offset
         let result = deltaTangents.pointer + last.offset
-        if loss == .crossEntropy { shim_softmax(pass.outputs, batch.count, width) }
+        if loss.kind == .crossEntropy { shim_softmax(pass.outputs, batch.count, width) }
         for row in 0..<batch.count {
             let weight = batch.weights.map { Double($0[row]) } ?? 1
             let rz = tangent + row * width
@@ -144,7 +163,7 @@ public final class HessianVectorProduct {
                 out.update(repeating: 0, count: width)
                 continue
             }
-            if loss == .crossEntropy {
+            if loss.kind == .crossEntropy {
                 // (diag p - p p^T) R z, p the softmax
                 let p = pass.outputs + row * width
                 var mean = 0.0

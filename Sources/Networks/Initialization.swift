@@ -10,27 +10,41 @@ public enum Initialization: Int32, Sendable {
 }
 
 extension Initialization {
-    /// Fills the parameters layer by layer: weights in row-major order, then the bias, from one
+    /// Fills parameters and statistics layer by layer and tensor by tensor, row-major, from one
     /// generator.
-    func fill(
-        _ parameters: UnsafeMutablePointer<Float>, of graph: Graph, slope: Float, seed: UInt64
-    ) {
+    func fill(_ weights: Weights, of graph: Graph, slope: Float, seed: UInt64) {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.initialization)
-        for layer in graph.layers.elements {
-            let (low, high) = weightRange(layer, slope: Double(slope))
-            for i in 0..<layer.weightCount {
-                parameters[layer.weightOffset + i] = draw(&generator, low, high)
-            }
-            guard layer.hasBias else { continue }
-            for i in 0..<layer.outputs {
-                switch self {
-                case .glorotUniform, .heUniform:
-                    parameters[layer.biasOffset + i] = 0
-                case .torchLinear, .uniform01:
-                    parameters[layer.biasOffset + i] = draw(&generator, low, high)
+        var (parameter, statistic) = (weights.parameters.pointer, weights.statistics.pointer)
+        for index in 0..<graph.nodes.count {
+            for tensor in graph.nodes[index].facts.tensors {
+                guard tensor.role == .parameter else {
+                    fill(statistic, tensor, slope, &generator)
+                    statistic += tensor.count
+                    continue
                 }
+                fill(parameter, tensor, slope, &generator)
+                parameter += tensor.count
             }
         }
+    }
+
+    private func fill(
+        _ values: UnsafeMutablePointer<Float>, _ tensor: LayerTensor, _ slope: Float,
+        _ generator: inout RandomGenerator
+    ) {
+        let low: Double
+        let high: Double
+        switch tensor.start {
+        case .constant(let value):
+            return values.update(repeating: value, count: tensor.count)
+        case .bias where self == .glorotUniform || self == .heUniform:
+            return values.update(repeating: 0, count: tensor.count)
+        case .bias(let inputs):
+            (low, high) = range(inputs, 0, slope: Double(slope))
+        case .weight(let inputs, let outputs):
+            (low, high) = range(inputs, outputs, slope: Double(slope))
+        }
+        for i in 0..<tensor.count { values[i] = draw(&generator, low, high) }
     }
 
     private func draw(_ generator: inout RandomGenerator, _ low: Double, _ high: Double) -> Float {
@@ -39,13 +53,12 @@ extension Initialization {
         return self == .uniform01 ? min(value, Float(1).nextDown) : value
     }
 
-    private func weightRange(_ layer: LinearMap, slope: Double) -> (Double, Double) {
-        let inputs = Double(layer.inputs)
+    private func range(_ inputs: Int, _ outputs: Int, slope: Double) -> (Double, Double) {
         let bound: Double
         switch self {
-        case .glorotUniform: bound = (6 / (inputs + Double(layer.outputs))).squareRoot()
-        case .heUniform: bound = (6 / ((1 + slope * slope) * inputs)).squareRoot()
-        case .torchLinear: bound = 1 / inputs.squareRoot()
+        case .glorotUniform: bound = (6 / (Double(inputs) + Double(outputs))).squareRoot()
+        case .heUniform: bound = (6 / ((1 + slope * slope) * Double(inputs))).squareRoot()
+        case .torchLinear: bound = 1 / Double(inputs).squareRoot()
         case .uniform01: return (0, 1)
         }
         return (-bound, bound)

@@ -1,11 +1,15 @@
 import CShims
+import Layers
 import Runtime
 
 extension Model {
     /// A workspace for measuring `count` samples, in pieces if they are many.
-    public func measuringWorkspace(count: Int, backward: Bool = false) throws -> Workspace {
+    public func measuringWorkspace(
+        count: Int, backward: Bool = false, _ mode: PassMode = .batch
+    ) throws -> Workspace {
         try Workspace(
-            graph, capacity: min(count, Workspace.measuringRows(graph)), backward: backward)
+            graph, capacity: min(count, Workspace.measuringRows(graph, mode)),
+            backward: backward)
     }
 
     /// Calls `body` for consecutive pieces first ..< first + count that fit the workspace; between
@@ -23,14 +27,15 @@ extension Model {
     }
 
     /// The loss of a valid batch.
-    public func loss(_ batch: Batch, _ loss: Loss, workspace: Workspace) throws -> Double {
+    public func loss(
+        _ batch: Batch, _ loss: Loss, workspace: Workspace, _ mode: PassMode = .batch
+    ) throws -> Double {
         let scale = loss.scale(
             totalWeight: batch.totalWeight, outputs: graph.outputWidth)
         var sum = 0.0
         try Self.forEachPiece(of: batch.count, workspace) { first, count in
             sum += workspace.loss(
-                parameters.pointer, batch: batch.slice(first, count), loss: loss,
-                scale: scale)
+                weights, batch: batch.slice(first, count), loss: loss, scale: scale, mode)
         }
         return sum
     }
@@ -47,11 +52,10 @@ extension Model {
             let piece = batch.slice(first, count)
             sum +=
                 workspace.lossAndDeltas(
-                    parameters.pointer, batch: piece, loss: loss, scale: scale
-                )
+                    weights, batch: piece, loss: loss, scale: scale, .batch)
             try Stop.ask()
             workspace.accumulateGradient(
-                of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1)
+                weights, of: piece, into: gradient, alpha: 1, beta: first == 0 ? 0 : 1, .batch)
         }
         return sum
     }
@@ -65,7 +69,7 @@ extension Model {
         let width = graph.outputWidth
         try Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
-                parameters.pointer, x: x + first * graph.inputWidth, count: count)
+                weights, x: x + first * graph.inputWidth, count: count, .running)
             if asProbabilities { shim_softmax(workspace.outputs, count, width) }
             (out + first * width).update(from: workspace.outputs, count: count * width)
         }
@@ -79,7 +83,7 @@ extension Model {
         let width = graph.outputWidth
         try Self.forEachPiece(of: count, workspace) { first, count in
             workspace.forward(
-                parameters.pointer, x: x + first * graph.inputWidth, count: count)
+                weights, x: x + first * graph.inputWidth, count: count, .running)
             for row in 0..<count {
                 labels[first + row] = Int32(
                     truncatingIfNeeded: largestIndex(workspace.outputs + row * width, width))

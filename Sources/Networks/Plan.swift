@@ -10,6 +10,8 @@ struct Plan: @unchecked Sendable {
         let width: Int
         /// In the backward pass an earlier layer has written its part of the delta.
         let addsDelta: Bool
+        /// A parameter moves the value: it has a delta and a tangent.
+        let learns: Bool
     }
 
     struct Step: BitwiseCopyable {
@@ -20,18 +22,42 @@ struct Plan: @unchecked Sendable {
         let offset: Int
         let width: Int
         let parameterOffset: Int
-        /// Rows of the gradient, weights in one of them, and those of the layers below.
+        let statisticOffset: Int
+        /// What the layer keeps of a sample, and where; where its share of the workspace is.
+        let keptOffset: Int
+        let keptWidth: Int
+        let sharedOffset: Int
+        let sharedTangentOffset: Int
+        /// A parameter moves the output.
+        let learns: Bool
+        let prepares: Bool
+        let hasStatistics: Bool
+        /// Samples meet in the layer unless they are only predicted.
+        let meets: Bool
+        let meetsRunning: Bool
+        /// Rows of the gradient, work in one of them, and that of the layers below.
         let gradientRows: Int
-        let rowWeights: Int
-        let weightsBefore: Int
+        let rowWork: Int
+        let workBefore: Int
+
+        func meets(_ mode: PassMode) -> Bool { mode == .running ? meetsRunning : meets }
     }
 
     let steps: UnsafePointer<Step>
     let count: Int
-    /// Weights that the gradient phase shares out.
-    let weightCount: Int
+    /// Work that the gradient phase shares out.
+    let gradientWork: Int
+    /// Samples that threads share a batch by.
+    let sampleBlock: Int
+    /// Floats a thread, for all samples, and of the workspace; and those for tangents.
+    let scratchCount: Int
+    let keptCount: Int
+    let sharedCount: Int
+    let sharedTangentCount: Int
+    /// What no sum over one sample's terms of a gradient has more of.
+    let gradientTerms: Int
     /// An input that is not finite need not show in the outputs: an activation is bounded, or there
-    /// is no hidden layer.
+    /// is no hidden layer, or a pooling passes it by.
     let hidesInputs: Bool
 
     private let storage: Buffer<Step>
@@ -52,39 +78,71 @@ struct Plan: @unchecked Sendable {
             }
         }
         var offset = 0
-        var weights = 0
+        var (work, kept, shared, sharedTangent, statistics) = (0, 0, 0, 0, 0)
+        var scratch = 0
         for index in 0..<count {
             let node = graph.nodes[index]
             let facts = node.facts
-            let width = facts.output.count
+            let (width, needs) = (facts.output.storedCount, facts.needs)
             let rows = facts.gradientRows
-            let rowWeights = rows > 0 ? facts.tensors[0].count / rows : 1
+            let rowWork = Self.rowWork(facts)
             func source(_ node: Int, isAgain: Bool = false) -> Source {
                 guard node >= 0 else {
-                    return Source(offset: -1, width: graph.inputWidth, addsDelta: false)
+                    return Source(
+                        offset: -1, width: graph.inputWidth, addsDelta: false, learns: false)
                 }
                 let step = storage.pointer[node]
                 return Source(
                     offset: step.offset, width: step.width,
-                    addsDelta: readers.pointer[node] != index || isAgain)
+                    addsDelta: readers.pointer[node] != index || isAgain, learns: step.learns)
             }
+            let first = source(node.first)
+            let second = node.second.map { source($0, isAgain: $0 == node.first) }
             storage.pointer[index] = Step(
-                layer: node.layer, input: source(node.first),
-                second: node.second.map { source($0, isAgain: $0 == node.first) }
-                    ?? Source(offset: 0, width: 0, addsDelta: false),
+                layer: node.layer, input: first,
+                second: second ?? Source(offset: 0, width: 0, addsDelta: false, learns: false),
                 offset: offset, width: width, parameterOffset: graph.parameterOffset(index),
-                gradientRows: rows, rowWeights: rowWeights, weightsBefore: weights)
+                statisticOffset: statistics, keptOffset: kept, keptWidth: needs.kept,
+                sharedOffset: shared, sharedTangentOffset: sharedTangent,
+                learns: facts.parameterCount > 0 || first.learns || second?.learns == true,
+                prepares: needs.shared + needs.sharedTangent > 0,
+                hasStatistics: facts.statisticCount > 0,
+                meets: facts.meets(.training), meetsRunning: facts.meets(.running),
+                gradientRows: rows, rowWork: rowWork, workBefore: work)
             offset += try Memory.product(width, capacity)
-            weights += rows * rowWeights
+            kept += try Memory.product(needs.kept, capacity)
+            shared += Self.aligned(needs.shared)
+            sharedTangent += Self.aligned(needs.sharedTangent)
+            scratch = max(scratch, Self.aligned(needs.scratch))
+            statistics += facts.statisticCount
+            work += rows * rowWork
+        }
+        (keptCount, scratchCount) = (kept, scratch)
+        (sharedCount, sharedTangentCount) = (shared, sharedTangent)
+        sampleBlock = graph.hasImages ? 1 : 16
+        gradientTerms = (0..<count).reduce(1) {
+            let output = graph.nodes[$1].facts.output
+            return max($0, output.height * output.width)
         }
         self.storage = storage
         self.count = count
         steps = UnsafePointer(storage.pointer)
-        weightCount = weights
+        gradientWork = work
         hidesInputs =
-            count == 1
+            count == 1 || graph.hasImages
             || !(0..<count).allSatisfy {
                 graph.nodes[$0].facts.activation.isPositivelyHomogeneous
             }
+    }
+
+    /// Whole cache lines.
+    private static func aligned(_ floats: Int) -> Int { (floats + 15) / 16 * 16 }
+
+    /// What threads weigh a row of a gradient by.
+    private static func rowWork(_ facts: any Layer) -> Int {
+        let rows = facts.gradientRows
+        guard rows > 0 else { return 1 }
+        guard facts.linearMap == nil else { return facts.tensors[0].count / rows }
+        return max(facts.multiplyAdds / rows, 1)
     }
 }

@@ -3,39 +3,49 @@ import Layers
 import LinearAlgebra
 import Runtime
 
-// Forward and backward passes over a batch that fits the workspace. Threads share a batch in two
-// phases: rows of samples go forward and back, then rows of the gradients are summed. No sum is
-// ever split between threads, so nothing has to be reduced, and one thread is used where a phase is
-// too small to gain.
+// Forward and backward passes over a batch that fits the workspace. Threads share a batch in
+// phases: rows of samples go forward and back, then rows of the gradients are summed. Where samples
+// meet (batch norm) a phase is cut: each part brings what its samples have, one thread joins it in
+// the order of the samples, and all go on. No sum is ever split between threads, so nothing has to
+// be reduced, and one thread is used where a phase is too small to gain.
 
 /// What the parts of a pass share; lives on the caller's stack.
 private struct Job {
-    let pass: Pass
-    let parameters: UnsafePointer<Float>
+    var pass: Pass
+    let weights: WeightPointers
     let batch: Batch
-    let loss: Loss
-    let scale: Double
+    var loss = Loss.crossEntropy
+    var scale = 1.0
     let parts: Int
     var target: UnsafeMutablePointer<Float>?
     var alpha: Float = 1
     var beta: Float = 0
     var hasFirstProduct = false
     var isBounding = false
+    /// What is done in a phase, in this order: layers forward, the layer that samples then meet in
+    /// (or none), the loss, layers back, the layer that they then meet in.
+    var ahead = 0..<0
+    var meeting: Int?
+    var hasLoss = false
+    var back = 0..<0
+    var meetingBack: Int?
 
     @inline(__always)
-    func samples(_ part: Int) -> (first: Int, count: Int) { share(part, of: batch.count) }
+    func samples(_ part: Int) -> (first: Int, count: Int) {
+        share(part, of: batch.count, block: pass.sampleBlock)
+    }
 
-    /// What part `part` does of something: multiples of 16 but for the last.
+    /// What part `part` does of something: multiples of `block` but for the last.
     @inline(__always)
-    func share(_ part: Int, of total: Int) -> (first: Int, count: Int) {
-        let blocks = (total + 15) / 16
-        let first = min(blocks * part / parts * 16, total)
-        let end = min(blocks * (part + 1) / parts * 16, total)
+    func share(_ part: Int, of total: Int, block: Int = 16) -> (first: Int, count: Int) {
+        let blocks = (total + block - 1) / block
+        let first = min(blocks * part / parts * block, total)
+        let end = min(blocks * (part + 1) / parts * block, total)
         return (first, end - first)
     }
 
-    /// Rows of a layer's gradient that part `part` sums: each part has an equal share of all
-    /// weights, to four rows.
+    /// Rows of a layer's gradient that part `part` sums: each part has an equal share of all work,
+    /// to four rows.
     @inline(__always)
     func rows(_ part: Int, of step: Plan.Step) -> (first: Int, count: Int) {
         let first = boundary(part, step)
@@ -45,7 +55,7 @@ private struct Job {
     @inline(__always)
     private func boundary(_ part: Int, _ step: Plan.Step) -> Int {
         guard part < parts else { return step.gradientRows }
-        let row = max(pass.weightCount / parts * part - step.weightsBefore, 0) / step.rowWeights
+        let row = max(pass.gradientWork / parts * part - step.workBefore, 0) / step.rowWork
         return min((row + 2) / 4 * 4, step.gradientRows)
     }
 }
@@ -54,33 +64,52 @@ extension Workspace {
     /// Two multiply-adds a weight and sample; below this many one thread is as fast.
     private static let smallestShare = 4_000_000
 
-    private func parts(rows: Int) -> Int {
-        let work = rows * graph.parameterCount * 2
-        return min(
-            max(work / Self.smallestShare, 1), ThreadPool.shared.threadCount,
-            max((rows + 15) / 16, 1))
+    private func job(_ weights: Weights, _ batch: Batch, _ mode: PassMode) -> Job {
+        let pass = pass(mode)
+        let blocks = (batch.count + pass.sampleBlock - 1) / pass.sampleBlock
+        let work = batch.count * multiplyAdds * 2
+        let parts = min(
+            max(work / Self.smallestShare, 1), ThreadPool.shared.threadCount, maximumParts,
+            max(blocks, 1))
+        return Job(pass: pass, weights: WeightPointers(weights), batch: batch, parts: parts)
+    }
+
+    /// Every part does its share of the phase.
+    private func run(_ job: inout Job) {
+        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
+            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
+            job.pointee.run(part)
+        }
     }
 
     /// Outputs of the batch's samples, in `outputs`.
     public func forward(
-        _ parameters: UnsafePointer<Float>, x: UnsafePointer<Float>, count: Int
+        _ weights: Weights, x: UnsafePointer<Float>, count: Int, _ mode: PassMode
     ) {
-        forward(parameters, Batch(x: x, inputWidth: graph.inputWidth, count: count))
+        forward(weights, Batch(x: x, inputWidth: graph.inputWidth, count: count), mode)
     }
 
-    private func forward(_ parameters: UnsafePointer<Float>, _ batch: Batch) {
-        var job = Job(
-            pass: pass, parameters: parameters, batch: batch, loss: .crossEntropy, scale: 1,
-            parts: parts(rows: batch.count))
+    private func forward(_ weights: Weights, _ batch: Batch, _ mode: PassMode) {
+        var job = job(weights, batch, mode)
+        begin(&job)
+        run(&job)
+    }
+
+    /// All phases of the forward pass but the last, which `job` then says.
+    private func begin(_ job: inout Job) {
+        let pass = job.pass
+        pass.prepare(job.weights, job.batch)
         shareFirstProduct(&job)
-        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
-            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
-            let (first, count) = job.pointee.samples(part)
-            guard count > 0 else { return }
-            job.pointee.pass.forward(
-                job.pointee.parameters, job.pointee.batch, first: first, count: count,
-                hasFirstProduct: job.pointee.hasFirstProduct)
+        var (first, next) = (0, 0)
+        while let meeting = pass.meeting(from: next) {
+            job.ahead = first..<meeting
+            job.meeting = meeting
+            run(&job)
+            pass.meet(meeting, .forward, job.weights, job.batch)
+            (first, next) = (meeting, meeting + 1)
         }
+        job.ahead = first..<pass.stepCount
+        job.meeting = nil
     }
 
     /// By outputs, where the first layer says that this has less to pack.
@@ -97,7 +126,7 @@ extension Workspace {
             let (first, count) = job.pointee.share(part, of: pass.steps[0].width)
             guard count > 0 else { return }
             let layerPass = pass.layerPass(
-                0, job.pointee.parameters, job.pointee.batch, first: 0,
+                0, job.pointee.weights, job.pointee.batch, first: 0,
                 count: job.pointee.batch.count)
             pass.steps[0].layer._withUnsafeGuaranteedRef {
                 $0.multiply(layerPass, first: first, count: count)
@@ -108,84 +137,124 @@ extension Workspace {
 
     /// The batch's share of the loss; its outputs stay in `outputs`.
     public func loss(
-        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
+        _ weights: Weights, batch: Batch, loss: Loss, scale: Double, _ mode: PassMode
     ) -> Double {
-        forward(parameters, batch)
+        forward(weights, batch, mode)
         return loss.evaluate(
             outputs, width: graph.outputWidth, batch: batch, scale: scale, delta: nil)
     }
 
     /// Forward and backward: the batch's share of the loss, values and deltas of every layer.
     public func lossAndDeltas(
-        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
+        _ weights: Weights, batch: Batch, loss: Loss, scale: Double, _ mode: PassMode
     ) -> Double {
-        lossAndDeltas(parameters, batch: batch, loss: loss, scale: scale, isBounding: false).loss
+        lossAndDeltas(weights, batch, loss, scale, mode, isBounding: false).loss
     }
 
     /// The same, and what no element of the gradient exceeds; not finite where a delta or a factor
     /// is not. That reads what has just been written, and of the inputs only those that the outputs
-    /// do not show: where an activation is bounded, where a weight may be 0, and where there is no
-    /// hidden layer.
+    /// do not show: where an activation is bounded, where a weight may be 0, where a pooling passes
+    /// them by, and where there is no hidden layer.
     public func lossAndBound(
-        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double
+        _ weights: Weights, batch: Batch, loss: Loss, scale: Double, _ mode: PassMode
     ) -> (loss: Double, gradient: Double) {
-        lossAndDeltas(parameters, batch: batch, loss: loss, scale: scale, isBounding: true)
+        lossAndDeltas(weights, batch, loss, scale, mode, isBounding: true)
     }
 
     private func lossAndDeltas(
-        _ parameters: UnsafePointer<Float>, batch: Batch, loss: Loss, scale: Double,
+        _ weights: Weights, _ batch: Batch, _ loss: Loss, _ scale: Double, _ mode: PassMode,
         isBounding: Bool
     ) -> (loss: Double, gradient: Double) {
-        var job = Job(
-            pass: pass, parameters: parameters, batch: batch, loss: loss, scale: scale,
-            parts: parts(rows: batch.count), isBounding: isBounding)
-        shareFirstProduct(&job)
-        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
-            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
-            job.pointee.lossAndDeltas(part)
+        var job = job(weights, batch, mode)
+        (job.loss, job.scale, job.isBounding) = (loss, scale, isBounding)
+        begin(&job)
+        let pass = job.pass
+        job.hasLoss = true
+        var (end, next) = (pass.stepCount, pass.stepCount - 1)
+        while let meeting = pass.meeting(downFrom: next) {
+            job.back = meeting + 1..<end
+            job.meetingBack = meeting
+            run(&job)
+            pass.meet(meeting, .backward, job.weights, batch)
+            (end, next) = (meeting + 1, meeting - 1)
+            (job.ahead, job.hasLoss) = (0..<0, false)
         }
+        job.back = 0..<end
+        job.meetingBack = nil
+        run(&job)
         var sum = PartialLoss()
         for part in 0..<job.parts {
-            let partial = job.pass.partialLosses[part]
+            let partial = pass.partialLosses[part]
             sum.loss += partial.loss
             sum.deltas += partial.deltas
             sum.factors += partial.factors
         }
         // 1: a bias's gradient is the sum of deltas.
-        return (sum.loss, Double(batch.count) * sum.deltas * (1 + sum.factors))
+        let terms = Double(batch.count) * Double(pass.gradientTerms)
+        return (sum.loss, terms * sum.deltas * (1 + sum.factors))
     }
 
     /// target <- beta target + alpha (gradient of the batch's share), after `lossAndDeltas` of the
-    /// same batch. With target = parameters and alpha = -rate this is the step of plain SGD.
+    /// same batch with the same weights. With target = parameters and alpha = -rate this is the
+    /// step of plain SGD.
     public func accumulateGradient(
-        of batch: Batch, into target: UnsafeMutablePointer<Float>, alpha: Float, beta: Float
+        _ weights: Weights, of batch: Batch, into target: UnsafeMutablePointer<Float>,
+        alpha: Float, beta: Float, _ mode: PassMode, inFrames: Bool = true
     ) {
-        var job = Job(
-            pass: pass, parameters: UnsafePointer(target), batch: batch, loss: .crossEntropy,
-            scale: 1, parts: parts(rows: batch.count), target: target, alpha: alpha, beta: beta)
+        var job = job(weights, batch, mode)
+        if !inFrames { job.pass.frames = nil }
+        (job.target, job.alpha, job.beta) = (target, alpha, beta)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.accumulate(part)
         }
     }
+
+    /// What a training step's passes leave in the running statistics.
+    public func updateStatistics(of weights: Weights, _ batch: Batch) {
+        guard weights.statistics.count > 0 else { return }
+        let pass = pass(.training)
+        let pointers = WeightPointers(weights)
+        for index in 0..<pass.stepCount where pass.steps[index].hasStatistics {
+            let step = pass.steps[index]
+            let layerPass = pass.layerPass(
+                index, pointers, batch, first: 0, count: batch.count)
+            let statistics = weights.statistics.pointer + step.statisticOffset
+            step.layer._withUnsafeGuaranteedRef { $0.updateStatistics(layerPass, statistics) }
+        }
+    }
 }
 
 extension Job {
-    fileprivate func lossAndDeltas(_ part: Int) {
+    fileprivate func run(_ part: Int) {
         let (first, count) = samples(part)
-        pass.partialLosses[part] = PartialLoss()
-        guard count > 0, let deltas = pass.outputDeltas else { return }
+        if hasLoss { pass.partialLosses[part] = PartialLoss() }
+        guard count > 0 else { return }
         pass.forward(
-            parameters, batch, first: first, count: count, hasFirstProduct: hasFirstProduct)
+            ahead, weights, batch, first: first, count: count, part: part,
+            hasFirstProduct: hasFirstProduct)
+        if let meeting {
+            pass.gather(
+                meeting, .forward, weights, batch, first: first, count: count, part: part)
+        }
+        if hasLoss { addLoss(part, first, count) }
+        guard !back.isEmpty || meetingBack != nil else { return }
+        pass.backward(back, weights, batch, first: first, count: count, part: part)
+        if let meetingBack {
+            pass.gather(
+                meetingBack, .backward, weights, batch, first: first, count: count, part: part)
+        } else {
+            pass.frameInputs(batch, first: first, count: count)
+            if isBounding { bound(&pass.partialLosses[part], first, count) }
+        }
+    }
+
+    private func addLoss(_ part: Int, _ first: Int, _ count: Int) {
+        guard let deltas = pass.outputDeltas else { return }
         let width = pass.steps[pass.stepCount - 1].width
-        var partial = PartialLoss()
-        partial.loss = loss.evaluate(
+        pass.partialLosses[part].loss = loss.evaluate(
             pass.outputs + first * width, width: width, batch: batch.slice(first, count),
             scale: scale, delta: deltas + first * width)
-        pass.backward(parameters, batch, first: first, count: count)
-        pass.frameInputs(batch, first: first, count: count)
-        if isBounding { bound(&partial, first, count) }
-        pass.partialLosses[part] = partial
     }
 
     private func bound(_ partial: inout PartialLoss, _ first: Int, _ count: Int) {
@@ -193,7 +262,10 @@ extension Job {
         for index in 0..<pass.stepCount {
             let step = pass.steps[index]
             let place = step.offset + first * step.width
-            partial.deltas += Double(shim_largest_magnitude(deltas + place, count * step.width))
+            if step.learns {
+                partial.deltas += Double(
+                    shim_largest_magnitude(deltas + place, count * step.width))
+            }
             guard index < pass.stepCount - 1 else { continue }
             partial.factors += Double(
                 shim_largest_magnitude(pass.values + place, count * step.width))
@@ -209,7 +281,7 @@ extension Job {
             let step = pass.steps[index]
             let (first, count) = rows(part, of: step)
             guard count > 0 else { continue }
-            let layerPass = pass.gradientPass(index, parameters, batch)
+            let layerPass = pass.gradientPass(index, weights, batch, part: part)
             let own = target + step.parameterOffset
             let frame = pass.gradientFrame(index, batch)
             step.layer._withUnsafeGuaranteedRef {

@@ -9,8 +9,12 @@ import Runtime
 /// in one, has what OpenBLAS needs on it too, so that no pass can fail.
 public final class Workspace: @unchecked Sendable {
     /// Larger batches that are only measured go through in pieces of this many samples: at most
-    /// 1,024, and fewer where a layer is so wide that a piece would take more than 16 MiB.
-    public static func measuringRows(_ graph: Graph) -> Int {
+    /// 1,024, and fewer where a layer is so wide that a piece would take more than 16 MiB. Where
+    /// samples meet a piece is a batch of its own: always of 256, so that a loss says the same
+    /// wherever it is measured.
+    public static func measuringRows(_ graph: Graph, _ mode: PassMode = .batch) -> Int {
+        guard !graph.meets(mode) else { return 256 }
+        guard !graph.hasImages else { return min(max((4 << 20) / graph.valueCount, 1), 256) }
         let widest = (0..<graph.nodes.count).reduce(graph.inputWidth) {
             max($0, graph.nodes[$1].facts.output.count)
         }
@@ -19,25 +23,61 @@ public final class Workspace: @unchecked Sendable {
 
     public let graph: Graph
     public private(set) var capacity: Int
+    /// Of a sample in a forward pass, about.
+    let multiplyAdds: Int
+    /// What numbers the random choices of training steps: with a sample's place in its batch, all
+    /// that they depend on.
+    public var seed: UInt64 = 0
+    public var stepNumber: UInt64 = 0
     private var plan: Plan
-    // A layer's values are rows x width, where the plan says.
-    private var values: Buffer<Float>
-    /// Nil where only forward passes are asked for.
-    private var deltas: Buffer<Float>?
+    private var memory: Memories
     private let partialLosses: Buffer<PartialLoss>
     /// The frames that gradients are taken in, and room for the inputs in their coordinates.
     private var frameMaps: [RowMap?] = []
     private var framedInputs: Buffer<FramedInput>?
     private var framedValues: [Buffer<Float>] = []
 
+    /// What the passes of a plan write, for `capacity` samples.
+    private struct Memories {
+        // A layer's values are rows x width, where the plan says.
+        let values: Buffer<Float>
+        /// Nil where only forward passes are asked for.
+        let deltas: Buffer<Float>?
+        let kept: Buffer<Float>
+        let shared: Buffer<Float>
+        let sharedTangent: Buffer<Float>
+        /// Of so many parts as threads may share a batch in.
+        let scratch: Buffer<Float>
+        let parts: Int
+
+        init(_ plan: Plan, _ graph: Graph, capacity: Int, backward: Bool) throws {
+            let elements = try Memory.product(graph.valueCount, capacity)
+            // Borders of images are zeros, which nobody writes.
+            func floats() throws -> Buffer<Float> {
+                graph.hasImages
+                    ? try Buffer(repeating: 0, count: elements) : try Buffer(count: elements)
+            }
+            values = try floats()
+            deltas = backward ? try floats() : nil
+            kept = try Buffer(count: plan.keptCount)
+            shared = try Buffer(repeating: 0, count: plan.sharedCount)
+            sharedTangent = try Buffer(
+                repeating: 0, count: backward ? plan.sharedTangentCount : 0)
+            parts =
+                plan.scratchCount > 0
+                ? ThreadPool.shared.threadCount : ThreadPool.maximumThreadCount
+            scratch = try Buffer(
+                repeating: 0, count: try Memory.product(plan.scratchCount, parts))
+        }
+    }
+
     public init(_ graph: Graph, capacity: Int, backward: Bool) throws {
         try BLAS.reserve()
         self.graph = graph
         self.capacity = capacity
+        multiplyAdds = graph.multiplyAdds
         plan = try Plan(graph, capacity: capacity)
-        let elements = try Memory.product(graph.valueCount, capacity)
-        values = try Buffer(count: elements)
-        deltas = backward ? try Buffer(count: elements) : nil
+        memory = try Memories(plan, graph, capacity: capacity, backward: backward)
         partialLosses = try Buffer(
             repeating: PartialLoss(), count: ThreadPool.maximumThreadCount)
     }
@@ -46,16 +86,18 @@ public final class Workspace: @unchecked Sendable {
     public func reserve(_ rows: Int) throws {
         try BLAS.reserve()
         guard rows > capacity else { return }
-        let elements = try Memory.product(graph.valueCount, rows)
         let newPlan = try Plan(graph, capacity: rows)
-        let newValues = try Buffer<Float>(count: elements)
+        let newMemory = try Memories(
+            newPlan, graph, capacity: rows, backward: memory.deltas != nil)
         let newFrames = try frames(for: frameMaps, rows: rows)
-        if deltas != nil { deltas = try Buffer(count: elements) }
-        values = newValues
+        memory = newMemory
         plan = newPlan
         (framedInputs, framedValues) = newFrames
         capacity = rows
     }
+
+    /// Parts that a batch may be shared in.
+    var maximumParts: Int { memory.parts }
 
     /// From now on gradients are by the coordinates of frames: one map a node, nil for those
     /// without. No map: as without.
@@ -87,12 +129,17 @@ public final class Workspace: @unchecked Sendable {
     }
 
     /// The pointers of a pass; valid while the workspace lives and does not grow.
-    var pass: Pass {
+    func pass(_ mode: PassMode = .batch) -> Pass {
         Pass(
-            steps: plan.steps, stepCount: plan.count, weightCount: plan.weightCount,
-            values: values.pointer, deltas: deltas?.pointer, hidesInputs: plan.hidesInputs,
+            steps: plan.steps, stepCount: plan.count, values: memory.values.pointer,
+            deltas: memory.deltas?.pointer, kept: memory.kept.pointer,
+            shared: memory.shared.pointer, sharedTangent: memory.sharedTangent.pointer,
+            scratch: memory.scratch.pointer, scratchCount: plan.scratchCount,
+            gradientWork: plan.gradientWork, sampleBlock: plan.sampleBlock,
+            gradientTerms: plan.gradientTerms, hidesInputs: plan.hidesInputs,
             partialLosses: partialLosses.pointer,
-            frames: framedInputs.map { UnsafePointer($0.pointer) })
+            frames: framedInputs.map { UnsafePointer($0.pointer) }, mode: mode, seed: seed,
+            number: stepNumber)
     }
 
     private func step(of layer: Int) throws -> Plan.Step {
@@ -104,7 +151,7 @@ public final class Workspace: @unchecked Sendable {
 
     /// Values of a layer after a forward pass: rows x its width.
     public func values(of layer: Int) throws -> UnsafePointer<Float> {
-        UnsafePointer(values.pointer + (try step(of: layer)).offset)
+        UnsafePointer(memory.values.pointer + (try step(of: layer)).offset)
     }
 
     /// What a layer read in a forward pass over samples `x`: rows x its width.
@@ -112,17 +159,18 @@ public final class Workspace: @unchecked Sendable {
         of layer: Int, x: UnsafePointer<Float>
     ) throws -> (values: UnsafePointer<Float>, width: Int) {
         let source = try step(of: layer).input
-        return (source.offset < 0 ? x : UnsafePointer(values.pointer) + source.offset, source.width)
+        let values = UnsafePointer(memory.values.pointer)
+        return (source.offset < 0 ? x : values + source.offset, source.width)
     }
 
     /// delta of a layer after `lossAndDeltas`: rows x its width.
     public func deltas(of layer: Int) throws -> UnsafePointer<Float> {
-        guard let deltas else {
+        guard let deltas = memory.deltas else {
             throw TeleportError(.error, "a workspace for forward passes has no deltas")
         }
         return UnsafePointer(deltas.pointer + (try step(of: layer)).offset)
     }
 
     /// Outputs of the net after a forward pass: rows x output width.
-    public var outputs: UnsafeMutablePointer<Float> { pass.outputs }
+    public var outputs: UnsafeMutablePointer<Float> { pass().outputs }
 }

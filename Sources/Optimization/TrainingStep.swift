@@ -18,7 +18,10 @@ public final class TrainingStep {
     private let isScheduleFree: Bool
     private let averages: Bool
     /// Only where the step is not one product a layer.
-    private let gradient: Buffer<Float>?
+    private var gradient: Buffer<Float>?
+    private let hasGradient: Bool
+    /// Steps are made of the gradient; otherwise some need one all the same.
+    private var usesGradient: Bool
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
@@ -28,19 +31,30 @@ public final class TrainingStep {
         self.loss = loss
         self.optimizer = optimizer
         workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
+        workspace.seed = model.options.seed
         self.clipNorm = clipNorm
         isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
         averages = optimizer.options.resolvedAverage != .none
-        gradient =
-            optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
-            ? try Buffer(count: model.graph.parameterCount) : nil
+        hasGradient = optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
+        usesGradient = hasGradient
+        gradient = hasGradient ? try Buffer(count: model.graph.parameterCount) : nil
+    }
+
+    /// The number of the next step, which its random choices depend on.
+    public var number: Int {
+        get { Int(truncatingIfNeeded: workspace.stepNumber) }
+        set { workspace.stepNumber = UInt64(truncatingIfNeeded: newValue) }
     }
 
     /// Steps are taken in `frames` from now on, which are for this model and for the optimizer's
     /// coordinates; nil: in none.
     public func setFrames(_ frames: Frames?) throws {
+        let count = model.graph.parameterCount
+        let needsGradient = hasGradient || frames?.hasOutputs ?? false
+        let gradient = needsGradient ? try self.gradient ?? Buffer(count: count) : nil
         try workspace.setFrames(frames?.maps ?? [])
-        self.frames = frames
+        (self.frames, self.gradient) = (frames, gradient)
+        usesGradient = hasGradient || frames.map { $0.coordinates != .folded } ?? false
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
@@ -48,29 +62,43 @@ public final class TrainingStep {
     /// before. Takes memory only for a gradient that may be too large.
     public func take(_ batch: Batch) throws -> Double? {
         let (value, bound) = workspace.lossAndBound(
-            model.parameters.pointer, batch: batch, loss: loss,
+            model.weights, batch: batch, loss: loss,
             scale: loss.scale(
-                totalWeight: batch.totalWeight, outputs: model.graph.outputWidth))
+                totalWeight: batch.totalWeight, outputs: model.graph.outputWidth), .training)
         guard value.isFinite, bound.isFinite else { return nil }
-        return try keepsFinite(bound, { update(batch) }) ? value : nil
+        guard try keepsFinite(bound, { update(batch) }) else { return nil }
+        workspace.updateStatistics(of: model.weights, batch)
+        workspace.stepNumber &+= 1
+        return value
     }
 
     @inline(__always)
     private func keepsFinite(_ bound: Double, _ step: () -> Void) throws -> Bool {
+        frames?.begin(bound)
         guard try trust.keepsFinite(bound * (frames?.growth ?? 1), step) else { return false }
-        frames?.age += 1
+        frames?.end()
         return true
     }
 
     private func update(_ batch: Batch) {
         let parameters = model.parameters.pointer
-        if let gradient {
-            workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
+        if let plain = frames?.plainGradient {
+            workspace.accumulateGradient(
+                model.weights, of: batch, into: plain, alpha: 1, beta: 0, .training,
+                inFrames: false)
+            update(gradient: plain, nil)
+            return
+        }
+        frames?.enterOutputs(workspace, count: batch.count)
+        if usesGradient, let gradient {
+            workspace.accumulateGradient(
+                model.weights, of: batch, into: gradient.pointer, alpha: 1, beta: 0, .training)
             update(gradient)
         } else if let step = optimizer.linearStep {
             if averages { optimizer.state.beginAverage(parameters) }
             workspace.accumulateGradient(
-                of: batch, into: parameters, alpha: step.alpha, beta: step.beta)
+                model.weights, of: batch, into: parameters, alpha: step.alpha, beta: step.beta,
+                .training)
             if averages {
                 optimizer.state.nextAverage(parameters)?.run(0..<model.parameters.count)
             }
@@ -93,7 +121,7 @@ public final class TrainingStep {
             return
         }
         own.pointer.update(from: source, count: own.count)
-        frames?.enter(own.pointer)
+        frames?.enter(own.pointer, collecting: source)
         update(own)
     }
 

@@ -10,17 +10,23 @@ struct Guard {
     let batch: Batch
     let loss: Loss
     let workspace: Workspace
+    /// As losses are measured, or as predictions are: of samples held out.
+    let mode: PassMode
     private let before: Buffer<Float>
     private let after: Buffer<Float>
     private(set) var lossBefore = Double.nan
     private(set) var lossAfter = Double.nan
 
     /// Measures the model where it stands.
-    init(_ model: Model, _ batch: Batch, _ loss: Loss, workspace: Workspace) throws {
+    init(
+        _ model: Model, _ batch: Batch, _ loss: Loss, workspace: Workspace,
+        _ mode: PassMode = .batch
+    ) throws {
         self.model = model
         self.batch = batch
         self.loss = loss
         self.workspace = workspace
+        self.mode = mode
         let elements = try Memory.product(batch.count, model.graph.outputWidth)
         before = try Buffer(count: elements)
         after = try Buffer(count: elements)
@@ -43,8 +49,7 @@ struct Guard {
         var sum = 0.0
         try Model.forEachPiece(of: batch.count, workspace) { first, count in
             sum += workspace.loss(
-                model.parameters.pointer, batch: batch.slice(first, count), loss: loss,
-                scale: scale)
+                model.weights, batch: batch.slice(first, count), loss: loss, scale: scale, mode)
             (outputs.pointer + first * width).update(from: workspace.outputs, count: count * width)
         }
         return sum
@@ -59,7 +64,7 @@ struct Guard {
     }
 
     private var rounding: Double {
-        switch loss {
+        switch loss.kind {
         case .crossEntropy:
             return 1e-7 * before.elements.reduce(0) { max($0, Double(abs($1))) }
         case .meanSquaredError, .halfSquaredError:

@@ -1,3 +1,4 @@
+import Layers
 import LinearAlgebra
 import Networks
 import Optimization
@@ -58,7 +59,7 @@ public struct Teleport {
     private func searchAndMove(_ report: inout TeleportReport, backup: Weights) throws {
         report.halvesShared = task.halvesShared
         var check = try makeGuard(samples.batch)
-        var heldOutCheck = try samples.heldOut.map { try makeGuard($0) }
+        var heldOutCheck = try samples.heldOut.map { try makeGuard($0, .running) }
         report.lossBefore = check.lossBefore
         report.heldOutBefore = heldOutCheck?.lossBefore ?? .nan
         guard check.lossBefore.isFinite, heldOutCheck?.lossBefore.isFinite ?? true else {
@@ -82,9 +83,10 @@ public struct Teleport {
         if let optimizer { try options.state.apply(move, to: optimizer.state) }
     }
 
-    private func makeGuard(_ batch: Batch) throws -> Guard {
+    private func makeGuard(_ batch: Batch, _ mode: PassMode = .batch) throws -> Guard {
         try Guard(
-            model, batch, loss, workspace: try model.measuringWorkspace(count: batch.count))
+            model, batch, loss,
+            workspace: try model.measuringWorkspace(count: batch.count, mode), mode)
     }
 
     /// Measures the moved model and says what becomes of the move.

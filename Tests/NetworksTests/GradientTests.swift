@@ -145,11 +145,10 @@ final class GradientTests: XCTestCase {
         let gradient = try model.gradient(samples, .crossEntropy)
         let workspace = try Workspace(model.graph, capacity: 20, backward: true)
         _ = workspace.lossAndDeltas(
-            model.parameters.pointer, batch: samples.batch, loss: .crossEntropy,
-            scale: 1 / 20)
+            model.weights, batch: samples.batch, loss: .crossEntropy, scale: 1 / 20, .batch)
         let target = try Buffer(repeating: Float(2), count: gradient.count)
         workspace.accumulateGradient(
-            of: samples.batch, into: target.pointer, alpha: -0.5, beta: 0.25)
+            model.weights, of: samples.batch, into: target.pointer, alpha: -0.5, beta: 0.25, .batch)
         XCTAssertLessThan(relativeError(target.array, gradient.map { 0.5 - 0.5 * $0 }), 1e-6)
     }
 
@@ -164,11 +163,12 @@ final class GradientTests: XCTestCase {
         let gradient = try model.gradient(samples, .meanSquaredError)
         let workspace = try Workspace(model.graph, capacity: count, backward: true)
         _ = workspace.lossAndDeltas(
-            model.parameters.pointer, batch: samples.batch, loss: .meanSquaredError,
-            scale: 1 / Double(2 * count))
+            model.weights, batch: samples.batch, loss: .meanSquaredError,
+            scale: 1 / Double(2 * count), .batch)
         let target = try Buffer(copying: model.parameters)
         let rate: Float = 1e-6
-        workspace.accumulateGradient(of: samples.batch, into: target.pointer, alpha: -rate, beta: 1)
+        workspace.accumulateGradient(
+            model.weights, of: samples.batch, into: target.pointer, alpha: -rate, beta: 1, .batch)
         for i in 0..<gradient.count {
             let start = model.parameters.pointer[i]
             // Half an ulp of the weight, and the rounding of the step itself.

@@ -19,6 +19,7 @@ final class FrameTrainingTests: XCTestCase {
         var input = FrameInput.centre
         var clip = 0.0
         var decay: Double?
+        var outputs = false
     }
 
     let ways: [Way] = [
@@ -29,6 +30,10 @@ final class FrameTrainingTests: XCTestCase {
         Way(kind: .adamW, average: .scheduleFree, frame: .rotate), Way(kind: .dog),
         Way(kind: .sgd, input: .rank), Way(kind: .adam, input: .rank),
         Way(kind: .dog, input: .rank),
+        Way(kind: .sgd, outputs: true), Way(kind: .sgd, average: .polynomial, outputs: true),
+        Way(kind: .nesterov, clip: 0.1, decay: 0.1, outputs: true),
+        Way(kind: .rmsProp, decay: 0.1, outputs: true), Way(kind: .dog, outputs: true),
+        Way(kind: .adamW, average: .scheduleFree, frame: .rotate, outputs: true),
     ]
 
     func trainer(_ way: Way, seed: UInt64 = 1) throws -> Trainer {
@@ -44,6 +49,7 @@ final class FrameTrainingTests: XCTestCase {
         (options.kind, options.every, options.earlyEvery) = (way.frame, every, 3)
         (options.earlySteps, options.samples, options.warmupSteps) = (9, 40, 10)
         (options.input, options.inputRank) = (way.input, 3)
+        options.outputs = way.outputs
         return options
     }
 

@@ -75,6 +75,11 @@ float shim_largest_magnitude(const float *x, ptrdiff_t count);
 double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
                           const float *weights, double factor, float *delta);
 
+/* What label smoothing adds to that: the sum over rows of factor * weights[row] * smoothing * (z[row][labels[row]] -
+ * mean of z[row]); its derivative by z is added to delta. */
+double shim_label_smoothing(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
+                            const float *weights, double factor, double smoothing, float *delta);
+
 /* z = exp(z - largest of its row) / (sum of these) */
 void shim_softmax(float *z, ptrdiff_t rows, ptrdiff_t width);
 

@@ -33,6 +33,8 @@ public struct FrameConfig: Sendable, Equatable {
     public var damping = 1.0
     /// Steps over which the rate grows from nothing after frames were set.
     public var warmupSteps = 100
+    /// Layers with a frame have one of their outputs as well, if these are at most `widest`.
+    public var outputs = false
     /// Directions that layers inside are whitened in which read more than `widest` values.
     public var rank = 64
     /// The same of the samples, where `input` says so.
@@ -54,6 +56,9 @@ public struct FrameConfig: Sendable, Equatable {
         try check(
             "input_rank", inputRank, (1...Self.widest).contains(inputRank), "1 to \(Self.widest)")
         try check("warmup_steps", warmupSteps, warmupSteps >= 0, "at least 0")
+        guard !outputs || kind != .centre else {
+            throw TeleportError.invalid("outputs is 1 and kind CENTRE, which is of inputs alone")
+        }
     }
 
     private func check<Value>(

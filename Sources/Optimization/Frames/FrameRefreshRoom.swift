@@ -37,12 +37,12 @@ final class FrameRefreshRoom {
     /// Writes the frame of each layer that has a new one among `numbers`. Allocates nothing where
     /// there have been as many samples before.
     func write(
-        _ parameters: UnsafePointer<Float>, x: UnsafePointer<Float>, count: Int, damping: Double,
+        _ weights: Weights, x: UnsafePointer<Float>, count: Int, damping: Double,
         from current: UnsafePointer<Float>, to numbers: UnsafeMutablePointer<Float>
     ) throws {
         try workspace.reserve(count)
         if layers.contains(where: { !$0.readsSamples }) {
-            workspace.forward(parameters, x: x, count: count)
+            workspace.forward(weights, x: x, count: count, .batch)
         }
         var job = Job(
             room: .passUnretained(self), x: x, count: count, damping: damping, current: current,

@@ -14,21 +14,36 @@ struct LayerFrame {
 
     let kind: Kind
     let node: Int
+    /// Among the layers with weights.
+    let index: Int
     let map: LinearMap
     let coordinates: FrameCoordinates
     /// Its first number; `count` follow.
     let offset: Int
     let count: Int
 
-    /// Nil: the layer has no frame.
-    init?(
-        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig,
+    /// Why a layer can have no frame; nil where it can.
+    static func refusal(
+        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig
+    ) -> StaticString? {
+        if map.readsTable { return "it reads samples by their index" }
+        guard graph.nodes[node].first < 0 else {
+            if options.kind == .centre { return "kind is CENTRE, which is of the inputs alone" }
+            let isWide = map.inputs > FrameConfig.widest
+            return isWide && options.kind == .rotate
+                ? "it reads more than 256 values, and kind is ROTATE" : nil
+        }
+        if options.input == .none { return "it reads the samples, and input is NONE" }
+        return map.hasBias ? nil : "it has no bias that could take the mean of the samples it reads"
+    }
+
+    /// Of a layer that can have one.
+    init(
+        _ graph: Graph, node: Int, index: Int, map: LinearMap, _ options: FrameConfig,
         _ coordinates: FrameCoordinates, offset: Int
     ) throws {
         let isFolded = coordinates == .folded
         if graph.nodes[node].first < 0 {
-            // Without a bias nothing can take the mean.
-            guard options.input != .none, map.hasBias else { return nil }
             if options.input == .rank {
                 // One more, whose level all others have.
                 kind = .lowRank(
@@ -38,10 +53,7 @@ struct LayerFrame {
             } else {
                 kind = .centred
             }
-        } else if options.kind == .centre {
-            return nil
         } else if map.inputs > FrameConfig.widest {
-            guard options.kind == .whiten else { return nil }
             kind = .lowRank(
                 LowRankFrame(
                     width: map.inputs, rank: options.rank, hasLast: map.hasBias,
@@ -59,12 +71,15 @@ struct LayerFrame {
             _ = try Memory.product(map.inputs, 1_024)
             count = frame.count
         }
-        guard !map.readsTable else { return nil }
         self.node = node
+        self.index = index
         self.map = map
         self.coordinates = coordinates
         self.offset = offset
     }
+
+    /// Rows of C.
+    var size: Int { map.inputs + (map.hasBias ? 1 : 0) }
 
     // What rows are multiplied by, with the numbers of all frames.
 
@@ -109,7 +124,6 @@ struct LayerFrame {
     }
 
     private func dense(_ index: Int, _ numbers: UnsafePointer<Float>) -> RowMap {
-        let size = map.inputs + (map.hasBias ? 1 : 0)
         return .dense(
             width: map.inputs, hasLast: map.hasBias, numbers + offset + index * size * size)
     }
@@ -131,16 +145,12 @@ struct LayerFrame {
         case .centred: own.update(repeating: 0, count: count)
         case .lowRank(let frame): frame.reset(own)
         case .dense:
-            let size = map.inputs + (map.hasBias ? 1 : 0)
             let identity = try Matrix(identity: size)
             for first in stride(from: 0, to: count, by: size * size) {
                 RowMap.write(identity, hasLast: map.hasBias, to: own + first)
             }
         }
     }
-
-    /// Largest condition of what is inverted that a frame is made from.
-    private static let mostCondition = 1e8
 
     /// What `write` works with; nil where nothing is needed.
     func makeRoom() throws -> (any FrameMaker)? {
@@ -178,7 +188,7 @@ struct LayerFrame {
         if let room {
             let condition = room.write(
                 h, rows: rows, damping: damping, from: current + offset, to: own)
-            return condition.flatMap { $0 <= Self.mostCondition ? $0 : nil }
+            return condition.flatMap { $0 <= FrameMatrices.mostCondition ? $0 : nil }
         }
         shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
         for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }

@@ -31,7 +31,7 @@ final class GradientNorm: ObjectiveFunction {
         workspace = try model.measuringWorkspace(count: batch.count, backward: true)
         gradient = try Buffer(count: model.graph.parameterCount)
         scaled = metric == nil ? gradient : try Buffer(count: gradient.count)
-        weights = try Weights(parameterCount: model.graph.parameterCount)
+        weights = try Weights(model.graph)
     }
 
     func value(_ model: Model) throws -> Double { try measure(model).value }

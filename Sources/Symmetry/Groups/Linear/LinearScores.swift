@@ -55,11 +55,12 @@ final class LinearScores {
         count = n
         let workspace = try Workspace(graph, capacity: n, backward: true)
         _ = workspace.lossAndDeltas(
-            weights, batch: batch, loss: loss,
+            model.weights, batch: batch, loss: loss,
             scale: loss.scale(
-                totalWeight: batch.totalWeight, outputs: graph.outputWidth))
+                totalWeight: batch.totalWeight, outputs: graph.outputWidth), .batch)
         let gradient = try Buffer<Float>(count: model.parameters.count)
-        workspace.accumulateGradient(of: batch, into: gradient.pointer, alpha: 1, beta: 0)
+        workspace.accumulateGradient(
+            model.weights, of: batch, into: gradient.pointer, alpha: 1, beta: 0, .batch)
 
         var layers: [Layer] = []
         var input = try Matrix(batch.x, rows: n, columns: n)
