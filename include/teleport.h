@@ -1134,12 +1134,16 @@ typedef enum tp_frame_kind {
 /* The frame of layers that read the samples themselves. */
 typedef enum tp_frame_input {
     TP_FRAME_INPUT_CENTRE = 0,    /* the mean of the inputs is subtracted in the step: A = [[I, 0], [-mean^T, 1]] */
-    TP_FRAME_INPUT_NONE = 1
+    TP_FRAME_INPUT_NONE = 1,
+    TP_FRAME_INPUT_RANK = 2       /* centred, and whitened in the input_rank directions of the largest eigenvalues; the
+                                     others are taken for as large as the next of these */
 } tp_frame_input;
 
-/* Layers inside that read more than 256 values, and layers without bias that read the samples, have no frame and
- * step as without. Weight decay acts on the weights as without frames; of a gradient that it is added to, it becomes
- * part before the frame. clip_norm bounds the gradient by the frame's coordinates, |G_bar A|. */
+/* A layer inside that reads more than 256 values is whitened in `rank` directions, those of the largest eigenvalues of
+ * C, with the mean of the others for all others, and has no rotated frame; a layer without bias that reads the samples
+ * has none. Layers without a frame step as without. Weight decay acts on the weights as without frames; of a
+ * gradient that it is added to, it becomes part before the frame. clip_norm bounds the gradient by the frame's
+ * coordinates, |G_bar A|. */
 typedef struct tp_frame_config {
     size_t struct_size;
     int32_t kind;                 /* tp_frame_kind; default WHITEN */
@@ -1158,6 +1162,8 @@ typedef struct tp_frame_config {
                                      0.1; it comes with the first refresh after a step. Not with CENTRE.
                                      0 (default): none */
     int32_t reserved;
+    int64_t rank;                 /* of layers inside that read more than 256 values, 1 to 256; default 64 */
+    int64_t input_rank;           /* of TP_FRAME_INPUT_RANK, 1 to 256; default 16 */
 } tp_frame_config;
 
 tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
@@ -1167,11 +1173,12 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
  * tp_trainer_step has seen, which the trainer keeps (samples x input width floats) from the steps near a refresh; where
  * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain
- * SGD; with `outputs` batch x out^2 more, out^2 x width where it is not plain SGD, and for the average mentioned there
- * the gradient once more and out^2 x width; of a refresh: a forward pass of `samples` samples where layers inside have
- * frames, samples x width^2 and width^3 a layer. The first refresh takes its memory, the others and the steps allocate
- * nothing. */
+ * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not
+ * plain SGD; of a layer with a rank, width^2 is twice rank x width; with `outputs` batch x out^2 more, out^2 x width
+ * where it is not plain SGD, and for the average mentioned there the gradient once more and out^2 x width; of a
+ * refresh: a forward pass of `samples` samples where layers inside have frames, samples x width^2 and width^3 a
+ * layer, with a rank samples x rank x width. The first refresh takes its memory; those of `outputs` some dozens of
+ * small blocks each, the others and all steps none. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
 
 /* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */

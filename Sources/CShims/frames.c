@@ -179,3 +179,15 @@ void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t 
         }
     }
 }
+
+FOR_EACH_PROCESSOR
+void shim_scaled_sum(const float *restrict x, float factor, const float *restrict y, float factor_y, float beta,
+                     ptrdiff_t count, float *restrict out) {
+    if (beta == 0) {
+        for (ptrdiff_t i = 0; i < count; i++) out[i] = factor * x[i];
+    } else {
+        for (ptrdiff_t i = 0; i < count; i++) out[i] = beta * out[i] + factor * x[i];
+    }
+    if (!y) return;
+    for (ptrdiff_t i = 0; i < count; i++) out[i] += factor_y * y[i];
+}

@@ -12,6 +12,7 @@ public struct RowMap: BitwiseCopyable {
     private enum Kind: BitwiseCopyable {
         case shear
         case dense
+        case lowRank
     }
 
     private let kind: Kind
@@ -22,12 +23,21 @@ public struct RowMap: BitwiseCopyable {
     private let row: UnsafePointer<Float>?
     private let column: UnsafePointer<Float>?
     private let corner: UnsafePointer<Float>?
+    private var lowRank = shim_low_rank()
 
     /// x <- x + s row;  s <- s + x column, in this order.
     public static func shear(
         width: Int, row: UnsafePointer<Float>?, column: UnsafePointer<Float>?
     ) -> RowMap {
         RowMap(kind: .shear, width: width, matrix: nil, row: row, column: column, corner: nil)
+    }
+
+    /// A multiple of the identity but for some directions.
+    public static func lowRank(_ map: shim_low_rank) -> RowMap {
+        var result = RowMap(
+            kind: .lowRank, width: map.width, matrix: nil, row: nil, column: nil, corner: nil)
+        result.lowRank = map
+        return result
     }
 
     /// `numbers`: as `denseCount` and `write` have them.
@@ -86,6 +96,10 @@ public struct RowMap: BitwiseCopyable {
                 further: row.map { (last, $0) })
             guard let column, let corner, let lastOut else { return }
             shim_row_dots(x, last, rows, width, column, corner.pointee, alpha, beta, lastOut)
+        case .lowRank:
+            withUnsafePointer(to: lowRank) {
+                shim_low_rank_rows($0, x, last, rows, alpha, beta, out, lastOut)
+            }
         }
     }
 
@@ -101,7 +115,7 @@ public struct RowMap: BitwiseCopyable {
             guard let last, let column, let lastTarget else { return }
             shim_add_sheared_rows(
                 x, last, rows, width, column, alpha, beta, target, lastTarget)
-        case .dense:
+        case .dense, .lowRank:
             apply(
                 x, last: last, rows: rows, into: target, lastOut: lastTarget, alpha: alpha,
                 beta: beta)
@@ -118,13 +132,19 @@ public struct RowMap: BitwiseCopyable {
     }
 
     /// Multiply-adds for each number of a row.
-    public var work: Int { kind == .shear ? 1 : width }
+    public var work: Int {
+        switch kind {
+        case .shear: return 1
+        case .dense: return width
+        case .lowRank: return 1 &+ 2 &* lowRank.rank
+        }
+    }
 
     /// What a shear adds to h for each 1 that goes with it; nil: the map is no shear.
     public var shift: UnsafePointer<Float>? { kind == .shear ? row : nil }
 
     /// A shear by its row alone leaves ones as they are.
-    public var changesOnes: Bool { column != nil }
+    public var changesOnes: Bool { kind != .shear || column != nil }
 
     /// What a shear makes of the ones of `x`: 1 + (x + row) . column
     public func shearOnes(

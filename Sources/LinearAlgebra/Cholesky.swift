@@ -55,12 +55,30 @@ public struct Cholesky {
         divide(b, CblasTrans)
     }
 
+    /// L^-1
+    public func inverseFactor() throws -> Matrix {
+        try Stop.ask()
+        let inverse = try Matrix(factor.rows, factor.rows)
+        writeInverse(into: inverse)
+        return inverse
+    }
+
+    /// L
+    public func lowerFactor() throws -> Matrix {
+        let lower = try Matrix(factor.rows, factor.rows)
+        writeFactor(into: lower)
+        return lower
+    }
+
     /// target <- L^-1. Allocates nothing.
     public func writeInverse(into target: Matrix) {
         target.pointer.update(repeating: 0, count: target.count)
         for i in 0..<target.rows { target[i, i] = 1 }
         divide(target, CblasNoTrans)
     }
+
+    /// b <- L^-1 b. Allocates nothing.
+    public func divideByFactor(_ b: Matrix) { divide(b, CblasNoTrans) }
 
     /// target <- L
     public func writeFactor(into target: Matrix) {

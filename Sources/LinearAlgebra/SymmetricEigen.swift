@@ -31,6 +31,23 @@ public final class SymmetricEigen {
         integers = try Buffer(count: Int(bestIntegers))
     }
 
+    /// Of a; an error where they do not converge.
+    public convenience init(_ a: Matrix) throws {
+        try self.init(size: a.rows)
+        rows.pointer.update(from: a.pointer, count: a.count)
+        guard decompose() else {
+            throw TeleportError(
+                .linearAlgebra, "the eigenvalues of a matrix of \(a.rows) rows did not converge")
+        }
+    }
+
+    /// The sum of f(value) v v^T.
+    public func function(_ f: (Double) -> Double) throws -> Matrix {
+        let result = try Matrix(rows.rows, rows.rows)
+        write(f, into: result)
+        return result
+    }
+
     /// False where they do not converge. Allocates nothing.
     public func decompose() -> Bool {
         var (n, info): (Int32, Int32) = (Int32(truncatingIfNeeded: rows.rows), 0)

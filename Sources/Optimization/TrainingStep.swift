@@ -49,10 +49,9 @@ public final class TrainingStep {
     /// Steps are taken in `frames` from now on, which are for this model and for the optimizer's
     /// coordinates; nil: in none.
     public func setFrames(_ frames: Frames?) throws {
+        let count = model.graph.parameterCount
         let needsGradient = hasGradient || frames?.hasOutputs ?? false
-        let gradient: Buffer<Float>? =
-            needsGradient
-            ? try self.gradient ?? Buffer(count: model.graph.parameterCount) : nil
+        let gradient = needsGradient ? try self.gradient ?? Buffer(count: count) : nil
         try workspace.setFrames(frames?.maps ?? [])
         (self.frames, self.gradient) = (frames, gradient)
         usesGradient = hasGradient || frames.map { $0.coordinates != .folded } ?? false

@@ -6,7 +6,7 @@ import Runtime
 /// shared by threads.
 final class FrameRefreshRoom {
     private let layers: [LayerFrame]
-    private let rooms: [FrameRoom?]
+    private let rooms: [(any FrameMaker)?]
     private let workspace: Workspace
     /// One a layer; NaN: it has no new frame.
     private let conditions: Buffer<Double>
@@ -30,6 +30,7 @@ final class FrameRefreshRoom {
         let x: UnsafePointer<Float>
         let count: Int
         let damping: Double
+        let current: UnsafePointer<Float>
         let numbers: UnsafeMutablePointer<Float>
     }
 
@@ -37,15 +38,15 @@ final class FrameRefreshRoom {
     /// there have been as many samples before.
     func write(
         _ weights: Weights, x: UnsafePointer<Float>, count: Int, damping: Double,
-        to numbers: UnsafeMutablePointer<Float>
+        from current: UnsafePointer<Float>, to numbers: UnsafeMutablePointer<Float>
     ) throws {
         try workspace.reserve(count)
-        // The mean of inputs takes no pass.
-        if rooms.contains(where: { $0 != nil }) {
+        if layers.contains(where: { !$0.readsSamples }) {
             workspace.forward(weights, x: x, count: count, .batch)
         }
         var job = Job(
-            room: .passUnretained(self), x: x, count: count, damping: damping, numbers: numbers)
+            room: .passUnretained(self), x: x, count: count, damping: damping, current: current,
+            numbers: numbers)
         ThreadPool.shared.run(parts: layers.count, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.room._withUnsafeGuaranteedRef { $0.write(part, job.pointee) }
@@ -59,7 +60,7 @@ final class FrameRefreshRoom {
             input.flatMap {
                 layer.write(
                     $0.values, rows: job.count, damping: job.damping, in: rooms[index],
-                    to: job.numbers)
+                    from: job.current, to: job.numbers)
             } ?? .nan
     }
 }

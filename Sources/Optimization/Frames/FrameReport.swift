@@ -81,9 +81,7 @@ extension LayerFrame {
             framed.columns > rows
             ? try Matrix.gramOfRows(framed) : try Matrix.gramOfColumns(framed)
         guard gram.isFinite else { return FrameSpectrum(values: nil) }
-        let eigen = try SymmetricEigen(size: gram.rows)
-        eigen.rows.pointer.update(from: gram.pointer, count: gram.count)
-        return FrameSpectrum(values: eigen.decompose() ? eigen.values : nil)
+        return FrameSpectrum(values: try SymmetricEigen(gram).values)
     }
 
     /// h_bar A, a row each; where P alone is kept, with the A that is Cholesky's factor of it.
@@ -100,11 +98,9 @@ extension LayerFrame {
         }
         let t = try matrix(of: forward(numbers))
         guard coordinates == .folded else { return try Matrix.product(plain, .no, t) }
-        guard let cholesky = try Cholesky(t) else {
+        guard let factor = try Cholesky(t)?.lowerFactor() else {
             throw TeleportError(.linearAlgebra, "the frame of a layer is not positive definite")
         }
-        let factor = try Matrix(size, size)
-        cholesky.writeFactor(into: factor)
         return try Matrix.product(plain, .no, factor)
     }
 

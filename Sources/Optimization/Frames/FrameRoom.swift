@@ -3,9 +3,20 @@ import Layers
 import LinearAlgebra
 import Runtime
 
+/// Makes the frames of one layer, in memory that is taken once.
+protocol FrameMaker: AnyObject {
+    /// Writes the frame of `rows` inputs `h` where `numbers` point; gives the condition of what was
+    /// inverted, or nil where there is no such frame. `current` is the frame at hand. Allocates
+    /// nothing.
+    func write(
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, from current: UnsafePointer<Float>,
+        to numbers: UnsafeMutablePointer<Float>
+    ) -> Double?
+}
+
 /// Where the frame of a layer inside is made, in memory that is taken once: C, and P or A of it in
 /// double. Threads make the frames of several layers at a time, each in its own room.
-final class FrameRoom {
+final class FrameRoom: FrameMaker {
     /// Its rows are the layer's inputs, and one for the bias if there is one.
     private let c: Matrix
     private let hasLast: Bool
@@ -31,25 +42,11 @@ final class FrameRoom {
         sums = try Buffer(count: c.count)
     }
 
-    /// Writes the frame's matrices where `numbers` point; gives the condition of what was inverted,
-    /// or nil where there is no such frame. Allocates nothing.
     func write(
-        _ h: UnsafePointer<Float>, rows: Int, damping: Double,
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, from current: UnsafePointer<Float>,
         to numbers: UnsafeMutablePointer<Float>
     ) -> Double? {
         measure(h, rows: rows)
-        return make(damping, numbers)
-    }
-
-    /// The same of a C that has been measured elsewhere.
-    func write(
-        _ measured: UnsafePointer<Float>, damping: Double, to numbers: UnsafeMutablePointer<Float>
-    ) -> Double? {
-        for i in 0..<c.count { c.pointer[i] = Double(measured[i]) }
-        return make(damping, numbers)
-    }
-
-    private func make(_ damping: Double, _ numbers: UnsafeMutablePointer<Float>) -> Double? {
         guard c.isFinite else { return nil }
         if kind == .rotate { return rotate(numbers) }
         if eigen != nil { return whitenByRoot(damping, numbers) }

@@ -29,9 +29,7 @@ public final class Frames {
     let collected: Buffer<Float>
     /// A gradient in the weights' own coordinates, and some rows of deltas.
     let plain: Buffer<Float>
-    let deltaRoom: Buffer<Float>
-    /// Where frames of outputs are made, from the first refresh on.
-    var outputRooms: [FrameRoom] = []
+    let room: Buffer<Float>
     var isCollecting = false
     var hasCollected = false
 
@@ -44,7 +42,7 @@ public final class Frames {
     public internal(set) var reports: [FrameReport]
     /// Parameters without a frame, those of a layer each.
     private let unframed: [Range<Int>]
-    private var room: FrameRefreshRoom?
+    private var refreshRoom: FrameRefreshRoom?
     private let spare: Buffer<Float>
     let scratch: Buffer<Float>
 
@@ -84,7 +82,7 @@ public final class Frames {
         guard !layers.isEmpty else {
             throw TeleportError(
                 .unsupported,
-                "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameConfig.widest) values"
+                "no layer can have such a frame: inputs are centred by a bias, and a rotated layer inside reads at most \(FrameConfig.widest) values"
             )
         }
         inputCount = count
@@ -98,7 +96,7 @@ public final class Frames {
         self.outputs = outputs
         collected = try Buffer(count: outputs.isEmpty ? 0 : count)
         plain = try Buffer(count: outputs.isEmpty ? 0 : graph.parameterCount)
-        deltaRoom = try Buffer(count: outputs.isEmpty ? 0 : Self.roomRows * FrameConfig.widest)
+        room = try Buffer(count: outputs.isEmpty ? 0 : Self.roomRows * FrameConfig.widest)
         self.graph = graph
         self.options = options
         self.coordinates = coordinates
@@ -174,8 +172,11 @@ public final class Frames {
         let widest = layers.reduce(1) { max($0, $1.map.inputs + 1) }
         let largest = Double(shim_largest_magnitude(numbers.pointer, inputCount))
         let once = 1 + largest * Double(widest)
+        // By a row's length where a layer is centred and whitened too.
+        let twice = 1 + 2 * largest * Double(widest).squareRoot()
+        let whitened = layers.contains { $0.isLowRank } ? twice * twice : 1
         let after = outputs.reduce(1) { max($0, $1.growth(numbers.pointer)) }
-        growth = once * once * after * after
+        growth = once * once * whitened * after * after
     }
 }
 
@@ -198,11 +199,11 @@ extension Frames {
     ) throws -> FrameRefresh {
         // A host's first steps have not seen all samples yet.
         let most = options.every > 0 ? max(count, options.samples) : count
-        let room = try self.room ?? FrameRefreshRoom(graph, layers, count: most)
-        self.room = room
+        let room = try refreshRoom ?? FrameRefreshRoom(graph, layers, count: most)
+        refreshRoom = room
         try room.write(
             model.weights, x: x, count: count, damping: options.damping,
-            to: spare.pointer)
+            from: numbers.pointer, to: spare.pointer)
         var result = FrameRefresh()
         for (index, layer) in layers.enumerated() {
             guard let condition = room.condition(index) else {
@@ -294,7 +295,7 @@ extension Frames {
         for range in unframed { run(nil, range.lowerBound, range.count, 1, nil) }
     }
 
-    /// |B^-1 (x - y) A^-T|^2, the squared distance in the frames' metric, of each layer, whose
+    /// |B^-1 (x - y) A^-T|^2, the squared distance in the metric P^-1, of each layer, whose
     /// parameters begin at `offset`. `difference` is room for a model's parameters.
     func measure(
         from x: UnsafePointer<Float>, to y: UnsafePointer<Float>,
@@ -304,7 +305,7 @@ extension Frames {
             let map = layer.map
             let (first, bias) = (map.weightOffset, map.biasOffset)
             let t = layer.difference(numbers.pointer)
-            let output = outputFrame(layer)
+            let output = outputs.first { $0.node == layer.node }
             if output == nil, map.hasBias,
                 let norm2 = t.squaredDistance(
                     x + first, y + first, last: x + bias, y + bias, rows: map.outputs)
@@ -315,8 +316,11 @@ extension Frames {
             (difference + first).update(from: x + first, count: map.parameterCount)
             addScaled(y + first, by: -1, to: difference + first, count: map.parameterCount)
             layer.apply(t, difference, into: scratch.pointer)
-            output?.apply(.difference, numbers.pointer, scratch.pointer, into: difference)
-            let framed = output == nil ? scratch.pointer : difference
+            var framed = UnsafePointer(scratch.pointer)
+            if let output {
+                output.apply(.difference, numbers.pointer, framed, into: difference)
+                framed = UnsafePointer(difference)
+            }
             body(first, shim_squared_distance(framed + first, nil, map.parameterCount))
         }
         for range in unframed {

@@ -29,22 +29,19 @@ struct OutputFrame {
     /// Numbers with L. At most 256 outputs are far from too many.
     var count: Int { matrixCount + size * size }
 
-    /// What the rows of a gradient or a step are multiplied by, from the left; in the order of
-    /// `FrameRoom`.
+    /// What the rows of a gradient or a step are multiplied by, from the left.
     enum Factor: Int, CaseIterable {
+        /// Gradients, into the frame: B^T, or B B^T where that is folded
+        case gradient = 0
         /// Steps, back to the weights: B
-        case back = 0
-        /// Gradients, into the frame: B^T, or B B^T, the first and only one, where that is folded
-        case gradient
-        /// Differences of weights, into the frame: B^-1
-        case difference
+        case back
         /// Gradients, out of the frame: B^-T
         case inverse
+        /// Differences of weights, into the frame: B^-1
+        case difference
     }
 
-    private func place(_ factor: Factor) -> Int {
-        coordinates == .folded ? offset : offset + factor.rawValue * size * size
-    }
+    private func place(_ factor: Factor) -> Int { offset + factor.rawValue * size * size }
 
     /// target <- T (the layer's part of source), which are not the same.
     func apply(
@@ -91,20 +88,27 @@ struct OutputFrame {
         (numbers + statistics).update(repeating: 0, count: size * size)
     }
 
-    func makeRoom() throws -> FrameRoom {
-        try FrameRoom(size: size, hasLast: false, kind, coordinates)
-    }
-
     /// Writes the frame of the L in `numbers`; the condition of what was inverted, or nil where
-    /// there is no frame yet or none that is fit. Allocates nothing.
+    /// there is no frame yet or none that is fit.
     func write(
-        _ damping: Double, _ numbers: UnsafePointer<Float>, in room: FrameRoom,
+        _ options: FrameConfig, _ numbers: UnsafePointer<Float>,
         to target: UnsafeMutablePointer<Float>
-    ) -> Double? {
-        let l = numbers + statistics
-        guard (0..<size).contains(where: { l[$0 * (size + 1)] > 0 }) else { return nil }
-        let condition = room.write(l, damping: damping, to: target + offset)
-        return condition.flatMap { $0 <= LayerFrame.mostCondition ? $0 : nil }
+    ) throws -> Double? {
+        let l = try Matrix(numbers + statistics, rows: size, columns: size)
+        guard l.isFinite, (0..<size).contains(where: { l[$0, $0] > 0 }),
+            let matrices = try FrameMatrices.of(l, kind, coordinates, options), matrices.isFinite,
+            matrices.condition <= FrameMatrices.mostCondition
+        else { return nil }
+        guard matrices.others.count == 3 else {
+            matrices.forward.copy(into: target + place(.gradient))
+            return matrices.condition
+        }
+        let (transposed, inverse) = (matrices.others[0], matrices.others[1])
+        transposed.copy(into: target + place(.gradient))
+        matrices.forward.copy(into: target + place(.back))
+        matrices.others[2].copy(into: target + place(.inverse))
+        inverse.copy(into: target + place(.difference))
+        return matrices.condition
     }
 
     /// No number grows by more in B^T or in B.
@@ -176,7 +180,7 @@ extension Frames {
         for frame in outputs {
             workspace.multiplyDeltas(
                 of: frame.node, by: frame.ofDeltas(numbers.pointer), width: frame.map.outputs,
-                count: count, room: deltaRoom.pointer, rows: Self.roomRows)
+                count: count, room: room.pointer, rows: Self.roomRows)
         }
     }
 
@@ -187,18 +191,13 @@ extension Frames {
         for frame in outputs { frame.apply(factor, numbers.pointer, scratch.pointer, into: values) }
     }
 
-    func outputFrame(_ layer: LayerFrame) -> OutputFrame? {
-        for frame in outputs where frame.node == layer.node { return frame }
-        return nil
-    }
-
     /// scratch <- B step for the whole step of a layer, whose rows B mixes; false where it has no
     /// such frame.
     func turn(
         _ layer: LayerFrame, _ gradient: UnsafeMutablePointer<Float>, by adaptive: AdaptiveStep?
     ) -> Bool {
         let map = layer.map
-        if let frame = outputFrame(layer) {
+        for frame in outputs where frame.map.weightOffset == map.weightOffset {
             adaptive?.run(map.weightOffset..<map.weightOffset + map.parameterCount)
             frame.apply(.back, numbers.pointer, gradient, into: scratch.pointer)
             return true
@@ -208,11 +207,9 @@ extension Frames {
 
     func refreshOutputs(moments: UnsafeMutablePointer<Float>?) throws -> Double {
         var condition = 1.0
-        if outputRooms.isEmpty { outputRooms = try outputs.map { try $0.makeRoom() } }
-        for (frame, room) in zip(outputs, outputRooms) {
+        for frame in outputs {
             guard
-                let found = frame.write(
-                    options.damping, numbers.pointer, in: room, to: collected.pointer)
+                let found = try frame.write(options, numbers.pointer, to: collected.pointer)
             else { continue }
             condition = max(condition, found)
             if let moments {
