@@ -2,7 +2,9 @@
 #include "vector.h"
 
 /* No product is fused with a sum here: results are those of the same formulas in Swift, on any processor. */
+#ifdef __clang__
 #pragma clang fp contract(off)
+#endif
 
 FOR_EACH_PROCESSOR
 void shim_average(float *restrict average, const float *restrict weights, ptrdiff_t count, float share) {

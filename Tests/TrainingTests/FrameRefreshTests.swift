@@ -10,7 +10,7 @@ import XCTest
 extension FrameTrainingTests {
     func testRefreshesTakeNoMemoryAfterTheFirst() throws {
         let samples = try Samples.random(32, width: 6, outputs: 3, seed: 2)
-        for way in ways {
+        for way in ways where !way.outputs {
             let trainer = try trainer(way)
             try trainer.setFrames(frames(way, every: 3))
             for _ in 0..<10 { _ = try trainer.takeStep(samples.batch) }
