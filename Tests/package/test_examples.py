@@ -133,7 +133,7 @@ def test_convolution_names_what_is_wrong(digits, tmp_path):
     for arguments, says in (
         (["--network", net, digits], "line 3"),
         (["--network", "nothing", digits], "no architecture 'nothing'"),
-        (["--network", DIGITS_NET, "--size", "9x9", digits], "1 x 9 x 9"),
+        (["--network", DIGITS_NET, "--size", "9x9", digits], "takes 64 (1 x 8 x 8)"),
         (["--network", DIGITS_NET, "--save", tmp_path / "no/net", digits], "no/net"),
         (["--network", DIGITS_NET, "--save", tmp_path / "net", "--predict", net, digits], "wrong.net"),
         ([tmp_path / "missing"], "missing"),

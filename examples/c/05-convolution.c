@@ -40,10 +40,7 @@ static void fail(const char *message) {
     exit(EXIT_FAILURE);
 }
 
-static void on_interrupt(int signal) {
-    (void)signal;
-    interrupted = 1;
-}
+static void on_interrupt(int signal) { interrupted = signal; }
 
 static int32_t on_reading(int64_t done, int64_t total, void *user_data) {
     (void)done, (void)total, (void)user_data;
