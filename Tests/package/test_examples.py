@@ -101,20 +101,20 @@ def convolution(*arguments, **options):
 
 def test_convolution_trains_saves_loads_and_predicts(digits, tmp_path):
     image = digits / "test/7" / sorted(os.listdir(digits / "test/7"))[0]
-    process = convolution("--save", tmp_path / "net", "--predict", image, digits)
+    process = convolution("--teleport", "--save", tmp_path / "net", "--predict", image, digits)
     text = process.stdout
     assert process.stderr == "" and "\r" not in text
     assert text.startswith("1294 images to train on, 144 to stop by, 10 classes\n") and "\n38442 parameters" in text
     assert sorted(rows(text)) == list(range(1, 11)) and "\nteleport: " in text
     assert float(re.search(r"test accuracy (\S+) % of 359 images", text)[1]) > 90
     assert re.search(rf"\n{image}: 7, probability [01]\.\d+\n$", text)
-    again = convolution("--save", tmp_path / "again", digits).stdout
+    again = convolution("--teleport", "--save", tmp_path / "again", digits).stdout
     assert {n: row[:3] for n, row in rows(again).items()} == {n: row[:3] for n, row in rows(text).items()}
     assert (tmp_path / "again").read_bytes() == (tmp_path / "net").read_bytes()
 
 
 def test_convolution_takes_a_known_net_and_a_folder_of_classes(digits, tmp_path):
-    options = ["--save", tmp_path / "net", "--size", "12x12", "--epochs", "2", "--no-teleport", "--flip"]
+    options = ["--save", tmp_path / "net", "--size", "12x12", "--epochs", "2", "--flip"]
     text = run(CONVOLUTION, "--network", "lenet", *options, digits / "train").stdout
     assert "input 1x12x12" in text and "teleport" not in text and sorted(rows(text)) == [1, 2]
     assert re.search(r"test accuracy \S+ % of 28\d images", text)

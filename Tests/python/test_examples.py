@@ -114,7 +114,7 @@ def test_image_folder_takes_a_net(digits, tmp_path):
 
 def test_convolution_trains_saves_loads_and_predicts(digits, tmp_path):
     images = sorted(map(str, (digits / "test" / "7").iterdir()))[:2]
-    options = ["--network", DIGITS_NET, "--epochs", "8", "--save", "net", "--predict", *images]
+    options = ["--network", DIGITS_NET, "--epochs", "8", "--teleport", "--save", "net", "--predict", *images]
     done = run(digits, *options, cwd=tmp_path, example=CONVOLUTION)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("1294 images to train on, 144 to stop by, 10 classes\n")
@@ -124,7 +124,7 @@ def test_convolution_trains_saves_loads_and_predicts(digits, tmp_path):
     assert [done.stdout.count(f"{image}: 7, probability ") for image in images] == [1, 1]
     model = teleport.Model.load(tmp_path / "net")
     assert model.class_names == list("0123456789") and model.predict_images(images).names == ["7", "7"]
-    options = ["--network", "lenet", "--size", "12x12", "--epochs", "1", "--no-teleport", "--flip"]
+    options = ["--network", "lenet", "--size", "12x12", "--epochs", "1", "--flip"]
     done = run(digits / "test", *options, cwd=tmp_path, example=CONVOLUTION)
     assert done.returncode == 0 and "input 1x12x12" in done.stdout, done.stderr
     for wrong in (["--network", "lenet"], ["--network", "nothing"], ["--size", "9x9", "--network", DIGITS_NET]):

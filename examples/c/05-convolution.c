@@ -21,13 +21,13 @@ static const char *const help =
     "usage: 05-convolution [options] FOLDER\n"
     "  --network resnet-8      or resnet-14, resnet-20, lenet, vgg-small, mlp; or a file with the text of a net\n"
     "  --size 32x32            resample images to height x width; otherwise all must have one size\n"
-    "  --rate 0.02             learning rate of SGD with momentum 0.9; it falls to 0 as a cosine\n"
+    "  --rate 0.01             learning rate of SGD with momentum 0.9; it falls to 0 as a cosine\n"
     "  --epochs 10             at most; fewer once --patience is used up\n"
     "  --patience 3            epochs without a lower loss on the images that are held back\n"
     "  --batch 32\n"
     "  --shift 1               moves images by up to so many pixels as they are drawn; 0: not\n"
     "  --flip                  mirrors half of them, left to right\n"
-    "  --no-teleport           without the teleport before the first step\n"
+    "  --teleport              one by scaling before the first step, which helps at a rate that is too small\n"
     "  --seed 0\n"
     "  --save net.safetensors  the trained net\n"
     "  --predict FILE.png      otherwise the first test image\n";
@@ -94,7 +94,7 @@ static int32_t on_event(const tp_event *event, void *user_data) {
 typedef struct options {
     const char *network, *save, *predict, *folder;
     int32_t height, width, epochs, patience, batch, shift;
-    int flip, no_teleport;
+    int flip, teleport;
     double rate;
     uint64_t seed;
 } options;
@@ -111,10 +111,10 @@ static options parse(int argc, char **argv) {
     static const struct option known[] = {
         {"network", 1, NULL, 'n'}, {"size", 1, NULL, 's'}, {"rate", 1, NULL, 'r'}, {"epochs", 1, NULL, 'e'},
         {"patience", 1, NULL, 'p'}, {"batch", 1, NULL, 'b'}, {"shift", 1, NULL, 'm'}, {"flip", 0, NULL, 'f'},
-        {"no-teleport", 0, NULL, 't'}, {"seed", 1, NULL, 'i'}, {"save", 1, NULL, 'o'}, {"predict", 1, NULL, 'x'},
+        {"teleport", 0, NULL, 't'}, {"seed", 1, NULL, 'i'}, {"save", 1, NULL, 'o'}, {"predict", 1, NULL, 'x'},
         {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
     options o = {.network = "resnet-8", .save = "net.safetensors", .epochs = 10, .patience = 3, .batch = 32,
-                 .shift = 1, .rate = 0.02};
+                 .shift = 1, .rate = 0.01};
     char after;
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
@@ -128,7 +128,7 @@ static options parse(int argc, char **argv) {
         case 'b': o.batch = (int32_t)number(optarg, 1, 1e9); break;
         case 'm': o.shift = (int32_t)number(optarg, 0, 1e6); break;
         case 'f': o.flip = 1; break;
-        case 't': o.no_teleport = 1; break;
+        case 't': o.teleport = 1; break;
         case 'i': o.seed = (uint64_t)number(optarg, 0, 1e15); break;
         case 'o': o.save = optarg; break;
         case 'x': o.predict = optarg; break;
@@ -207,7 +207,7 @@ int main(int argc, char **argv) {
     run.seed = o.seed;
     run.patience = o.patience; /* ends with the weights of the best epoch */
     run.augment = &augment;
-    run.teleport = o.no_teleport ? NULL : &teleport; /* before the first epoch; stays where it is if that is best */
+    run.teleport = o.teleport ? &teleport : NULL; /* before the first epoch; stays where it is if that is best */
     run.stop_flag = &interrupted;
     int terminal = isatty(STDOUT_FILENO);
     printf("epoch  train loss  valid loss      acc.\n");

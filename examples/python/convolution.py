@@ -31,13 +31,15 @@ def parse_arguments():
         "--network", default="resnet-8", help="lenet, vgg-small, ..., or a file with the text of a net"
     )
     parser.add_argument("--size", type=height_and_width, help="HEIGHTxWIDTH to resample to")
-    parser.add_argument("--rate", type=float, default=0.02, help="of SGD with momentum")
+    parser.add_argument("--rate", type=float, default=0.01, help="of SGD with momentum")
     parser.add_argument("--epochs", type=int, default=10, help="at most")
     parser.add_argument("--patience", type=int, default=3, help="epochs without a lower loss")
     parser.add_argument("--batch", type=int, default=32, help="samples a mini-batch")
     parser.add_argument("--shift", type=int, default=1, help="longest move of an image in pixels")
     parser.add_argument("--flip", action="store_true", help="mirror half of the images")
-    parser.add_argument("--no-teleport", action="store_true", help="none before the first step")
+    parser.add_argument(
+        "--teleport", action="store_true", help="one before the first step, for a rate that is too small"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", type=Path, default="net.safetensors")
     parser.add_argument("--predict", type=Path, nargs="+", help="else the first test images")
@@ -92,7 +94,7 @@ def train(model, train_set, valid_set, arguments):
         seed=arguments.seed,
         patience=arguments.patience,  # ends with the weights of the best epoch
         augment=teleport.AugmentConfig(shift=arguments.shift, flip=flip),
-        teleport=None if arguments.no_teleport else teleport.TeleportConfig(),
+        teleport=teleport.TeleportConfig() if arguments.teleport else None,
         on_event=on_event,
     )
 
