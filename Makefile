@@ -113,8 +113,8 @@ build/digits-png: examples/data/digits-png.tar.gz
 # The first of the two is what the README's first lines run.
 DEMO := build/examples/03-image-folder --widths 32,32 --epochs 20
 
-## demo: trains on a folder of PNG digits, with and without a teleport, and without a learning rate
-demo: build/examples/03-image-folder build/digits-png
+## demo: trains on a folder of PNG digits, with and without a teleport, without a learning rate, and a convolutional net
+demo: build/examples/03-image-folder build/examples/05-convolution build/digits-png
 	@echo "== rate 0.01: 64-32-32-10 on 8x8 digits, with and without one teleport before the first epoch"
 	@$(DEMO) --compare --rate 0.01 build/digits-png
 	@echo
@@ -123,6 +123,10 @@ demo: build/examples/03-image-folder build/digits-png
 	@echo
 	@echo "== the same net without a rate to choose"
 	@$(DEMO) --quiet build/digits-png
+	@echo
+	@echo "== a convolutional net beside it: augmentation, early stopping, a file that predicts an image"
+	@build/examples/05-convolution --network examples/data/digits.net --epochs 15 --save build/digits.safetensors \
+		build/digits-png
 
 # ---- tests -------------------------------------------------------------------------------------------------------
 

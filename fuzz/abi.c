@@ -190,6 +190,26 @@ static void use_dataset(void) {
     *place = made;
 }
 
+/* No bytes of its own, so that the corpus reads as before. */
+static void use_images(tp_model *model, const tp_dataset *dataset, int32_t any) {
+    const char *const paths[] = {path, "/nowhere/a.png"};
+    tp_image_config config;
+    REQUIRE(tp_image_config_init(&config, sizeof config) == TP_OK);
+    config.channels = any % 4;
+    config.height = any % 3;
+    config.width = any % 3;
+    config.mean[0] = x[0];
+    config.class_names = any % 5 ? NULL : paths;
+    config.class_count = any % 5 ? 0 : 2;
+    if (any % 2) fuzz_check(tp_model_set_images(model, dataset));
+    else fuzz_check(tp_model_set_image_config(model, &config));
+    if (fuzz_check(tp_model_get_image_config(model, &config)) == TP_OK) {
+        REQUIRE(config.channels > 0 && (config.class_count > 0) == (tp_model_class_name(model, 0) != NULL));
+        REQUIRE(fuzz_check(tp_model_set_image_config(model, &config)) == TP_OK || config.channels == 2);
+    }
+    REQUIRE(fuzz_check(tp_model_predict_images(model, paths, 2, TP_OUTPUT_RAW, out, room, labels, room)) != TP_OK);
+}
+
 /* A net of a text, or the arrays of one. */
 static void make_graph(void) {
     static const char *const texts[] = {
@@ -218,6 +238,7 @@ static void make_graph(void) {
     REQUIRE(tp_model_tensor_shape(model, name, sizes, byte() % 5, &rank) != TP_ERROR_NOT_FOUND && rank <= 4);
     fuzz_check(tp_model_get_tensor(model, name, out, byte() % 8 ? room : byte()));
     fuzz_check(tp_model_set_tensor(model, name, y, byte() % 8 ? (size_t)sizes[0] % room : byte()));
+    use_images(model, datasets[rank % dataset_slots], sizes[0]);
 }
 
 static void make_dataset(void) {

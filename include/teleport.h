@@ -135,7 +135,7 @@ typedef int32_t (*tp_stop_callback)(void *user_data);
  * your own atomics in the callback. Other threads are not concerned.
  *
  * The calls that can be stopped are tp_trainer_run, tp_trainer_teleport, tp_model_teleport, tp_model_apply_linear,
- * those that measure or predict (sections 4 and 6, tp_trainer_loss and the two after it),
+ * those that measure or predict (sections 4 and 6, tp_model_predict_images, tp_trainer_loss and the two after it),
  * tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm, tp_dataset_from_image_folder,
  * tp_dataset_from_image_files, tp_dataset_get, tp_dataset_gather, tp_dataset_channel_statistics,
  * tp_dataset_normalized, tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training
@@ -259,7 +259,7 @@ tp_status tp_model_create(tp_model **out, const char *text, const tp_model_confi
 tp_status tp_architecture(const char *name, const int32_t *shape, int32_t classes, char *buffer, size_t capacity,
                           size_t *length_out);
 
-/* An independent copy, metadata included. */
+/* An independent copy, with its metadata and what it keeps of its images. */
 tp_status tp_model_clone(tp_model **out, const tp_model *model);
 
 void tp_model_free(tp_model *model);
@@ -325,9 +325,9 @@ tp_status tp_model_tensor_shape(const tp_model *model, const char *name, int32_t
 tp_status tp_model_get_tensor(const tp_model *model, const char *name, float *values, size_t capacity);
 tp_status tp_model_set_tensor(tp_model *model, const char *name, const float *values, size_t count);
 
-/* Strings kept with the model, such as class names and normalization. key and value are UTF-8; value NULL
- * removes the key. Keys are 1 to 255 bytes, values at most 1 MiB, at most 1,024 keys. Keys
- * that begin with "teleport." are the library's own and refused. */
+/* Strings kept with the model, such as author and licence (class names and normalization are kept by themselves, see
+ * tp_model_set_images). key and value are UTF-8; value NULL removes the key. Keys are 1 to 255 bytes, values at most
+ * 1 MiB, at most 1,024 keys. Keys that begin with "teleport." are the library's own and refused. */
 tp_status tp_model_set_metadata(tp_model *model, const char *key, const char *value);
 
 /* Copies the value with its zero. *length_out (may be NULL) is its length without the zero, also when the
@@ -348,7 +348,8 @@ tp_status tp_model_metadata_key(const tp_model *model, int32_t index, char *buff
  * layers.0.bias, layers.1.weight, ... as F32, and in __metadata__ activation, negative_slope, initialization and seed
  * under teleport.*. Of any other net: its tensors by the names and dimensions of tp_model_tensor_name, as F32 and
  * counts as I64, so that PyTorch's load_state_dict takes them into modules of the same names, and in __metadata__ the
- * text under teleport.architecture, initialization and seed. The model's own strings stand beside them. A checkpoint
+ * text under teleport.architecture, initialization and seed. How images are prepared is under teleport.images.*, class
+ * names one a line under teleport.classes. The model's own strings stand beside them. A checkpoint
  * of tp_trainer_save is such a file too. Files are little-endian. */
 
 /* Writes the model to the file `path`. What is there stays until all is written, synced and checked, and then gives
@@ -629,6 +630,39 @@ tp_status tp_dataset_skipped(const tp_dataset *dataset, int64_t index, const cha
  * when the buffer is too small; pixels NULL with capacity 0 asks for the shape alone. */
 tp_status tp_image_load(const char *path, const tp_image_config *config, uint8_t *pixels,
                         size_t capacity, int32_t *shape_out);
+
+/* A model keeps how its images are prepared (channels, size, mean and std, resampling, background) and the names of its
+ * classes, and so does its file: what is predicted from PNG files then needs nothing else. The first tp_trainer_run
+ * over images sets it from `train`; so do the two calls below. From then on a set of images that is prepared otherwise,
+ * or whose classes have other names, is TP_ERROR_UNSUPPORTED in tp_trainer_run, tp_model_evaluate and
+ * tp_model_confusion_matrix, with a sentence that says both. Arrays are not asked, nor is resampling where one side's
+ * images had their size, nor are names where one side has none. */
+
+/* Sets it from a data set, for loops of a host's own; dataset NULL: the model forgets it, and the next run sets it
+ * anew. TP_ERROR_UNSUPPORTED for arrays; TP_ERROR_SHAPE_MISMATCH where the model takes other images or has fewer
+ * outputs than there are names. O(classes). */
+tp_status tp_model_set_images(tp_model *model, const tp_dataset *dataset);
+
+/* Sets it from a config: channels, height and width (0: those of the model's own input, where that is an image),
+ * mean, std, resampling, background and class_names are used. Of weights that come from elsewhere, say. */
+tp_status tp_model_set_image_config(tp_model *model, const tp_image_config *config);
+
+/* Fills in the config by which image sets are read as the model's are: its class_names live until the model is freed or
+ * gets others. The caller sets config_out->struct_size first (tp_image_config_init does). TP_ERROR_BAD_STATE where the
+ * model has nothing of its images. O(1). */
+tp_status tp_model_get_image_config(const tp_model *model, tp_image_config *config_out);
+
+/* Name of the class that output `index` stands for, or NULL where there is none. Lives as class_names above do. */
+const char *tp_model_class_name(const tp_model *model, int32_t index);
+
+/* Predicts the `count` PNG files named, prepared as the model keeps it; of another size, they are resampled, bilinearly
+ * where its own images were not. labels (count) gets the class with the largest output of each, outputs (count x last
+ * width) what tp_model_predict gives; each may be NULL with capacity 0. count 0 does nothing. A file that cannot be
+ * read ends the call with an error that names it, the first in order; to leave such out, read a set with
+ * tp_model_get_image_config and TP_BAD_IMAGE_SKIP. TP_ERROR_BAD_STATE where the model has nothing of its images. Files
+ * are decoded on all threads; memory for the paths, at most 1,024 images and their activations. */
+tp_status tp_model_predict_images(const tp_model *model, const char *const *paths, size_t count, tp_output kind,
+                                  float *outputs, size_t outputs_capacity, int32_t *labels, size_t labels_capacity);
 
 /* ======================================================================================================
  * 6  Measuring

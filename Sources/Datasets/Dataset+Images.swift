@@ -60,6 +60,7 @@ extension Dataset {
                 paths: files.paths, options: options, target: images.target)
         }
         storage.paths = files.paths
+        storage.target = images.target
         if hasLabels { storage.classNames = files.classNames }
         let set = Dataset(
             storage: storage, normalization: normalization, count: images.count,

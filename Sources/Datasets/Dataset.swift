@@ -15,6 +15,8 @@ public final class Dataset: @unchecked Sendable {
         var labels: UnsafeMutablePointer<Int32>?
         var targets: Buffer<Float>?
         var classNames: StringTable?
+        /// What images of files were turned into; nil for other samples.
+        var target: ImageTarget?
         var paths: StringTable?
 
         /// Keeps the memory of `labels`.
@@ -100,6 +102,13 @@ public final class Dataset: @unchecked Sendable {
         skippedPaths = source.skippedPaths
         skippedReasons = source.skippedReasons
     }
+
+    /// How the images became floats; nil where they came as pixels.
+    public var resampling: Resampling? { storage.target?.resampling }
+    public var background: SIMD4<Int> { storage.target?.background ?? .zero }
+    public var mean: SIMD4<Float> { normalization.mean }
+    public var std: SIMD4<Float> { normalization.std }
+    public var classNames: StringTable? { storage.classNames }
 
     /// Name of a class, or nil where there is none; lives as long as the set.
     public func className(_ index: Int) -> UnsafePointer<CChar>? {

@@ -12,12 +12,6 @@ public enum KeptImages: Int32, Sendable {
     case paths = 1
 }
 
-/// How an image is brought to another size; raw values of `tp_resampling`.
-public enum Resampling: Int32, Sendable {
-    case bilinear = 0
-    case area = 1
-}
-
 /// How images are read; the fields of `tp_image_config`, where they are turned into these.
 public struct ImageConfig {
     /// 0: the file's own; 1, 3 or 4.
@@ -34,7 +28,7 @@ public struct ImageConfig {
     public var mean: (Float, Float, Float, Float) = (0, 0, 0, 0)
     public var std: (Float, Float, Float, Float) = (1, 1, 1, 1)
     /// Nil: the folder's own.
-    private(set) var classNames: StringTable?
+    public private(set) var classNames: StringTable?
     public var maxWidth = 65_535
     public var maxHeight = 65_535
     public var maxPixels = 1 << 26
@@ -57,7 +51,7 @@ public struct ImageConfig {
     /// Bounds the exact integer sums of `Resampling`.
     static let largestPixelCount = 1 << 46
 
-    var isResampling: Bool { height > 0 }
+    public var isResampling: Bool { height > 0 }
     /// 0: as many as the folder or the labels say.
     var classCount: Int { classNames?.count ?? 0 }
 
@@ -90,7 +84,7 @@ public struct ImageConfig {
     }
 
     /// Refuses a number that has no meaning with a sentence that names it.
-    func validate() throws {
+    public func validate() throws {
         try require("channels", channels, [0, 1, 3, 4].contains(channels), "0, 1, 3 or 4")
         guard (height == 0) == (width == 0) else {
             throw TeleportError.invalid(

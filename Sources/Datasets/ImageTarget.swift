@@ -1,3 +1,5 @@
+import Runtime
+
 /// What an image is turned into: the same for all images of a data set.
 struct ImageTarget {
     let shape: SampleShape

@@ -9,6 +9,8 @@ public final class Model: @unchecked Sendable {
     public let options: ModelConfig
     public let weights: Weights
     public var metadata = Metadata()
+    /// How images become its inputs; nil where nobody has said.
+    public var images: ImagePreparation?
 
     public convenience init(widths: [Int], options: ModelConfig = ModelConfig()) throws {
         try self.init(
@@ -44,6 +46,7 @@ public final class Model: @unchecked Sendable {
         options = other.options
         weights = try Weights(copying: other.weights)
         metadata = other.metadata
+        images = other.images
     }
 
     /// W_0 row-major, b_0, W_1, b_1, ...: the order of gradients too.

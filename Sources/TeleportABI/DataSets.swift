@@ -23,7 +23,7 @@ extension tp_image_config {
 
 extension ImageConfig {
     /// Numbers check themselves where they are used.
-    fileprivate init(_ config: UnsafePointer<tp_image_config>?) throws {
+    init(_ config: UnsafePointer<tp_image_config>?) throws {
         let config = try readConfig(config, defaults: .defaults, "config")
         self.init()
         channels = Int(config.channels)

@@ -145,6 +145,7 @@ public func tp_model_evaluate(
         let metrics_out = try metrics_out.required("metrics_out")
         try checkOutput(metrics_out, "metrics_out")
         try dataset.validate(for: model.graph, loss: loss)
+        try model.requireImages(dataset)
         let metrics = try Evaluation(model, on: dataset).metrics(dataset, loss)
         try writeOutput(tp_metrics(metrics), to: metrics_out, "metrics_out")
     }
@@ -163,6 +164,7 @@ public func tp_model_confusion_matrix(
         let elements = try Memory.product(width, width)
         try requireCapacity(capacity, elements, "counts")
         try dataset.validate(for: model.graph, loss: .crossEntropy)
+        try model.requireImages(dataset)
         let evaluation = try Evaluation(model, on: dataset)
         counts.update(repeating: 0, count: elements)
         try evaluation.confusion(dataset, into: counts)

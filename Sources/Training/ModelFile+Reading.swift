@@ -11,6 +11,7 @@ extension Model {
         } else {
             try self.init(perceptronFrom: file, options: options)
         }
+        if try file.isOwn() { try readImages(from: file) }
         for position in 0..<file.textCount {
             let (key, value) = file.text(position)
             try keep(key, value)

@@ -64,6 +64,7 @@ extension SafetensorsWriter {
         }
         try text(ModelFile.initializationKey, model.options.initialization.fileName)
         try text(ModelFile.seedKey, model.options.seed.description)
+        if let images = model.images { try texts(of: images) }
         for entry in model.metadata.entries {
             try text(
                 UnsafeBufferPointer(entry.key.elements), UnsafeBufferPointer(entry.value.elements))

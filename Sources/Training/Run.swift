@@ -50,6 +50,8 @@ final class Run {
         let graph = trainer.model.graph
         try train.validate(for: graph, loss: trainer.loss)
         try validation?.validate(for: graph, loss: trainer.loss)
+        let images = try trainer.model.images(trainedOn: train)
+        try validation?.requirePrepared(as: images, "the training set")
         try validation?.requireWeight()
         guard options.patience == 0 || validation != nil else {
             throw TeleportError.invalid(
@@ -99,6 +101,9 @@ final class Run {
         epochStart = try Snapshot(trainer)
         checkpoints = try options.checkpoints.map { try CheckpointSchedule($0, trainer) }
         try beginWait()
+        // Nothing can fail from here on.
+        trainer.model.images = images
+        averaged?.images = images
     }
 
     func run() throws -> End {

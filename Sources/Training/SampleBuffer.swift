@@ -69,9 +69,12 @@ extension Dataset {
     public func validate(for graph: Graph, loss: Loss) throws {
         guard count > 0 else { throw TeleportError.invalid("the data set is empty") }
         guard sampleWidth == graph.inputWidth else {
+            let input = graph.input
+            let image =
+                input.isVector ? "" : " (\(input.channels) x \(input.height) x \(input.width))"
             throw TeleportError(
                 .shapeMismatch,
-                "the data set has \(sampleWidth) values a sample (\(shape.channels) x \(shape.height) x \(shape.width)) but the model takes \(graph.inputWidth)"
+                "the data set has \(sampleWidth) values a sample (\(shape.channels) x \(shape.height) x \(shape.width)) but the model takes \(graph.inputWidth)\(image)"
             )
         }
         switch loss.kind {

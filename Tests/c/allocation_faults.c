@@ -105,6 +105,29 @@ end:
     return status;
 }
 
+/* Of a model in a file, with names for its classes. */
+static tp_status model_images(const tp_dataset *images) {
+    tp_status status = TP_OK;
+    tp_model *made = NULL, *read = NULL;
+    static const char *const names[] = {"zero", "one"};
+    char buffer[4096];
+    size_t size = 0;
+    tp_image_config config;
+    TRY(tp_image_config_init(&config, sizeof config));
+    config.class_names = names;
+    config.class_count = 2;
+    TRY(tp_model_create(&made, "input 3x2x2; dense 2", NULL));
+    TRY(tp_model_set_images(made, images));
+    TRY(tp_model_set_image_config(made, &config));
+    TRY(tp_model_save_buffer(made, buffer, sizeof buffer, &size));
+    TRY(tp_model_load_buffer(&read, buffer, size, NULL));
+    CHECK(!strcmp(tp_model_class_name(read, 1), "one"));
+end:
+    tp_model_free(made);
+    tp_model_free(read);
+    return status;
+}
+
 static tp_status data_sets(void) {
     tp_status status = TP_OK;
     tp_dataset *sets[9] = {NULL};
@@ -125,6 +148,7 @@ static tp_status data_sets(void) {
     TRY(tp_dataset_shuffled(&sets[7], sets[6], 1, 7));
     TRY(tp_dataset_normalized(&sets[8], sets[7], sets[2]));
     TRY(tp_dataset_summary(sets[8], text, sizeof text, NULL));
+    TRY(model_images(sets[2]));
     TRY(tp_dataset_split(&sets[5], NULL, NULL, 0, 0, 0) == TP_ERROR_INVALID_ARGUMENT ? TP_OK : TP_ERROR);
 end:
     for (int i = 0; i < 9; i++) tp_dataset_free(sets[i]);

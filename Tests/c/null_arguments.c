@@ -197,6 +197,40 @@ static void check_graphs(void) {
     tp_model_free(made);
 }
 
+static void check_model_images(const tp_dataset *images) {
+    static const char *const paths[] = {"/nowhere.png", NULL}, *const none[] = {NULL};
+    static const int32_t widths[] = {4, 2};
+    tp_image_config config;
+    tp_model *made = NULL;
+    float values[4];
+    int32_t labels[2];
+    MUST(tp_model_create_mlp(&made, widths, 2, NULL));
+    MUST(tp_image_config_init(&config, sizeof config));
+    CHECK_EQUAL(tp_model_get_image_config(made, &config), TP_ERROR_BAD_STATE);
+    CHECK_EQUAL(tp_model_predict_images(made, paths, 1, TP_OUTPUT_RAW, values, 4, labels, 2), TP_ERROR_BAD_STATE);
+    REFUSED(tp_model_set_images(NULL, images));
+    TAKEN(tp_model_set_images(made, images));
+    REFUSED(tp_model_set_image_config(NULL, &config));
+    REFUSED(tp_model_set_image_config(made, NULL));
+    REFUSED(tp_model_get_image_config(NULL, &config));
+    REFUSED(tp_model_get_image_config(made, NULL));
+    TAKEN(tp_model_get_image_config(made, &config));
+    CHECK(config.channels == 1 && config.height == 2 && config.width == 2 && config.class_count == 0);
+    TAKEN(tp_model_set_image_config(made, &config));
+    CHECK(tp_model_class_name(NULL, 0) == NULL && tp_model_class_name(made, 0) == NULL);
+    REFUSED(tp_model_predict_images(NULL, paths, 1, TP_OUTPUT_RAW, values, 4, labels, 2));
+    REFUSED(tp_model_predict_images(made, NULL, 1, TP_OUTPUT_RAW, values, 4, labels, 2));
+    REFUSED(tp_model_predict_images(made, none, 1, TP_OUTPUT_RAW, values, 4, labels, 2));
+    REFUSED(tp_model_predict_images(made, paths, 1, TP_OUTPUT_RAW, NULL, 4, labels, 2));
+    REFUSED(tp_model_predict_images(made, paths, 1, TP_OUTPUT_RAW, values, 4, NULL, 2));
+    TAKEN(tp_model_predict_images(made, NULL, 0, TP_OUTPUT_RAW, NULL, 0, NULL, 0));
+    CHECK_EQUAL(tp_model_predict_images(made, paths, 1, TP_OUTPUT_RAW, NULL, 0, NULL, 0), TP_ERROR_NOT_FOUND);
+    CHECK(strstr(tp_error_message(), "/nowhere.png") != NULL);
+    TAKEN(tp_model_set_images(made, NULL));
+    CHECK_EQUAL(tp_model_get_image_config(made, &config), TP_ERROR_BAD_STATE);
+    tp_model_free(made);
+}
+
 static void check_datasets(void) {
     static const uint8_t pixels[4] = {1, 2, 3, 4};
     static const int32_t shape[3] = {1, 2, 2};
@@ -278,6 +312,7 @@ static void check_datasets(void) {
     TAKEN(tp_dataset_summary(dataset, NULL, 0, &length));
     TAKEN(tp_dataset_summary(dataset, text, length + 1, NULL));
     CHECK_EQUAL(strlen(text), length);
+    check_model_images(images);
     tp_dataset_free(images);
 
     CHECK_EQUAL(tp_dataset_count(NULL), 0);

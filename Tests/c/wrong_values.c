@@ -903,6 +903,49 @@ static tp_status from_pixels(const int32_t *shape, int64_t count, const int32_t 
     return status;
 }
 
+/* What a model keeps of its images. */
+static void check_model_images(const tp_dataset *images) {
+    static const char *const paths[] = {"/nowhere.png"}, *const names[] = {"a", "b", "c", "d"};
+    tp_model *made = NULL;
+    tp_image_config config;
+    float x[8];
+    int32_t labels[2];
+
+    MUST(tp_model_create(&made, "input 1x2x3; dense 3", NULL));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_set_images(made, dataset));
+    MUST(tp_model_set_images(made, images));
+#define WRONG_IMAGES(status, field, value)                              \
+    do {                                                                \
+        MUST(tp_image_config_init(&config, sizeof config));             \
+        config.field = (value);                                         \
+        EXPECT(status, tp_model_set_image_config(made, &config));       \
+    } while (0)
+    for (int i = 0; i < 3; i++) {
+        WRONG_IMAGES(TP_ERROR_NOT_FINITE, mean[0], (float)wrong_doubles[i]);
+        WRONG_IMAGES(TP_ERROR_NOT_FINITE, std[0], (float)wrong_doubles[i]);
+    }
+    WRONG_IMAGES(TP_ERROR_INVALID_ARGUMENT, std[0], -1);
+    WRONG_IMAGES(TP_ERROR_INVALID_ARGUMENT, normalize, 1);
+    WRONG_IMAGES(TP_ERROR_INVALID_ARGUMENT, background[1], 256);
+    WRONG_IMAGES(TP_ERROR_INVALID_ARGUMENT, resampling, 7);
+    WRONG_IMAGES(TP_ERROR_INVALID_ARGUMENT, height, 2); /* and no width */
+    WRONG_IMAGES(TP_ERROR_SHAPE_MISMATCH, channels, 3);
+    MUST(tp_image_config_init(&config, sizeof config));
+    config.class_names = names;
+    config.class_count = 4;
+    EXPECT(TP_ERROR_SHAPE_MISMATCH, tp_model_set_image_config(made, &config));
+    config.class_count = 3;
+    MUST(tp_model_set_image_config(made, &config));
+    CHECK(!strcmp(tp_model_class_name(made, 2), "c"));
+    CHECK(!tp_model_class_name(made, 3) && !tp_model_class_name(made, -1) && !tp_model_class_name(made, INT32_MIN));
+    INVALID(tp_model_predict_images(made, paths, SIZE_MAX, TP_OUTPUT_RAW, NULL, 0, NULL, 0));
+    INVALID(tp_model_predict_images(made, paths, 1, (tp_output)7, x, 3, labels, 1));
+    TOO_SMALL(tp_model_predict_images(made, paths, 1, TP_OUTPUT_RAW, x, 2, labels, 1));
+    TOO_SMALL(tp_model_predict_images(made, paths, 1, TP_OUTPUT_RAW, x, 3, labels, 0));
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_predict_images(made, paths, 1, TP_OUTPUT_RAW, x, 3, labels, 1));
+    tp_model_free(made);
+}
+
 /* Changes of images, and samples at indices that are not there. */
 static void check_parts(void) {
     static const uint8_t pixels[] = {1, 2, 3, 4, 5, 6};
@@ -972,6 +1015,7 @@ static void check_parts(void) {
     TOO_SMALL(tp_dataset_class_counts(dataset, counts, 2));
     TOO_SMALL(tp_dataset_summary(dataset, text, sizeof text, &length));
     CHECK(!strcmp(text, "kept") && length > 20);
+    check_model_images(images);
     tp_dataset_free(images);
 }
 

@@ -13,6 +13,8 @@ import pytest
 from conftest import EXAMPLES, ROOT, make, run
 
 IMAGE_FOLDER = EXAMPLES / "03-image-folder"
+CONVOLUTION = EXAMPLES / "05-convolution"
+DIGITS_NET = ROOT / "examples/data/digits.net"
 SMALL = ["--widths", "32,32", "--rate", "0.1"]
 
 
@@ -80,6 +82,68 @@ def test_image_folder_takes_an_optimizer_and_frames(digits):
         assert len(plain) == 1 and len(framed) == len(kinds), "each kind steps by itself, from one start"
     text = run(IMAGE_FOLDER, "--frames", "none", "--optimizer", "dog", "--epochs", "1", digits).stdout
     assert "\nno --rate given: layerwise distance over gradients\n" in text and "without frames" in text
+
+
+def test_image_folder_takes_a_net(digits):
+    options = ["--rate", "0.1", "--epochs", "4", "--compare", "--network"]
+    text = run(IMAGE_FOLDER, *options, DIGITS_NET, digits).stdout
+    assert "\n38442 parameters" in text and len(rows(text)[4]) == 6
+    assert "\n77754 parameters" in run(IMAGE_FOLDER, "--network", "resnet-8", "--epochs", "1", digits).stdout
+    process = run(IMAGE_FOLDER, "--network", "lenet", digits, check=False)
+    assert process.returncode == 1 and "lenet needs images of at least 12x12" in process.stderr
+    process = run(IMAGE_FOLDER, "--network", "lenett", digits, check=False)
+    assert process.returncode == 1 and "no architecture 'lenett'" in process.stderr
+
+
+def convolution(*arguments, **options):
+    return run(CONVOLUTION, "--network", DIGITS_NET, *arguments, **options)
+
+
+def test_convolution_trains_saves_loads_and_predicts(digits, tmp_path):
+    image = digits / "test/7" / sorted(os.listdir(digits / "test/7"))[0]
+    process = convolution("--teleport", "--save", tmp_path / "net", "--predict", image, digits)
+    text = process.stdout
+    assert process.stderr == "" and "\r" not in text
+    assert text.startswith("1294 images to train on, 144 to stop by, 10 classes\n") and "\n38442 parameters" in text
+    assert sorted(rows(text)) == list(range(1, 11)) and "\nteleport: " in text
+    assert float(re.search(r"test accuracy (\S+) % of 359 images", text)[1]) > 90
+    assert re.search(rf"\n{image}: 7, probability [01]\.\d+\n$", text)
+    again = convolution("--teleport", "--save", tmp_path / "again", digits).stdout
+    assert {n: row[:3] for n, row in rows(again).items()} == {n: row[:3] for n, row in rows(text).items()}
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "net").read_bytes()
+
+
+def test_convolution_takes_a_known_net_and_a_folder_of_classes(digits, tmp_path):
+    options = ["--save", tmp_path / "net", "--size", "12x12", "--epochs", "2", "--flip"]
+    text = run(CONVOLUTION, "--network", "lenet", *options, digits / "train").stdout
+    assert "input 1x12x12" in text and "teleport" not in text and sorted(rows(text)) == [1, 2]
+    assert re.search(r"test accuracy \S+ % of 28\d images", text)
+
+
+def test_convolution_stops_early_and_says_so(digits, tmp_path):
+    text = convolution("--save", tmp_path / "net", "--rate", "0.5", "--patience", "1", "--epochs", "200", digits).stdout
+    best = re.search(r"no lower loss since epoch (\d+), whose weights are back", text)
+    losses = {epoch: float(row[1]) for epoch, row in rows(text).items()}
+    assert best and int(best[1]) == min(losses, key=losses.get) == max(losses) - 1
+
+
+def test_convolution_names_what_is_wrong(digits, tmp_path):
+    net = tmp_path / "wrong.net"
+    net.write_text("input 1x8x8\ndense 10 nobias\nconv 3 3x3\n")
+    for arguments, says in (
+        (["--network", net, digits], "line 3"),
+        (["--network", "nothing", digits], "no architecture 'nothing'"),
+        (["--network", DIGITS_NET, "--size", "9x9", digits], "takes 64 (1 x 8 x 8)"),
+        (["--network", DIGITS_NET, "--save", tmp_path / "no/net", digits], "no/net"),
+        (["--network", DIGITS_NET, "--save", tmp_path / "net", "--predict", net, digits], "wrong.net"),
+        ([tmp_path / "missing"], "missing"),
+    ):
+        process = run(CONVOLUTION, "--epochs", "1", *arguments, check=False)
+        assert process.returncode == 1 and process.stderr.startswith("05-convolution: "), arguments
+        assert says in process.stderr, process.stderr
+    for arguments in ([], ["--rate", "fast", "x"], ["--size", "8", "x"], ["--epochs", "0", "x"], ["--unknown", "x"]):
+        assert run(CONVOLUTION, *arguments, check=False).returncode == 2, arguments
+    assert "--patience 3" in run(CONVOLUTION, "--help").stdout
 
 
 def test_image_folder_fails_below_the_required_accuracy(digits):
@@ -215,7 +279,7 @@ def test_progress_bar_on_a_terminal(digits):
 def test_demo():
     began = time.monotonic()
     text = make("demo").stdout
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 40
     assert text.count("epoch    train loss") == 2
     # At rate 0.01 the teleported run needs at most half of the epochs.
     reached = re.search(r"reaches \S+ after epoch (\d+) of 20", text)
@@ -224,6 +288,9 @@ def test_demo():
     # Without a rate it ends lower than at the rate that is best without teleports.
     best = float(re.findall(r"final training loss: (\S+) without", text)[-1])
     assert "no --rate given" in text and float(re.search(r"final training loss: (\S+); test", text)[1]) < best
+    # A convolutional net of fewer epochs ends higher on images that neither has seen.
+    perceptron = float(re.search(r"; test accuracy: (\S+) %", text)[1])
+    assert float(re.search(r"test accuracy (\S+) % of 359 images", text)[1]) > perceptron
 
 
 @pytest.mark.skipif("FASHION_PNG" not in os.environ, reason="no larger image folder beside the checkout")

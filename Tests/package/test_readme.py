@@ -34,6 +34,14 @@ def test_python_program(digits, tmp_path):
     assert text.startswith(CLASSES) and accuracy(text) > 80
 
 
+def test_convolutional_program(digits, tmp_path):
+    (tmp_path / "host.py").write_text(re.findall(r"```python\n(.*?)```", README, re.DOTALL)[1])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
+    images = [sorted((digits / "test" / name).iterdir())[0] for name in ("0", "4")]
+    text = run(sys.executable, "host.py", digits, *images, cwd=tmp_path, env=environment).stdout
+    assert accuracy(text) > 90 and text.endswith("['0', '4']\n")
+
+
 def test_programs_need_no_rate():
     assert "TP_OPTIMIZER_DOG" in block("c") and 'optimizer="dog"' in block("python")
     assert "learning_rate" not in block("c") + block("python")

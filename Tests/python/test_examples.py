@@ -13,6 +13,8 @@ from conftest import png_bytes
 from header import ROOT
 
 EXAMPLE = ROOT / "examples" / "python" / "image_folder.py"
+CONVOLUTION = EXAMPLE.with_name("convolution.py")
+DIGITS_NET = ROOT / "examples" / "data" / "digits.net"
 ARCHIVE = ROOT / "examples" / "data" / "digits-png.tar.gz"
 
 
@@ -26,9 +28,9 @@ def digits(tmp_path_factory):
     return folder / "digits-png"
 
 
-def run(*arguments, cwd):
+def run(*arguments, cwd, example=EXAMPLE):
     return subprocess.run(
-        [sys.executable, EXAMPLE, *map(str, arguments)], cwd=cwd, capture_output=True, text=True
+        [sys.executable, example, *map(str, arguments)], cwd=cwd, capture_output=True, text=True
     )
 
 
@@ -96,6 +98,38 @@ def test_image_folder_takes_an_optimizer_and_frames(digits, tmp_path):
     assert len(table(alone.stdout)[-1]) == 2 and "distance over gradients\n" in alone.stdout
     for wrong in (["--optimizer", "adam"], ["--optimizer", "dog", "--rate", "1"]):
         assert run(*common, *wrong, cwd=tmp_path).returncode == 2
+
+
+def test_image_folder_takes_a_net(digits, tmp_path):
+    options = ["--epochs", "3", "--rate", "0.1", "--picture", "", "--network"]
+    done = run(digits, *options, DIGITS_NET, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = table(done.stdout)
+    assert len(rows) == 4 and rows[0][:2] == rows[0][2:] and rows[-1][2] < rows[0][2]
+    assert len(table(run(digits, *options, "resnet-8", cwd=tmp_path).stdout)) == 4
+    done = run(digits, *options, "lenett", cwd=tmp_path)
+    assert done.returncode == 1 and "no architecture 'lenett'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_convolution_trains_saves_loads_and_predicts(digits, tmp_path):
+    images = sorted(map(str, (digits / "test" / "7").iterdir()))[:2]
+    options = ["--network", DIGITS_NET, "--epochs", "8", "--teleport", "--save", "net", "--predict", *images]
+    done = run(digits, *options, cwd=tmp_path, example=CONVOLUTION)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("1294 images to train on, 144 to stop by, 10 classes\n")
+    epochs = re.findall(r"^ +(\d+) +[\d.]+ +[\d.]+ +[\d.]+% +[\d.]+ s$", done.stdout, re.M)
+    assert epochs == [str(epoch) for epoch in range(1, len(epochs) + 1)] and "\nteleport: " in done.stdout
+    assert float(re.search(r"^net: test accuracy ([\d.]+)% of 359 images$", done.stdout, re.M)[1]) > 95
+    assert [done.stdout.count(f"{image}: 7, probability ") for image in images] == [1, 1]
+    model = teleport.Model.load(tmp_path / "net")
+    assert model.class_names == list("0123456789") and model.predict_images(images).names == ["7", "7"]
+    options = ["--network", "lenet", "--size", "12x12", "--epochs", "1", "--flip"]
+    done = run(digits / "test", *options, cwd=tmp_path, example=CONVOLUTION)
+    assert done.returncode == 0 and "input 1x12x12" in done.stdout, done.stderr
+    for wrong in (["--network", "lenet"], ["--network", "nothing"], ["--size", "9x9", "--network", DIGITS_NET]):
+        done = run(digits, *wrong, cwd=tmp_path, example=CONVOLUTION)
+        assert done.returncode == 1 and done.stderr.startswith("convolution.py: "), done.stderr
 
 
 def test_image_folder_splits_a_folder_of_classes(digits, tmp_path):

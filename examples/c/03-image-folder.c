@@ -23,7 +23,8 @@ enum { max_widths = 64, max_list = 256, stopped_exit = 130, without = -1, unset 
 
 static const char *const help =
     "usage: 03-image-folder [options] FOLDER\n"
-    "  --widths 64,64             hidden widths\n"
+    "  --widths 64,64             hidden widths of a perceptron\n"
+    "  --network lenet            another net instead: a name the library knows, or a file with the text of one\n"
     "  --activation leaky-relu    or relu, tanh, sigmoid, identity\n"
     "  --initialization glorot    or he, torch, uniform\n"
     "  --rate 0.01                learning rate; without one: layerwise distance over gradients in frames, which\n"
@@ -56,6 +57,7 @@ typedef struct options {
     int32_t hidden[max_widths], hidden_count;
     int32_t activation, initialization, epochs, batch, threads, channels, height, width;
     int32_t skip_bad, nested_classes, exact, no_teleport, compare, quiet, search, teleport_samples;
+    const char *network; /* a net by name or file instead of a perceptron, or NULL */
     int32_t scaling; /* an option of teleports by scaling is given */
     int32_t optimizer, frames; /* tp_optimizer; tp_frame_kind or `without` */
     int32_t teleport_epochs[max_list];
@@ -182,7 +184,7 @@ static options parse(int argc, char **argv) {
     enum { o_widths = 1, o_activation, o_initialization, o_rate, o_rates, o_epochs, o_batch, o_seed,
            o_teleport_epochs, o_teleport_samples, o_search, o_radius, o_exact, o_no_teleport, o_compare, o_size,
            o_channels, o_skip_bad, o_nested_classes, o_threads, o_require_accuracy, o_optimizer, o_frames,
-           o_quiet, o_help };
+           o_quiet, o_network, o_help };
     static const struct option known[] = {
         {"widths", 1, NULL, o_widths}, {"activation", 1, NULL, o_activation},
         {"initialization", 1, NULL, o_initialization}, {"rate", 1, NULL, o_rate}, {"rates", 1, NULL, o_rates},
@@ -193,7 +195,8 @@ static options parse(int argc, char **argv) {
         {"channels", 1, NULL, o_channels}, {"skip-bad", 0, NULL, o_skip_bad},
         {"nested-classes", 0, NULL, o_nested_classes}, {"threads", 1, NULL, o_threads},
         {"require-accuracy", 1, NULL, o_require_accuracy}, {"optimizer", 1, NULL, o_optimizer},
-        {"frames", 1, NULL, o_frames}, {"quiet", 0, NULL, o_quiet}, {"help", 0, NULL, o_help}, {NULL, 0, NULL, 0}};
+        {"frames", 1, NULL, o_frames}, {"quiet", 0, NULL, o_quiet}, {"network", 1, NULL, o_network},
+        {"help", 0, NULL, o_help}, {NULL, 0, NULL, 0}};
     options o = {.hidden = {64, 64}, .hidden_count = 2, .activation = TP_ACTIVATION_LEAKY_RELU, .epochs = 10,
                  .batch = 32, .rate = -1, .radius = 1, .teleport_samples = 2048, .teleport_epoch_count = 1,
                  .optimizer = unset, .frames = unset};
@@ -230,6 +233,7 @@ static options parse(int argc, char **argv) {
         case o_no_teleport: o.no_teleport = 1; break;
         case o_compare: o.compare = 1; break;
         case o_quiet: o.quiet = 1; break;
+        case o_network: o.network = optarg; break;
         case o_size:
             if (sscanf(optarg, "%dx%d%c", &o.height, &o.width, &after) != 2) fail_option(name, optarg);
             break;
@@ -311,6 +315,23 @@ static void read_data(const options *o) {
 
 /* ---- runs ------------------------------------------------------------------------------------------------ */
 
+/* The text of a net that the library knows, for these images, or what is in a file. */
+static const char *network_text(const char *network) {
+    static char text[65537]; /* no text is longer */
+    int32_t shape[3];
+    FILE *file = fopen(network, "rb");
+    if (file) {
+        size_t length = fread(text, 1, sizeof text - 1, file);
+        if (ferror(file) || !feof(file)) fail("the file of the net cannot be read, or is too long");
+        fclose(file);
+        text[length] = 0;
+    } else {
+        TRY(tp_dataset_sample_shape(train_set, &shape[0], &shape[1], &shape[2]));
+        TRY(tp_architecture(network, shape, tp_dataset_class_count(train_set), text, sizeof text, NULL));
+    }
+    return text;
+}
+
 static run start_run(const char *name, const options *o, double rate, int teleports, int frames) {
     run r = {.name = name, .teleports = teleports, .frames = frames, .averages = o->optimizer == TP_OPTIMIZER_DOG};
     int32_t widths[max_widths], channels, height, width;
@@ -318,16 +339,19 @@ static run start_run(const char *name, const options *o, double rate, int telepo
     tp_model_config model;
     tp_optimizer_config optimizer;
 
-    TRY(tp_dataset_sample_shape(train_set, &channels, &height, &width));
-    widths[count++] = channels * height * width;
-    for (int i = 0; i < o->hidden_count; i++) widths[count++] = o->hidden[i];
-    widths[count++] = tp_dataset_class_count(train_set);
-
     TRY(tp_model_config_init(&model, sizeof model));
     model.activation = o->activation;
     model.initialization = o->initialization;
     model.seed = o->seed;
-    TRY(tp_model_create_mlp(&r.model, widths, count, &model));
+    if (o->network) {
+        TRY(tp_model_create(&r.model, network_text(o->network), &model));
+    } else {
+        TRY(tp_dataset_sample_shape(train_set, &channels, &height, &width));
+        widths[count++] = channels * height * width;
+        for (int i = 0; i < o->hidden_count; i++) widths[count++] = o->hidden[i];
+        widths[count++] = tp_dataset_class_count(train_set);
+        TRY(tp_model_create_mlp(&r.model, widths, count, &model));
+    }
 
     TRY(tp_optimizer_config_init(&optimizer, sizeof optimizer));
     optimizer.optimizer = o->optimizer;

@@ -30,6 +30,9 @@ def parse_arguments():
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--widths", type=numbers, default="64,64", help="hidden layers")
+    parser.add_argument(
+        "--network", help="another net: lenet, resnet-8, ..., or a file with the text of one"
+    )
     parser.add_argument("--rate", type=float, help="learning rate; by default none is needed")
     optimizers = [str(one) for one in teleport.OptimizerKind]
     parser.add_argument("--optimizer", choices=optimizers, help="sgd at a rate, dog without")
@@ -87,6 +90,15 @@ def read(arguments):
         for path, reason in source.skipped:
             print(f"left out {path}: {reason}")
     return parts
+
+
+def net(arguments, images):
+    """Widths, or the text of a net."""
+    if arguments.network is None:
+        return [images.width, *arguments.widths, images.class_count]
+    if Path(arguments.network).is_file():
+        return Path(arguments.network).read_text()
+    return teleport.architecture(arguments.network, images.sample_shape, images.class_count)
 
 
 # Without frames is without any, also for dog, whose runs subtract the mean by themselves.
@@ -186,10 +198,9 @@ def main():
     arguments = parse_arguments()
     try:
         train_set, test_set = read(arguments)
+        start = teleport.Model(net(arguments, train_set), seed=arguments.seed)
     except teleport.TeleportError as error:
         sys.exit(f"image_folder.py: {error}")
-    widths = [train_set.width, *arguments.widths, train_set.class_count]
-    start = teleport.Model(widths, seed=arguments.seed)
     print(f"{len(train_set)} training images, {len(test_set)} test images, {start}")
     print("classes:", *train_set.class_names)
 

@@ -66,7 +66,7 @@ from .errors import (
     VersionError,
 )
 from .frames import FrameConfig, FrameReport
-from .model import ClassMetrics, Layer, Metadata, Metrics, Model, architecture
+from .model import ClassMetrics, ImagePredictions, Layer, Metadata, Metrics, Model, architecture
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
 from .trainer import Event, RunResult, Trainer
@@ -109,6 +109,7 @@ __all__ = [
     "FormatError",
     "Group",
     "ImageConfig",
+    "ImagePredictions",
     "Initialization",
     "InvalidArgumentError",
     "Keep",

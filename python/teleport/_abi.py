@@ -640,6 +640,14 @@ PROTOTYPES = {
         c_int32,
         [c_char_p, POINTER(tp_image_config), c_void_p, c_size_t, POINTER(c_int32)],
     ),
+    "tp_model_set_images": (c_int32, [c_void_p, c_void_p]),
+    "tp_model_set_image_config": (c_int32, [c_void_p, POINTER(tp_image_config)]),
+    "tp_model_get_image_config": (c_int32, [c_void_p, POINTER(tp_image_config)]),
+    "tp_model_class_name": (c_char_p, [c_void_p, c_int32]),
+    "tp_model_predict_images": (
+        c_int32,
+        [c_void_p, POINTER(c_char_p), c_size_t, c_int32, c_void_p, c_size_t, c_void_p, c_size_t],
+    ),
     "tp_model_loss": (c_int32, [c_void_p, POINTER(tp_batch), c_int32, POINTER(c_double)]),
     "tp_model_gradient": (
         c_int32,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import os
 from typing import (
     Any,
     ClassVar,
+    Iterable,
     Iterator,
     List,
     MutableMapping,
@@ -21,7 +23,7 @@ from typing import (
 import numpy as np
 import numpy.typing as npt
 
-from ._abi import tp_metrics, tp_model_config
+from ._abi import tp_image_config, tp_metrics, tp_model_config
 from ._arrays import (
     DoubleArray,
     FloatArray,
@@ -39,7 +41,7 @@ from ._handle import Handle
 from ._interrupt import StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._values import Path, int32, path_bytes, text_bytes, uint64
-from .dataset import Dataset, data_set
+from .dataset import Dataset, ImageConfig, data_set, image_config
 from .enums import (
     Activation,
     ActivationName,
@@ -49,8 +51,9 @@ from .enums import (
     LossName,
     Output,
     OutputName,
+    Resampling,
 )
-from .errors import InvalidArgumentError, NotFoundError, ShapeMismatchError
+from .errors import BadStateError, InvalidArgumentError, NotFoundError, ShapeMismatchError
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
 
 
@@ -97,6 +100,16 @@ class ClassMetrics:
     @property
     def macro_f1(self) -> float:
         return _mean(self.f1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImagePredictions:
+    """Of image files, in their order: the class with the largest output (labels), its name where the model knows the
+    names of its classes (names, otherwise empty), and the probability of each class (count x classes)."""
+
+    labels: IntArray
+    names: List[str]
+    probabilities: FloatArray
 
 
 def _mean(values: DoubleArray) -> float:
@@ -442,6 +455,74 @@ class Model(Handle):
             )
         )
         return labels
+
+    def predict_images(
+        self, paths: Iterable[Path], *, stop: Optional[StopFlag] = None
+    ) -> ImagePredictions:
+        """Predicts PNG files, prepared as the images that the model was trained on.
+
+        A file that cannot be read raises an error that names it. Another thread may end it by `stop`: StoppedError.
+        """
+        if isinstance(paths, (str, bytes, os.PathLike)):
+            raise InvalidArgumentError("paths must be a sequence of paths, not one path")
+        files = [path_bytes(path) for path in paths]
+        native = (ctypes.c_char_p * len(files))(*files)
+        labels: IntArray = np.empty(len(files), np.int32)
+        probabilities: FloatArray = np.empty((len(files), self.widths[-1]), np.float32)
+        interruptible(
+            stop,
+            lib.tp_model_predict_images,
+            self._pointer,
+            native,
+            len(files),
+            Output.PROBABILITIES.code,
+            address(probabilities),
+            probabilities.size,
+            address(labels),
+            labels.size,
+        )
+        known = self.class_names
+        names = [known[label] if label < len(known) else str(label) for label in labels]
+        return ImagePredictions(labels, names if known else [], probabilities)
+
+    @property
+    def images(self) -> Optional[ImageConfig]:
+        """How images become the model's inputs, and the names of its classes: keywords to read others alike.
+
+        None until a run over images, or an assignment of a Dataset or of an ImageConfig, has set it; None takes it
+        away. From then on data sets that are prepared otherwise are refused.
+        """
+        struct = initialized(tp_image_config())
+        try:
+            check(lib.tp_model_get_image_config(self._pointer, struct))
+        except BadStateError:
+            return None
+        config: ImageConfig = {
+            "channels": struct.channels,
+            "size": (struct.height, struct.width),
+            "mean": list(struct.mean)[: struct.channels],
+            "std": list(struct.std)[: struct.channels],
+            "resampling": Resampling.of_code(struct.resampling),
+            "background": tuple(struct.background),
+        }
+        if struct.class_count:
+            names = struct.class_names
+            config["class_names"] = [os.fsdecode(names[i]) for i in range(struct.class_count)]
+        return config
+
+    @images.setter
+    def images(self, images: Union[None, Dataset, ImageConfig]) -> None:
+        if images is None or isinstance(images, Dataset):
+            source = None if images is None else images._pointer
+            check(lib.tp_model_set_images(self._pointer, source))
+        else:
+            check(lib.tp_model_set_image_config(self._pointer, image_config(**images)))
+
+    @property
+    def class_names(self) -> List[str]:
+        """Of the outputs, in their order; empty where the model does not know them."""
+        config = self.images
+        return list(config.get("class_names", [])) if config else []
 
     def loss(
         self,

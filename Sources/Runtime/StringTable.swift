@@ -1,31 +1,38 @@
 import Glibc
-import Runtime
 
 /// Zero-terminated byte strings in one block: names and paths of a whole data set.
 ///
 /// Strings keep the bytes that they have on disk. It is written while a data set is built and only
 /// read afterwards, so pointers into it then live as long as the table.
-final class StringTable: @unchecked Sendable {
+public final class StringTable: @unchecked Sendable {
     private let bytes: GrowingBuffer<CChar>
     private let starts: GrowingBuffer<Int>
 
-    init() throws {
+    public init() throws {
         bytes = try GrowingBuffer()
         starts = try GrowingBuffer()
     }
 
-    var count: Int { starts.count }
+    public var count: Int { starts.count }
 
     /// The string at `index`, which must be below `count`.
-    subscript(index: Int) -> UnsafePointer<CChar> {
+    public subscript(index: Int) -> UnsafePointer<CChar> {
         UnsafePointer(bytes.pointer + starts[index])
     }
 
-    func append(_ string: UnsafePointer<CChar>) throws {
+    /// Its bytes without the zero.
+    public func bytes(_ index: Int) -> UnsafeBufferPointer<UInt8> {
+        let string = self[index]
+        return UnsafeBufferPointer(
+            start: UnsafeRawPointer(string).assumingMemoryBound(to: UInt8.self),
+            count: strlen(string))
+    }
+
+    public func append(_ string: UnsafePointer<CChar>) throws {
         try append(string, length: strlen(string))
     }
 
-    func append(_ string: UnsafePointer<CChar>, length: Int) throws {
+    public func append(_ string: UnsafePointer<CChar>, length: Int) throws {
         try starts.reserve(1)
         let start = bytes.count
         try bytes.reserve(length + 1)
@@ -35,11 +42,11 @@ final class StringTable: @unchecked Sendable {
     }
 
     /// Puts the string at `source` into the place of an earlier one that is no longer needed.
-    func move(from source: Int, to target: Int) {
+    public func move(from source: Int, to target: Int) {
         starts[target] = starts[source]
     }
 
-    func removeLast(to remaining: Int) {
+    public func removeLast(to remaining: Int) {
         starts.removeLast(to: remaining)
     }
 }
