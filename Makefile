@@ -17,7 +17,7 @@ CFLAGS ?= -O2
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
 .PHONY: help modules build/stamps/always lib demo test test-programs kill-test abi-record python-abi sanitize install uninstall \
-	format lint clean distclean
+	wheel format lint clean distclean
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -213,6 +213,12 @@ uninstall:
 		"$(DESTDIR)$(DOCDIR)/LICENSE" "$(DESTDIR)$(DOCDIR)/NOTICE"
 	@rmdir "$(CMAKE_DIR)" "$(DESTDIR)$(DOCDIR)" 2>/dev/null || true
 	@echo "removed libteleport from $(DESTDIR)$(PREFIX)"
+
+# ---- packages ----------------------------------------------------------------------------------------------------
+
+## wheel: the Python wheel and its source distribution, into build/dist
+wheel: lib
+	@PYTHON="$(PYTHON)" scripts/wheel
 
 # ---- housekeeping ------------------------------------------------------------------------------------------------
 
