@@ -58,6 +58,17 @@ def test_pkg_config(tmp_path):
     assert "1 xor 0" in run(tmp_path / "host", env=library_path).stdout
 
 
+def test_pkg_config_after_a_move(tmp_path):
+    make("install", f"PREFIX={tmp_path / 'first'}")
+    moved = tmp_path / "moved"
+    (tmp_path / "first").rename(moved)
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(moved / "lib/pkgconfig")}
+    flags = run("pkg-config", "--cflags", "--libs", "teleport", env=environment).stdout.split()
+    run("cc", "-std=c99", *STRICT, ROOT / "examples/c/01-hello.c", "-o", tmp_path / "host", *flags)
+    library_path = {**os.environ, "LD_LIBRARY_PATH": str(moved / "lib")}
+    assert "1 xor 0" in run(tmp_path / "host", env=library_path).stdout
+
+
 def test_cmake_finds_it(prefix, tmp_path):
     build_with_cmake(prefix, tmp_path / "host", version())
 
