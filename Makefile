@@ -17,7 +17,7 @@ CFLAGS ?= -O2
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
 .PHONY: help modules build/stamps/always lib demo test test-programs kill-test abi-record python-abi sanitize install uninstall \
-	wheel format lint clean distclean
+	wheel deb format lint clean distclean
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -186,10 +186,11 @@ sanitize: build/stamps/system-test build/include/teleport.h $(ARCHIVE)
 
 PC_DIR = $(DESTDIR)$(LIBDIR)/pkgconfig
 CMAKE_DIR = $(DESTDIR)$(LIBDIR)/cmake/teleport
-FILL = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
-	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+FILL = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
 	-e "s|@LIBDIR_FROM_CONFIG@|../..|g" \
-	-e "s|@INCLUDEDIR_FROM_CONFIG@|$$(realpath -m --relative-to='$(LIBDIR)/cmake/teleport' '$(INCLUDEDIR)')|g"
+	-e "s|@INCLUDEDIR_FROM_CONFIG@|$$(realpath -m --relative-to='$(LIBDIR)/cmake/teleport' '$(INCLUDEDIR)')|g" \
+	-e "s|@PREFIX_FROM_PC@|$$(realpath -m --relative-to='$(LIBDIR)/pkgconfig' '$(PREFIX)')|g" \
+	-e "s|@INCLUDEDIR_FROM_PC@|$$(realpath -m --relative-to='$(LIBDIR)/pkgconfig' '$(INCLUDEDIR)')|g"
 
 ## install: library, header, pkg-config and CMake files
 install: lib
@@ -219,6 +220,10 @@ uninstall:
 ## wheel: the Python wheel and its source distribution, into build/dist
 wheel: lib
 	@PYTHON="$(PYTHON)" scripts/wheel
+
+## deb: the Debian packages libteleport0 and libteleport-dev, into build/dist
+deb: lib
+	@scripts/deb $(VERSION)
 
 # ---- housekeeping ------------------------------------------------------------------------------------------------
 
