@@ -68,10 +68,15 @@ SWIFT_BUILD := env -u CC -u CXX $(SWIFT) build
 
 SWIFT_SOURCES := Package.swift $(shell find Sources -type f) include/teleport.h
 
-## lib: build/lib/libteleport.so and build/include/teleport.h; what make does without a target
-lib: $(LIBRARY) build/include/teleport.h
+## lib: build/lib/libteleport.so and build/include; what make does without a target
+lib: $(LIBRARY) build/include/teleport.h build/include/teleport.hpp
 
 build/include/teleport.h: include/teleport.h
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# Not in include/, of which SwiftPM makes a module of C.
+build/include/teleport.hpp: cpp/teleport.hpp
 	@mkdir -p $(@D)
 	@cp $< $@
 
@@ -192,10 +197,10 @@ FILL = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
 	-e "s|@PREFIX_FROM_PC@|$$(realpath -m --relative-to='$(LIBDIR)/pkgconfig' '$(PREFIX)')|g" \
 	-e "s|@INCLUDEDIR_FROM_PC@|$$(realpath -m --relative-to='$(LIBDIR)/pkgconfig' '$(INCLUDEDIR)')|g"
 
-## install: library, header, pkg-config and CMake files
+## install: library, headers, pkg-config and CMake files
 install: lib
 	@$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)" "$(PC_DIR)" "$(CMAKE_DIR)" "$(DESTDIR)$(DOCDIR)"
-	@$(INSTALL) -m 644 include/teleport.h "$(DESTDIR)$(INCLUDEDIR)/teleport.h"
+	@$(INSTALL) -m 644 include/teleport.h cpp/teleport.hpp "$(DESTDIR)$(INCLUDEDIR)"
 	@$(INSTALL) -m 755 $(LIBRARY) "$(DESTDIR)$(LIBDIR)/libteleport.so.$(VERSION)"
 	@ln -sf libteleport.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libteleport.so.$(MAJOR)"
 	@ln -sf libteleport.so.$(MAJOR) "$(DESTDIR)$(LIBDIR)/libteleport.so"
@@ -208,7 +213,8 @@ install: lib
 
 ## uninstall: removes what install copied
 uninstall:
-	@rm -f "$(DESTDIR)$(INCLUDEDIR)/teleport.h" "$(DESTDIR)$(LIBDIR)"/libteleport.so "$(DESTDIR)$(LIBDIR)"/libteleport.so.$(MAJOR) \
+	@rm -f "$(DESTDIR)$(INCLUDEDIR)/teleport.h" "$(DESTDIR)$(INCLUDEDIR)/teleport.hpp" \
+		"$(DESTDIR)$(LIBDIR)"/libteleport.so "$(DESTDIR)$(LIBDIR)"/libteleport.so.$(MAJOR) \
 		"$(DESTDIR)$(LIBDIR)/libteleport.so.$(VERSION)" "$(PC_DIR)/teleport.pc" \
 		"$(CMAKE_DIR)/teleport-config.cmake" "$(CMAKE_DIR)/teleport-config-version.cmake" \
 		"$(DESTDIR)$(DOCDIR)/LICENSE" "$(DESTDIR)$(DOCDIR)/NOTICE"

@@ -35,6 +35,7 @@ def test_installed_files(prefix):
     major = version().split(".")[0]
     assert files == [
         "include/teleport.h",
+        "include/teleport.hpp",
         "lib/cmake/teleport/teleport-config-version.cmake",
         "lib/cmake/teleport/teleport-config.cmake",
         "lib/libteleport.so",
