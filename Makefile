@@ -233,7 +233,7 @@ deb: lib
 
 # ---- housekeeping ------------------------------------------------------------------------------------------------
 
-SWIFT_FOLDERS := $(wildcard Sources Tests bench fuzz)
+SWIFT_FOLDERS := $(wildcard Sources Tests bench fuzz swift examples)
 
 ## format: rewrites the Swift sources in the project's format
 format:

@@ -4,7 +4,7 @@
  * teleport::error with the library's sentence and its tp_status. A stop (tp_set_stop) is no failure where a status is
  * returned, run() and teleport(); where a value is, it is thrown as TP_STOPPED.
  * Arrays are teleport::span, a pointer with a size, made from any container that lies in one piece. Meaning, units and
- * thread rules are those of teleport.h, which this file includes; get() gives the handle for whatever has no method here:
+ * thread rules are those of teleport.h, which this file includes; get() gives the handle for what has no method here:
  *
  *     teleport::check(tp_trainer_undo_teleport(trainer.get()));
  *

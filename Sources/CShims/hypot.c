@@ -1,5 +1,5 @@
-/* Swift's static overlay of libc refers to hypotf, whose newest version would tie the library to glibc 2.35 (2.34 without).
- * This one takes its place within the library, where nothing calls it; it is what glibc computes. */
+/* Swift's static overlay of libc refers to hypotf, whose newest version would tie the library to glibc 2.35 (2.34
+ * without). This one takes its place within the library, where nothing calls it; it is what glibc computes. */
 #include <math.h>
 
 float hypotf(float x, float y);
