@@ -17,7 +17,7 @@ CFLAGS ?= -O2
 .DEFAULT_GOAL := lib
 .DELETE_ON_ERROR:
 .PHONY: help modules build/stamps/always lib demo test test-programs kill-test abi-record python-abi sanitize install uninstall \
-	format lint clean distclean
+	wheel deb format lint clean distclean
 
 version_part = $(shell sed -n 's/^\#define TP_VERSION_$(1) //p' include/teleport.h)
 MAJOR := $(call version_part,MAJOR)
@@ -68,10 +68,15 @@ SWIFT_BUILD := env -u CC -u CXX $(SWIFT) build
 
 SWIFT_SOURCES := Package.swift $(shell find Sources -type f) include/teleport.h
 
-## lib: build/lib/libteleport.so and build/include/teleport.h; what make does without a target
-lib: $(LIBRARY) build/include/teleport.h
+## lib: build/lib/libteleport.so and build/include; what make does without a target
+lib: $(LIBRARY) build/include/teleport.h build/include/teleport.hpp
 
 build/include/teleport.h: include/teleport.h
+	@mkdir -p $(@D)
+	@cp $< $@
+
+# Not in include/, of which SwiftPM makes a module of C.
+build/include/teleport.hpp: cpp/teleport.hpp
 	@mkdir -p $(@D)
 	@cp $< $@
 
@@ -190,15 +195,16 @@ sanitize: build/stamps/system-test build/include/teleport.h $(ARCHIVE)
 
 PC_DIR = $(DESTDIR)$(LIBDIR)/pkgconfig
 CMAKE_DIR = $(DESTDIR)$(LIBDIR)/cmake/teleport
-FILL = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
-	-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g' \
+FILL = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(MAJOR)|g' \
 	-e "s|@LIBDIR_FROM_CONFIG@|../..|g" \
-	-e "s|@INCLUDEDIR_FROM_CONFIG@|$$(realpath -m --relative-to='$(LIBDIR)/cmake/teleport' '$(INCLUDEDIR)')|g"
+	-e "s|@INCLUDEDIR_FROM_CONFIG@|$$(realpath -m --relative-to='$(LIBDIR)/cmake/teleport' '$(INCLUDEDIR)')|g" \
+	-e "s|@PREFIX_FROM_PC@|$$(realpath -m --relative-to='$(LIBDIR)/pkgconfig' '$(PREFIX)')|g" \
+	-e "s|@INCLUDEDIR_FROM_PC@|$$(realpath -m --relative-to='$(LIBDIR)/pkgconfig' '$(INCLUDEDIR)')|g"
 
-## install: library, header, pkg-config and CMake files
+## install: library, headers, pkg-config and CMake files
 install: lib
 	@$(INSTALL) -d "$(DESTDIR)$(INCLUDEDIR)" "$(DESTDIR)$(LIBDIR)" "$(PC_DIR)" "$(CMAKE_DIR)" "$(DESTDIR)$(DOCDIR)"
-	@$(INSTALL) -m 644 include/teleport.h "$(DESTDIR)$(INCLUDEDIR)/teleport.h"
+	@$(INSTALL) -m 644 include/teleport.h cpp/teleport.hpp "$(DESTDIR)$(INCLUDEDIR)"
 	@$(INSTALL) -m 755 $(LIBRARY) "$(DESTDIR)$(LIBDIR)/libteleport.so.$(VERSION)"
 	@ln -sf libteleport.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/libteleport.so.$(MAJOR)"
 	@ln -sf libteleport.so.$(MAJOR) "$(DESTDIR)$(LIBDIR)/libteleport.so"
@@ -211,16 +217,27 @@ install: lib
 
 ## uninstall: removes what install copied
 uninstall:
-	@rm -f "$(DESTDIR)$(INCLUDEDIR)/teleport.h" "$(DESTDIR)$(LIBDIR)"/libteleport.so "$(DESTDIR)$(LIBDIR)"/libteleport.so.$(MAJOR) \
+	@rm -f "$(DESTDIR)$(INCLUDEDIR)/teleport.h" "$(DESTDIR)$(INCLUDEDIR)/teleport.hpp" \
+		"$(DESTDIR)$(LIBDIR)"/libteleport.so "$(DESTDIR)$(LIBDIR)"/libteleport.so.$(MAJOR) \
 		"$(DESTDIR)$(LIBDIR)/libteleport.so.$(VERSION)" "$(PC_DIR)/teleport.pc" \
 		"$(CMAKE_DIR)/teleport-config.cmake" "$(CMAKE_DIR)/teleport-config-version.cmake" \
 		"$(DESTDIR)$(DOCDIR)/LICENSE" "$(DESTDIR)$(DOCDIR)/NOTICE"
 	@rmdir "$(CMAKE_DIR)" "$(DESTDIR)$(DOCDIR)" 2>/dev/null || true
 	@echo "removed libteleport from $(DESTDIR)$(PREFIX)"
 
+# ---- packages ----------------------------------------------------------------------------------------------------
+
+## wheel: the Python wheel and its source distribution, into build/dist
+wheel: lib
+	@PYTHON="$(PYTHON)" scripts/wheel
+
+## deb: the Debian packages libteleport0 and libteleport-dev, into build/dist
+deb: lib
+	@scripts/deb $(VERSION)
+
 # ---- housekeeping ------------------------------------------------------------------------------------------------
 
-SWIFT_FOLDERS := $(wildcard Sources Tests bench fuzz)
+SWIFT_FOLDERS := $(wildcard Sources Tests bench fuzz swift examples)
 
 ## format: rewrites the Swift sources in the project's format
 format:

@@ -1,42 +1,64 @@
-"""Puts the checkout's library into the wheel, when `make lib` has built it: the wheel is then complete."""
+"""Puts libteleport.so into the wheel, and ends at once with a sentence where there is none."""
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
+from setuptools.command.dist_info import dist_info
 
 try:
     from setuptools.command.bdist_wheel import bdist_wheel
 except ImportError:  # setuptools before 70.1
     from wheel.bdist_wheel import bdist_wheel
 
-BUILT = Path(__file__).resolve().parent.parent / "build" / "lib"
+MISSING = """
+libteleport is not built: {} is missing.
+This package is the Python side alone. In a checkout run `make lib` and install again; elsewhere set TELEPORT_LIBRARY
+to the path of a libteleport.so of version {}.
+"""
 
 
 def library_of(distribution):
-    """The file that the package of this version loads."""
-    return BUILT / f"libteleport.so.{distribution.get_version().split('.')[0]}"
+    """What is packed, and the name that the package of this version loads."""
+    name = f"libteleport.so.{distribution.get_version().split('.')[0]}"
+    built = Path(__file__).resolve().parent.parent / "build" / "lib" / name
+    return Path(os.environ.get("TELEPORT_LIBRARY") or built), name
+
+
+class WithBinary(Distribution):
+    def has_ext_modules(self):  # what setuptools asks before it takes the folder of one platform
+        return True
+
+
+class NeedsLibrary(dist_info):
+    """What pip runs first, before it fetches numpy."""
+
+    def run(self):
+        library, _ = library_of(self.distribution)
+        if not library.is_file():
+            sys.exit(MISSING.format(library, self.distribution.get_version()))
+        super().run()
 
 
 class BuildWithLibrary(build_py):
     def run(self):
         super().run()
-        library = library_of(self.distribution)
-        if library.exists() and not self.editable_mode:
-            shutil.copyfile(library, Path(self.build_lib) / "teleport" / library.name)
+        library, name = library_of(self.distribution)
+        if not self.editable_mode:  # an editable package finds the checkout's build/lib
+            shutil.copyfile(library, Path(self.build_lib) / "teleport" / name)
 
 
 class PlatformWheel(bdist_wheel):
     """Any Python 3, but this platform: the package is ctypes only, the library is not."""
 
     def get_tag(self):
-        _, _, platform = super().get_tag()
-        return "py3", "none", platform
-
-    def finalize_options(self):
-        super().finalize_options()
-        self.root_is_pure = not library_of(self.distribution).exists()
+        return "py3", "none", super().get_tag()[2]
 
 
-setup(cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel})
+setup(
+    distclass=WithBinary,
+    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel, "dist_info": NeedsLibrary},
+)

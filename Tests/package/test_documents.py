@@ -75,7 +75,7 @@ def test_names_in_documents_exist(document):
 
 
 @pytest.mark.parametrize(
-    "document", [ROOT / "README.md", *DOCUMENTS], ids=lambda path: path.relative_to(ROOT).as_posix()
+    "document", [ROOT / "README.md", ROOT / "docs/install.md", *DOCUMENTS], ids=lambda path: path.relative_to(ROOT).as_posix()
 )
 def test_links_of_documents_lead_somewhere(document):
     text = document.read_text()

@@ -35,6 +35,7 @@ def test_installed_files(prefix):
     major = version().split(".")[0]
     assert files == [
         "include/teleport.h",
+        "include/teleport.hpp",
         "lib/cmake/teleport/teleport-config-version.cmake",
         "lib/cmake/teleport/teleport-config.cmake",
         "lib/libteleport.so",
@@ -55,6 +56,17 @@ def test_pkg_config(tmp_path):
     flags = run("pkg-config", "--cflags", "--libs", "teleport", env=environment).stdout.split()
     run("cc", "-std=c99", *STRICT, ROOT / "examples/c/01-hello.c", "-o", tmp_path / "host", *flags)
     library_path = {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
+    assert "1 xor 0" in run(tmp_path / "host", env=library_path).stdout
+
+
+def test_pkg_config_after_a_move(tmp_path):
+    make("install", f"PREFIX={tmp_path / 'first'}")
+    moved = tmp_path / "moved"
+    (tmp_path / "first").rename(moved)
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(moved / "lib/pkgconfig")}
+    flags = run("pkg-config", "--cflags", "--libs", "teleport", env=environment).stdout.split()
+    run("cc", "-std=c99", *STRICT, ROOT / "examples/c/01-hello.c", "-o", tmp_path / "host", *flags)
+    library_path = {**os.environ, "LD_LIBRARY_PATH": str(moved / "lib")}
     assert "1 xor 0" in run(tmp_path / "host", env=library_path).stdout
 
 

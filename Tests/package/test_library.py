@@ -12,8 +12,8 @@ NEEDED = {
 
 
 def exported():
-    lines = run("nm", "-D", "--defined-only", LIBRARY).stdout.splitlines()
-    return {line.split()[-1] for line in lines}
+    lines = run("nm", "-D", "--defined-only", "--without-symbol-versions", LIBRARY).stdout.splitlines()
+    return {name for *_, kind, name in map(str.split, lines) if kind != "A"}  # A: the name of the version
 
 
 def test_every_function_of_the_header_is_exported():
@@ -30,6 +30,21 @@ def test_needs_only_the_stated_libraries():
     assert len(loader) == 1
     assert names - loader <= NEEDED
     assert NEEDED - {"linux-vdso.so.1"} <= names
+
+
+def test_every_symbol_has_the_version_of_the_soname():
+    """Two major versions in one process do not take each other's functions."""
+    lines = run("nm", "-D", "--defined-only", LIBRARY).stdout.splitlines()
+    names = [line.split()[-1] for line in lines if line.split()[-2] != "A"]
+    node = f"LIBTELEPORT_{version().split('.')[0]}"
+    assert names and [name for name in names if not name.endswith(f"@@{node}")] == []
+
+
+def test_needs_no_libc_after_2_34():
+    """Wheels are tagged by it: Ubuntu 22.04 has 2.35, RHEL 9 has 2.34."""
+    text = run("objdump", "-T", LIBRARY).stdout
+    numbers = {tuple(map(int, number.split("."))) for number in re.findall(r"GLIBC_([\d.]+)", text)}
+    assert max(numbers) <= (2, 34)
 
 
 def test_dynamic_section():
