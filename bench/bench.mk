@@ -2,7 +2,7 @@
 
 .PHONY: bench bench-programs
 
-BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls convolution folder teleports sharing libpng-loop malloc_count.so)
+BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls networks convolution folder teleports sharing libpng-loop malloc_count.so)
 BENCH_C := $(CC) -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) -Ibuild/include
 BENCH_LINK := -Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../lib' -lpthread -ldl -lm
 

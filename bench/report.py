@@ -128,7 +128,11 @@ class Worker:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         answer: Sample = json.loads(self._answer())
-        return answer
+        return answer | {"peak": self.peak()}
+
+    def peak(self) -> int:
+        """The process's largest resident set so far, in bytes."""
+        return 1024 * int(_field(f"/proc/{self.process.pid}/status", "VmHWM").split()[0])
 
     def close(self) -> None:
         assert self.process.stdin is not None

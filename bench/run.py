@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import sections
+import sections_convolution
 import sections_data
 import sections_frames
 from report import Table, machine, warn
@@ -24,6 +25,7 @@ ROOT = HERE.parent
 SECTIONS = {
     "steps": sections.steps,
     "frames": sections_frames.frames,
+    "convolution": sections_convolution.convolution,
     "threads": sections.threads,
     "sharing": sections.sharing,
     "growth": sections.growth,

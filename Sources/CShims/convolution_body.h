@@ -60,11 +60,21 @@ TARGET INLINE vector NAME(beginning)(const float *p, ptrdiff_t count) {
     return v;
 }
 
-/* What is done to `width` sums of an output before they are stored. */
+/* Stores `width` outputs of their sums, which whole vectors can be read of. */
 TARGET INLINE void NAME(finish)(const passage *p, const float *sums, float *out, ptrdiff_t width) {
-    for (ptrdiff_t c = 0; c < width; c++) {
-        const float z = p->adds ? sums[c] + out[c] : sums[c];
-        out[c] = z > 0 ? z : p->slope * z;
+    for (ptrdiff_t c = 0; c < width; c += LANES) {
+        const ptrdiff_t count = width - c < LANES ? width - c : LANES;
+        vector z = *(const vector *)(sums + c), before = {0};
+        float after[LANES];
+        if (p->adds) {
+            float some[LANES] = {0};
+            copy_lanes(some, out + c, count);
+            memcpy(&before, some, sizeof before);
+            z += before;
+        }
+        z = NAME(rectified)(z, p->slope);
+        memcpy(after, &z, sizeof after);
+        copy_lanes(out + c, after, count);
     }
 }
 
@@ -154,8 +164,9 @@ TARGET INLINE void NAME(pair_tile)(int rows, const passage *p, const float *bias
         }
         return;
     }
-    NAME(half) sums[SUMS];
+    NAME(half) sums[SUMS + 1];
     UNROLLED for (int i = 0; i < rows; i++) sums[i] = NAME(pair_sums)(sum[i]) + added;
+    sums[rows] = added;
     for (int i = 0; i < count; i++) NAME(finish)(p, (const float *)(sums + i), to[i], p->columns);
 }
 
@@ -225,8 +236,9 @@ TARGET INLINE void NAME(channel_strip)(int is_short, const passage *p, ptrdiff_t
             }
             continue;
         }
-        vector sums[PIXELS];
+        vector sums[PIXELS + 1];
         UNROLLED for (int i = 0; i < PIXELS; i++) sums[i] = sum[i];
+        sums[PIXELS] = sum[0];
         for (int i = 0; i < count; i++) {
             NAME(finish)(p, (const float *)(sums + i) + done, to[i] + done, width - done);
         }

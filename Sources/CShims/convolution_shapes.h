@@ -45,6 +45,16 @@ INLINE int is_depthwise(const shim_convolution *s) {
     return s->groups > 1 && s->groups == s->in_channels && s->groups == s->out_channels;
 }
 
+/* At most a vector's floats, in pieces: neither a loop's branches nor another vector's floats are in the way. */
+INLINE void copy_lanes(float *to, const float *from, ptrdiff_t count) {
+    UNROLLED for (ptrdiff_t piece = MOST_LANES; piece > 0; piece /= 2) {
+        if (!(count & piece)) continue;
+        memcpy(to, from, (size_t)piece * sizeof *to);
+        to += piece;
+        from += piece;
+    }
+}
+
 /* An image as it is stored. */
 typedef struct {
     ptrdiff_t pixel, row, sample, first;
