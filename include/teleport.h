@@ -1152,10 +1152,11 @@ tp_status tp_trainer_model(tp_model **out, const tp_trainer *trainer);
  * TP_ERROR_UNSUPPORTED where the trainer averages none. */
 tp_status tp_trainer_averaged_model(tp_model **out, const tp_trainer *trainer);
 
-/* Frames. Put a linear map A^T before a layer that reads h: with h_bar = (h, 1) and W_bar = [W b] the layer is
- * V (A^T h_bar), W_bar = V A^T, for every invertible A. Training goes on in V, which is W_bar -= rate * G_bar A A^T:
- * weights, outputs and files stay as they are to the bit, whatever A is, and only steps change.
- * C is the mean of h_bar h_bar^T over samples. */
+/* Frames. Put a linear map A^T before a layer that reads h: with h_bar = (h, 1) and W_bar = [W b] the layer is V (A^T
+ * h_bar), W_bar = V A^T, for every invertible A. Training goes on in V, which is W_bar -= rate * G_bar A A^T: weights,
+ * outputs and files stay as they are to the bit, whatever A is, and only steps change. C is the mean of h_bar h_bar^T
+ * over samples. A convolution reads a patch at each place of its input, in the order of its weights: of every sample up
+ * to eight places, drawn one from each eighth of all, count as samples of C. */
 typedef enum tp_frame_kind {
     TP_FRAME_WHITEN = 0,          /* A A^T = P = k (C + l I)^-1, l damping * tr(C) / rows, k so that tr(P C) = tr(C):
                                      learning rates stay near their best. A: P's symmetric root for ADAGRAD, RMSPROP,
@@ -1167,7 +1168,8 @@ typedef enum tp_frame_kind {
 
 /* The frame of layers that read the samples themselves. */
 typedef enum tp_frame_input {
-    TP_FRAME_INPUT_CENTRE = 0,    /* the mean of the inputs is subtracted in the step: A = [[I, 0], [-mean^T, 1]] */
+    TP_FRAME_INPUT_CENTRE = 0,    /* the mean of the inputs is subtracted in the step: A = [[I, 0], [-mean^T, 1]]; a
+                                     convolution has a frame as inside, for its patches are many and small */
     TP_FRAME_INPUT_NONE = 1,
     TP_FRAME_INPUT_RANK = 2       /* centred, and whitened in the input_rank directions of the largest eigenvalues; the
                                      others are taken for as large as the next of these */
@@ -1175,9 +1177,9 @@ typedef enum tp_frame_input {
 
 /* A layer inside that reads more than 256 values is whitened in `rank` directions, those of the largest eigenvalues of
  * C, with the mean of the others for all others, and has no rotated frame; a layer without bias that reads the samples
- * has none. Layers without a frame step as without. Weight decay acts on the weights as without frames; of a
- * gradient that it is added to, it becomes part before the frame. clip_norm bounds the gradient by the frame's
- * coordinates, |G_bar A|. */
+ * cannot be centred and has none. Convolutions in groups and batch norm have none. Layers without a frame step as
+ * without. Weight decay acts on the weights as without frames; of a gradient that it is added to, it becomes part
+ * before the frame. clip_norm bounds the gradient by the frame's coordinates, |G_bar A|. */
 typedef struct tp_frame_config {
     size_t struct_size;
     int32_t kind;                 /* tp_frame_kind; default WHITEN */
@@ -1205,14 +1207,15 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
 /* Steps are taken in frames from now on; NULL: no longer, and averages of gradients go back to the weights'
  * coordinates. The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that
  * tp_trainer_step has seen, which the trainer keeps (samples x input width floats) from the steps near a refresh; where
- * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
- * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not
- * plain SGD; of a layer with a rank, width^2 is twice rank x width; with `outputs` batch x out^2 more, out^2 x width
- * where it is not plain SGD, and for the average mentioned there the gradient once more and out^2 x width; of a
- * refresh: a forward pass of `samples` samples where layers inside have frames, samples x width^2 and width^3 a
- * layer, with a rank samples x rank x width. The first refresh takes its memory; those of `outputs` some dozens of
- * small blocks each, the others and all steps none. */
+ * batches come to less than half their size, some may be older. tp_trainer_run draws its own. tp_trainer_apply_gradient
+ * steps in the frames and sees no samples. Checkpoints keep frames, samples and watch. Complexity of a step beside one
+ * without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain SGD; of a layer with a rank,
+ * width^2 is twice rank x width; with `outputs` batch x out^2 more, out^2 x width where it is not plain SGD, and for
+ * the average mentioned there the gradient once more and out^2 x width; of a refresh: a forward pass of `samples`
+ * samples where layers inside have frames, samples x width^2 and width^3 a layer, with a rank samples x rank x width.
+ * Of a convolution width is that of a patch, a step costs out x width^2, with `outputs` out^2 x width, and a refresh is
+ * of 8 samples instead of one. The first refresh takes its memory; those of `outputs` some dozens of small blocks each,
+ * the others and all steps none. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
 
 /* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */
@@ -1220,7 +1223,8 @@ typedef struct tp_frame_report {
     size_t struct_size;
     int32_t framed;               /* 1: the layer has a frame */
     int32_t renewed;              /* 1: the last refresh or teleport gave it a new one */
-    int32_t size;                 /* rows of C: the values that the layer reads, and 1 for its bias */
+    int32_t size;                 /* rows of C: the values that the layer or a place of it reads, and 1 for its
+                                     bias; 0 for layers that no frame is for */
     int32_t rank;                 /* of C: eigenvalues above 1e-12 of the largest. This and the conditions are measured
                                      by TP_GROUP_FRAME alone: 0 and NaN after a refresh and without a frame */
     double condition_before;      /* of C by the old coordinates: its largest eigenvalue / its rank-th */

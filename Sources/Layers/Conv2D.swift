@@ -38,6 +38,20 @@ public struct Conv2D: Layer {
     public var inputBorder: Int { map.inputBorder }
     public var outputBorder: Int { map.outputBorder }
 
+    /// Groups read channels of their own, each by a map of its own.
+    public var frameMap: LinearMap? {
+        guard map.groups == 1 else { return nil }
+        return LinearMap(
+            inputs: map.weightCount / output.channels, outputs: output.channels, hasBias: hasBias,
+            activation: activation)
+    }
+    public var patchCount: Int { output.height &* output.width }
+    public func copyPatch(
+        _ place: Int, of input: UnsafePointer<Float>, to row: UnsafeMutablePointer<Float>
+    ) {
+        map.copyPatch(place, of: input, to: row)
+    }
+
     // Packed weights in pass.shared, packed directions in pass.sharedTangent.
 
     public var needs: LayerNeeds {

@@ -115,6 +115,27 @@ struct Convolution: Sendable {
         withUnsafePointer(to: sizes, body)
     }
 
+    /// row <- what the output at one place reads, in the order of an output's weights: its channels,
+    /// each by the kernel's rows.
+    func copyPatch(
+        _ place: Int, of image: UnsafePointer<Float>, to row: UnsafeMutablePointer<Float>
+    ) {
+        let (y, x) = (place / output.width, place % output.width)
+        let first =
+            image + input.interiorOffset
+            + (y &* sizes.stride &- sizes.padding_height) &* input.rowStride
+            + (x &* sizes.stride &- sizes.padding_width) &* input.channels
+        var next = row
+        for channel in 0..<input.channels {
+            for i in 0..<sizes.kernel_height {
+                for j in 0..<sizes.kernel_width {
+                    next.pointee = first[i &* input.rowStride &+ j &* input.channels &+ channel]
+                    next += 1
+                }
+            }
+        }
+    }
+
     // Packed weights: those of `forward`, then those of `back`.
 
     func pack(

@@ -38,6 +38,13 @@ public protocol Layer: Sendable {
     var tensors: [LayerTensor] { get }
     /// Where the layer is linear in its weights and reads no more than one vector a sample.
     var linearMap: LinearMap? { get }
+    /// Where the layer is linear in its weights at each of `patchCount` places of its input: at all
+    /// of them by the same map, of patches whose numbers are in the order of the weights.
+    var frameMap: LinearMap? { get }
+    var patchCount: Int { get }
+    /// row <- the patch at one place of a stored input.
+    func copyPatch(
+        _ place: Int, of input: UnsafePointer<Float>, to row: UnsafeMutablePointer<Float>)
 
     /// Rows of the gradient that may be summed apart from each other; 0: no parameters.
     var gradientRows: Int { get }
@@ -104,6 +111,13 @@ extension Layer {
     public static var leavesBiasToNorm: Bool { false }
     public static var takesActivation: Bool { true }
     public var linearMap: LinearMap? { nil }
+    public var frameMap: LinearMap? { linearMap }
+    public var patchCount: Int { 1 }
+    public func copyPatch(
+        _ place: Int, of input: UnsafePointer<Float>, to row: UnsafeMutablePointer<Float>
+    ) {
+        row.update(from: input, count: frameMap?.inputs ?? 0)
+    }
     public var gradientRows: Int { 0 }
     public var multiplyAdds: Int { parameterCount }
     public var needs: LayerNeeds { LayerNeeds() }

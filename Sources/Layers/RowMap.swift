@@ -79,8 +79,7 @@ public struct RowMap: BitwiseCopyable {
     }
 
     /// out <- beta out + alpha (x, last) T, for `rows` rows with `last` one number a row, nil: 1
-    /// each. `out` and `lastOut` are not the inputs; without `lastOut` rows have no last number. A
-    /// shear replaces them: beta is 0 and alpha 1.
+    /// each. `out` and `lastOut` are not the inputs; without `lastOut` rows have no last number.
     public func apply(
         _ x: UnsafePointer<Float>, last: UnsafePointer<Float>?, rows: Int,
         into out: UnsafeMutablePointer<Float>, lastOut: UnsafeMutablePointer<Float>?,
@@ -88,7 +87,11 @@ public struct RowMap: BitwiseCopyable {
     ) {
         switch kind {
         case .shear:
-            shim_shear_rows(x, last, rows, width, row, column, out, lastOut)
+            guard alpha != 1 || beta != 0 else {
+                shim_shear_rows(x, last, rows, width, row, column, out, lastOut)
+                return
+            }
+            shear(x, last: last, rows: rows, into: out, lastOut: lastOut, alpha, beta)
         case .dense:
             guard let matrix else { return }
             BatchProducts.multiply(
@@ -100,6 +103,26 @@ public struct RowMap: BitwiseCopyable {
             withUnsafePointer(to: lowRank) {
                 shim_low_rank_rows($0, x, last, rows, alpha, beta, out, lastOut)
             }
+        }
+    }
+
+    private func shear(
+        _ x: UnsafePointer<Float>, last: UnsafePointer<Float>?, rows: Int,
+        into out: UnsafeMutablePointer<Float>, lastOut: UnsafeMutablePointer<Float>?,
+        _ alpha: Float, _ beta: Float
+    ) {
+        for i in 0..<rows {
+            let (from, to) = (x + i &* width, out + i &* width)
+            let s = last?[i] ?? 1
+            shim_step(to, from, width, alpha, beta)
+            if let row { addScaled(row, by: alpha * s, to: to, count: width) }
+            guard let lastOut else { continue }
+            var sum = Double(s)
+            if let column {
+                sum += dot(from, column, count: width)
+                if let row { sum += Double(s) * dot(row, column, count: width) }
+            }
+            lastOut[i] = beta * lastOut[i] + alpha * Float(sum)
         }
     }
 

@@ -1,21 +1,34 @@
 import Layers
+import LinearAlgebra
 
 /// How a layer's gradient comes by the coordinates of its frame, on the cheaper side: the inputs of
-/// a batch go through the map, or where these are more than the outputs, the gradient's rows.
+/// a batch go through the map, or where these are more than the outputs, the gradient's rows. A
+/// convolution's patches are always more, and its gradient is mapped once all of it is summed.
 struct FramedInput: BitwiseCopyable {
+    /// Of a convolution.
+    struct Patches: BitwiseCopyable {
+        /// What the whole gradient is multiplied by from the left, outputs x outputs, if anything.
+        let left: UnsafePointer<Float>?
+        /// Room for that, as the layer's parameters lie.
+        let turned: UnsafeMutablePointer<Float>
+    }
+
     /// Nil: the layer has no frame.
     let map: RowMap?
     let outputs: Int
+    let hasBias: Bool
     /// Rows x inputs of the layer, and one more number a row.
     let values: UnsafeMutablePointer<Float>
     let ones: UnsafeMutablePointer<Float>?
     /// A gradient in the weights' own coordinates, as the layer's parameters lie; of a shear the
     /// sums of deltas, which are the bias's.
     let gradient: UnsafeMutablePointer<Float>
+    /// Nil: the layer reads vectors.
+    let patches: Patches?
 
     func mapsGradient(batch: Int) -> Bool {
         guard let map else { return false }
-        return map.shift == nil && batch > outputs
+        return patches != nil || (map.shift == nil && batch > outputs)
     }
 
     /// Before the gradient of `batch` samples is summed: what is made of `x`, those of them from
@@ -49,10 +62,30 @@ struct FramedInput: BitwiseCopyable {
     ) {
         guard let map else { return }
         let (weights, bias) = (first &* map.width, outputs &* map.width &+ first)
-        let hasBias = ones != nil
+        var source = UnsafePointer(gradient)
+        if let patches, let left = patches.left {
+            turn(by: left + first &* outputs, into: patches.turned, first: first, count: count)
+            source = UnsafePointer(patches.turned)
+        }
         map.apply(
-            gradient + weights, last: hasBias ? gradient + bias : nil, rows: count,
+            source + weights, last: hasBias ? source + bias : nil, rows: count,
             into: target + weights, lastOut: hasBias ? target + bias : nil, alpha: alpha,
             beta: beta)
+    }
+
+    /// turned <- t gradient for some rows of t
+    private func turn(
+        by t: UnsafePointer<Float>, into turned: UnsafeMutablePointer<Float>, first: Int,
+        count: Int
+    ) {
+        guard let width = map?.width else { return }
+        BLAS.multiply(
+            t, stride: outputs, gradient, stride: width, into: turned + first &* width,
+            stride: width, m: count, n: width, k: outputs)
+        guard hasBias else { return }
+        let biases = outputs &* width
+        BLAS.multiply(
+            t, stride: outputs, gradient + biases, stride: 1, into: turned + (biases &+ first),
+            stride: 1, m: count, n: 1, k: outputs)
     }
 }

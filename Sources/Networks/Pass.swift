@@ -30,6 +30,8 @@ struct Pass {
     let partialLosses: UnsafeMutablePointer<PartialLoss>
     /// One a step; nil: gradients are taken as they are.
     var frames: UnsafePointer<FramedInput>?
+    /// Multiply-adds by which gradients of convolutions enter their frames.
+    var patchWork = 0
     /// What the pass is for; what numbers a training step's random choices.
     var mode = PassMode.batch
     var seed: UInt64 = 0

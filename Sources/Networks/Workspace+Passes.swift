@@ -16,7 +16,7 @@ private struct Job {
     let batch: Batch
     var loss = Loss.crossEntropy
     var scale = 1.0
-    let parts: Int
+    var parts: Int
     var target: UnsafeMutablePointer<Float>?
     var alpha: Float = 1
     var beta: Float = 0
@@ -208,6 +208,12 @@ extension Workspace {
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.accumulate(part)
         }
+        guard job.pass.frames != nil, job.pass.patchWork > 0 else { return }
+        job.parts = min(max(2 * job.pass.patchWork / Self.smallestShare, 1), job.parts)
+        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
+            guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
+            job.pointee.mapPatches(part)
+        }
     }
 
     /// What a training step's passes leave in the running statistics.
@@ -289,7 +295,20 @@ extension Job {
                     layerPass, into: frame?.gradient ?? own, first: first, count: count,
                     alpha: frame == nil ? alpha : 1, beta: frame == nil ? beta : 0)
             }
-            frame?.map(into: own, first: first, count: count, alpha: alpha, beta: beta)
+            guard let frame, frame.patches == nil else { continue }
+            frame.map(into: own, first: first, count: count, alpha: alpha, beta: beta)
+        }
+    }
+
+    /// The gradients of convolutions into their frames, outputs of a layer each part.
+    fileprivate func mapPatches(_ part: Int) {
+        guard let target, let frames = pass.frames else { return }
+        for index in 0..<pass.stepCount where frames[index].patches != nil {
+            let (first, count) = share(part, of: frames[index].outputs, block: 4)
+            guard count > 0 else { continue }
+            frames[index].map(
+                into: target + pass.steps[index].parameterOffset, first: first, count: count,
+                alpha: alpha, beta: beta)
         }
     }
 }

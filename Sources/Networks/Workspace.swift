@@ -33,9 +33,9 @@ public final class Workspace: @unchecked Sendable {
     private var memory: Memories
     private let partialLosses: Buffer<PartialLoss>
     /// The frames that gradients are taken in, and room for the inputs in their coordinates.
-    private var frameMaps: [RowMap?] = []
-    private var framedInputs: Buffer<FramedInput>?
-    private var framedValues: [Buffer<Float>] = []
+    var frameMaps: [RowMap?] = []
+    var outputMaps: [UnsafePointer<Float>?] = []
+    var framed = FramedInputs()
 
     /// What the passes of a plan write, for `capacity` samples.
     private struct Memories {
@@ -89,44 +89,15 @@ public final class Workspace: @unchecked Sendable {
         let newPlan = try Plan(graph, capacity: rows)
         let newMemory = try Memories(
             newPlan, graph, capacity: rows, backward: memory.deltas != nil)
-        let newFrames = try frames(for: frameMaps, rows: rows)
+        let newFrames = try FramedInputs(graph, frameMaps, outputMaps, rows: rows)
         memory = newMemory
         plan = newPlan
-        (framedInputs, framedValues) = newFrames
+        framed = newFrames
         capacity = rows
     }
 
     /// Parts that a batch may be shared in.
     var maximumParts: Int { memory.parts }
-
-    /// From now on gradients are by the coordinates of frames: one map a node, nil for those
-    /// without. No map: as without.
-    public func setFrames(_ maps: [RowMap?]) throws {
-        (framedInputs, framedValues) = try frames(for: maps, rows: capacity)
-        frameMaps = maps
-    }
-
-    private func frames(
-        for maps: [RowMap?], rows: Int
-    ) throws -> (inputs: Buffer<FramedInput>?, values: [Buffer<Float>]) {
-        guard !maps.isEmpty else { return (nil, []) }
-        let layers = maps.indices.map { maps[$0] == nil ? nil : graph.nodes[$0].facts.linearMap }
-        let width = layers.reduce(0) { $0 + ($1.map { $0.inputs + 16 } ?? 0) }
-        let count = try Memory.product(width, rows)
-        let values = try Buffer<Float>(count: count)
-        let gradients = try Buffer<Float>(count: graph.parameterCount)
-        let inputs = try Buffer<FramedInput>(count: maps.count)
-        var next = values.pointer
-        for (index, map) in maps.enumerated() {
-            let ones = next + (layers[index]?.inputs ?? 0) * rows
-            inputs.pointer[index] = FramedInput(
-                map: layers[index] == nil ? nil : map, outputs: layers[index]?.outputs ?? 0,
-                values: next, ones: layers[index]?.hasBias ?? false ? ones : nil,
-                gradient: gradients.pointer + graph.parameterOffset(index))
-            if layers[index] != nil { next = ones + 16 * rows }
-        }
-        return (inputs, [values, gradients])
-    }
 
     /// The pointers of a pass; valid while the workspace lives and does not grow.
     func pass(_ mode: PassMode = .batch) -> Pass {
@@ -138,8 +109,8 @@ public final class Workspace: @unchecked Sendable {
             gradientWork: plan.gradientWork, sampleBlock: plan.sampleBlock,
             gradientTerms: plan.gradientTerms, hidesInputs: plan.hidesInputs,
             partialLosses: partialLosses.pointer,
-            frames: framedInputs.map { UnsafePointer($0.pointer) }, mode: mode, seed: seed,
-            number: stepNumber)
+            frames: framed.inputs.map { UnsafePointer($0.pointer) },
+            patchWork: framed.patchWork, mode: mode, seed: seed, number: stepNumber)
     }
 
     private func step(of layer: Int) throws -> Plan.Step {

@@ -52,7 +52,8 @@ public final class TrainingStep {
         let count = model.graph.parameterCount
         let needsGradient = hasGradient || frames?.hasOutputs ?? false
         let gradient = needsGradient ? try self.gradient ?? Buffer(count: count) : nil
-        try workspace.setFrames(frames?.maps ?? [])
+        try workspace.setFrames(
+            frames?.maps ?? [], outputMaps: frames?.outputMaps ?? [])
         (self.frames, self.gradient) = (frames, gradient)
         usesGradient = hasGradient || frames.map { $0.coordinates != .folded } ?? false
     }

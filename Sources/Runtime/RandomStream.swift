@@ -7,6 +7,7 @@ public enum RandomStream {
     public static let perturbations: UInt64 = 6
     public static let frameSamples: UInt64 = 7
     public static let dropout: UInt64 = 8
+    public static let framePatches: UInt64 = 9
     public static let augmentation: UInt64 = 16
     public static let draws: UInt64 = 17
 

@@ -119,6 +119,30 @@ static void check_net(const net *net, int smallest, int32_t optimizer, int32_t k
     free(x);
 }
 
+/* Convolutions whose patches are whitened in all directions and in some, with all that may stand between them. */
+static void check_images(int32_t optimizer, int32_t kind) {
+    static const char text[] = "input 3x12x10\nconv 8 3x3 pad 1\nbatch_norm\nleaky_relu 0.01; stem = max_pool 2\n"
+                               "conv 32 3x3 pad 1\nrelu\nconv 8 3x3 pad 1\nadd of conv3 stem\nrelu\ndense 10\n";
+    static const net shape = {{3 * 12 * 10, 8, 32, 10}, 32};
+    float *x = numbers((size_t)shape.batch * (size_t)shape.widths[0]);
+    int32_t *labels = calloc((size_t)shape.batch, sizeof *labels);
+    tp_model *model;
+    tp_trainer *trainer;
+    tp_optimizer_config config;
+    if (!labels) exit(2);
+    MUST(tp_model_create(&model, text, NULL));
+    MUST(tp_optimizer_config_init(&config, sizeof config));
+    config.optimizer = optimizer;
+    config.learning_rate = 1e-4;
+    MUST(tp_trainer_create(&trainer, model, TP_LOSS_CROSS_ENTROPY, &config));
+    tp_model_free(model);
+    set_frames(trainer, kind, optimizer % 2 ? TP_FRAME_INPUT_RANK : TP_FRAME_INPUT_CENTRE);
+    for (int batch = shape.batch - 1; batch <= shape.batch; batch++) check_steps(trainer, &shape, x, labels, batch);
+    tp_trainer_free(trainer);
+    free(labels);
+    free(x);
+}
+
 /* The second event of a run begins to count, the last but one ends it. */
 typedef struct {
     int64_t first, last;
@@ -188,9 +212,11 @@ static int check_kernels(const char *kernels) {
         for (int32_t optimizer = TP_OPTIMIZER_SGD; optimizer <= TP_OPTIMIZER_DOG; optimizer++) {
             check_net(&framed, framed.batch - 1, optimizer, TP_FRAME_WHITEN);
             check_net(&wide, wide.batch - 1, optimizer, TP_FRAME_WHITEN);
+            check_images(optimizer, TP_FRAME_WHITEN);
         }
         check_net(&framed, framed.batch - 1, TP_OPTIMIZER_ADAMW, TP_FRAME_ROTATE);
         check_net(&framed, framed.batch - 1, TP_OPTIMIZER_SGD, TP_FRAME_CENTRE);
+        check_images(TP_OPTIMIZER_ADAMW, TP_FRAME_ROTATE);
         for (int augments = 0; augments < 2; augments++) check_run(640, augments);
     }
     return check_finish();

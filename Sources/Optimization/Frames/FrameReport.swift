@@ -51,11 +51,12 @@ extension Frames {
     public func spectra(
         _ model: Model, x: UnsafePointer<Float>, count: Int
     ) throws -> [FrameSpectrum] {
-        let workspace = try Workspace(graph, capacity: count, backward: false)
-        workspace.forward(model.weights, x: x, count: count, .batch)
-        return try layers.map { layer in
-            let input = try workspace.input(of: layer.node, x: x)
-            return try layer.spectrum(input.values, rows: count, numbers.pointer)
+        let inputs = try FrameInputs(graph, layers, count: count)
+        try inputs.read(
+            model.weights, x: x, count: count, draw: UInt64(truncatingIfNeeded: age))
+        return try layers.indices.map {
+            guard let (values, rows) = inputs[$0] else { return FrameSpectrum(values: nil) }
+            return try layers[$0].spectrum(values, rows: rows, numbers.pointer)
         }
     }
 

@@ -66,13 +66,15 @@ public final class Frames {
         var count = 0
         for node in 0..<graph.nodes.count {
             let place = graph.parameterOffset(node)
-            guard let map = graph.nodes[node].facts.linearMap?.placed(at: place) else { continue }
+            let facts = graph.nodes[node].facts
+            guard facts.parameterCount > 0 else { continue }
+            let map = facts.frameMap?.placed(at: place)
             var report = FrameReport()
-            report.size = map.inputs + (map.hasBias ? 1 : 0)
+            report.size = map.map { $0.inputs + ($0.hasBias ? 1 : 0) } ?? 0
             report.reason = LayerFrame.refusal(graph, node: node, map: map, options)
             report.isFramed = report.reason == nil
             reports.append(report)
-            guard report.isFramed else { continue }
+            guard report.isFramed, let map else { continue }
             let layer = try LayerFrame(
                 graph, node: node, index: reports.count - 1, map: map, options, coordinates,
                 offset: count)
@@ -88,9 +90,7 @@ public final class Frames {
         inputCount = count
         var outputs: [OutputFrame] = []
         for layer in layers where options.outputs && layer.map.outputs <= FrameConfig.widest {
-            outputs.append(
-                OutputFrame(
-                    options.kind, coordinates, node: layer.node, map: layer.map, offset: count))
+            outputs.append(OutputFrame(options.kind, coordinates, layer, offset: count))
             count += outputs[outputs.count - 1].count
         }
         self.outputs = outputs
@@ -120,9 +120,8 @@ public final class Frames {
     /// Some layer can have such a frame.
     public static func arePossible(_ graph: Graph, _ options: FrameConfig) -> Bool {
         (0..<graph.nodes.count).contains { node in
-            graph.nodes[node].facts.linearMap.map {
-                LayerFrame.refusal(graph, node: node, map: $0, options) == nil
-            } ?? false
+            let map = graph.nodes[node].facts.frameMap
+            return LayerFrame.refusal(graph, node: node, map: map, options) == nil
         }
     }
 
@@ -133,6 +132,15 @@ public final class Frames {
     public var maps: [RowMap?] {
         var maps = [RowMap?](repeating: nil, count: graph.nodes.count)
         for layer in layers { maps[layer.node] = layer.forward(numbers.pointer) }
+        return maps
+    }
+
+    /// The same of convolutions' outputs: what their gradients are multiplied by from the left.
+    public var outputMaps: [UnsafePointer<Float>?] {
+        var maps = [UnsafePointer<Float>?](repeating: nil, count: graph.nodes.count)
+        for frame in outputs where frame.readsPatches {
+            maps[frame.node] = frame.ofGradients(numbers.pointer)
+        }
         return maps
     }
 
@@ -203,7 +211,7 @@ extension Frames {
         refreshRoom = room
         try room.write(
             model.weights, x: x, count: count, damping: options.damping,
-            from: numbers.pointer, to: spare.pointer)
+            draw: UInt64(truncatingIfNeeded: age), from: numbers.pointer, to: spare.pointer)
         var result = FrameRefresh()
         for (index, layer) in layers.enumerated() {
             guard let condition = room.condition(index) else {

@@ -17,6 +17,8 @@ struct LayerFrame {
     /// Among the layers with weights.
     let index: Int
     let map: LinearMap
+    /// Rows of C are of patches, several a sample.
+    let readsPatches: Bool
     let coordinates: FrameCoordinates
     /// Its first number; `count` follow.
     let offset: Int
@@ -24,17 +26,44 @@ struct LayerFrame {
 
     /// Why a layer can have no frame; nil where it can.
     static func refusal(
-        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig
+        _ graph: Graph, node: Int, map: LinearMap?, _ options: FrameConfig
     ) -> StaticString? {
+        let facts = graph.nodes[node].facts
+        guard let map else {
+            return facts.output.isVector || type(of: facts).isNorm
+                ? "it has no matrix of weights" : "its channels are in groups"
+        }
         if map.readsTable { return "it reads samples by their index" }
-        guard graph.nodes[node].first < 0 else {
+        if options.input == .none, readsSamples(graph, node) {
+            return "it reads the samples, and input is NONE"
+        }
+        guard isCentred(graph, node, options) else {
             if options.kind == .centre { return "kind is CENTRE, which is of the inputs alone" }
             let isWide = map.inputs > FrameConfig.widest
             return isWide && options.kind == .rotate
                 ? "it reads more than 256 values, and kind is ROTATE" : nil
         }
-        if options.input == .none { return "it reads the samples, and input is NONE" }
         return map.hasBias ? nil : "it has no bias that could take the mean of the samples it reads"
+    }
+
+    /// No parameter moves what the layer reads.
+    private static func readsSamples(_ graph: Graph, _ node: Int) -> Bool {
+        var source = graph.nodes[node].first
+        while source >= 0 {
+            let node = graph.nodes[source]
+            guard node.facts.parameterCount == 0, node.second == nil else { return false }
+            source = node.first
+        }
+        return true
+    }
+
+    /// Whether it has the frame of inputs that are samples. A convolution over images has it only
+    /// where that is asked for: its patches are so many, of so few numbers, that whitening them is
+    /// worth as much as inside.
+    private static func isCentred(_ graph: Graph, _ node: Int, _ options: FrameConfig) -> Bool {
+        let readsPatches = graph.nodes[node].facts.linearMap == nil
+        let isAsked = options.kind == .centre || options.input == .rank
+        return readsSamples(graph, node) && (isAsked || !readsPatches)
     }
 
     /// Of a layer that can have one.
@@ -43,7 +72,8 @@ struct LayerFrame {
         _ coordinates: FrameCoordinates, offset: Int
     ) throws {
         let isFolded = coordinates == .folded
-        if graph.nodes[node].first < 0 {
+        readsPatches = graph.nodes[node].facts.linearMap == nil
+        if Self.isCentred(graph, node, options) {
             if options.input == .rank {
                 // One more, whose level all others have.
                 kind = .lowRank(
@@ -161,15 +191,6 @@ struct LayerFrame {
                 size: map.inputs + (map.hasBias ? 1 : 0), hasLast: map.hasBias, frame,
                 coordinates)
         case .lowRank(let frame): return try LowRankRoom(frame)
-        }
-    }
-
-    /// The samples' own frame takes no pass.
-    var readsSamples: Bool {
-        switch kind {
-        case .centred: return true
-        case .dense: return false
-        case .lowRank(let frame): return frame.isCentred
         }
     }
 

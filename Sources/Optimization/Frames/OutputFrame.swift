@@ -11,14 +11,16 @@ struct OutputFrame {
     let coordinates: FrameCoordinates
     let node: Int
     let map: LinearMap
+    /// Of a convolution, whose gradient is less than its deltas.
+    let readsPatches: Bool
     /// Of its matrices among the numbers of all frames; L follows them.
     let offset: Int
 
     init(
-        _ kind: FrameKind, _ coordinates: FrameCoordinates, node: Int, map: LinearMap, offset: Int
+        _ kind: FrameKind, _ coordinates: FrameCoordinates, _ layer: LayerFrame, offset: Int
     ) {
-        (self.kind, self.coordinates, self.node) = (kind, coordinates, node)
-        (self.map, self.offset) = (map, offset)
+        (self.kind, self.coordinates, node) = (kind, coordinates, layer.node)
+        (map, readsPatches, self.offset) = (layer.map, layer.readsPatches, offset)
     }
 
     private var size: Int { map.outputs }
@@ -61,6 +63,11 @@ struct OutputFrame {
     /// What deltas, a row a sample, are multiplied by from the right: B, or B B^T.
     func ofDeltas(_ numbers: UnsafePointer<Float>) -> UnsafePointer<Float> {
         numbers + place(coordinates == .folded ? .gradient : .back)
+    }
+
+    /// What a gradient is multiplied by from the left: B^T, or B B^T.
+    func ofGradients(_ numbers: UnsafePointer<Float>) -> UnsafePointer<Float> {
+        numbers + place(.gradient)
     }
 
     /// L with one more G_bar P G_bar^T, into `numbers`: an average that forgets a tenth at each.
@@ -177,7 +184,7 @@ extension Frames {
 
     /// The deltas of a batch <- deltas B, before its gradient is summed.
     func enterOutputs(_ workspace: Workspace, count: Int) {
-        for frame in outputs {
+        for frame in outputs where !frame.readsPatches {
             workspace.multiplyDeltas(
                 of: frame.node, by: frame.ofDeltas(numbers.pointer), width: frame.map.outputs,
                 count: count, room: room.pointer, rows: Self.roomRows)

@@ -3,11 +3,14 @@
 Trains the suite of docs/frames.md from paired first weights and mini-batches. Rates go by factors
 of 2 until the best is inside, on three seeds of their own; the gain is the steps at which plain
 SGD, tuned, first reaches its own final loss over those of the method, a geometric mean over seeds.
-A folder fashion_png beside the data adds f14; --tasks chooses. --rivals adds optimizers from PyPI,
-in the environment of the benchmarks, which `make .venv-bench/stamp` sets up.
+A folder fashion_png beside the data adds f14 and convf; --tasks chooses. --rivals adds optimizers
+from PyPI to perceptrons, in the environment of the benchmarks, which `make .venv-bench/stamp` sets
+up.
 
   frames.py --data mnist_png --seeds 5 --tasks m14,f14,deep14,ae --rivals .venv-bench
   frames.py --data mnist_png --seeds 5 --tasks mnist --rivals .venv-bench
+  frames.py --data mnist_png --seeds 3 --tasks conv
+  frames.py --data mnist_png --seeds 3 --tasks convf,convn
 """
 
 import dataclasses
@@ -28,6 +31,20 @@ from rivals import best_power
 STEPS = {"m14": 2000, "f14": 1120, "deep14": 2000, "ae": 2000, "mnist": 9375}
 HIDDEN = {"m14": [64, 64], "f14": [64, 64], "deep14": 10 * [32], "ae": [128, 64, 16, 64, 128]}
 HIDDEN["mnist"] = [64, 64]  # README's task: all images at their size, five epochs
+STEPS |= {"conv": 1000, "convf": 1000, "convn": 1000}  # MNIST, Fashion, MNIST with batch norm
+CONVOLUTIONS = """input 1x28x28
+conv 8 5x5{norm}
+leaky_relu 0.01
+max_pool 2
+conv 16 5x5{norm}
+leaky_relu 0.01
+max_pool 2
+dense 64
+leaky_relu 0.01
+dense 10
+"""
+NETS = {name: CONVOLUTIONS.format(norm="") for name in ("conv", "convf")}
+NETS["convn"] = CONVOLUTIONS.format(norm="\nbatch_norm")
 POINTS = 20  # evaluations of a run
 METHODS = {
     "SGD": dict(optimizer="sgd", rate=0.2),
@@ -52,14 +69,14 @@ class Task:
     name: str
     train: teleport.Dataset
     test: teleport.Dataset
-    widths: list
+    net: list  # widths, or a text
     loss: str
     batch: int
     steps: int
 
 
 def images(folder, limit, large):
-    """Grey images from 0 to 1, a row each, and their labels; averaged 2 x 2 but where `large`."""
+    """Grey images from 0 to 1, a row each, and their labels; averaged 2 x 2 unless `large`."""
     part = teleport.Dataset.from_image_folder(folder, channels=1)
     order = np.random.default_rng(0).permutation(len(part))[:limit]
     _, height, width = part.sample_shape
@@ -71,14 +88,18 @@ def images(folder, limit, large):
 
 def task(name, folder, quick):
     limit = 500 if quick else None if name == "mnist" else 10000
-    train, test = (images(folder / part, limit, name == "mnist") for part in ("train", "test"))
+    large = name == "mnist" or name in NETS
+    train, test = (images(folder / part, limit, large) for part in ("train", "test"))
     inputs, steps = train[0].shape[1], 60 if quick else STEPS[name]
     if name == "ae":
         sets = [teleport.Dataset.from_targets(x, x) for x, _ in (train, test)]
         return Task(name, *sets, [inputs, *HIDDEN[name], inputs], "mean_squared_error", 64, steps)
+    if name in NETS:  # by the mean and the deviation of all pixels
+        mean, deviation = train[0].mean(), train[0].std()
+        train, test = (((x - mean) / deviation, y) for x, y in (train, test))
     sets = [teleport.Dataset.from_labels(x, y) for x, y in (train, test)]
-    widths = [inputs, *HIDDEN[name], sets[0].class_count]
-    return Task(name, *sets, widths, "cross_entropy", 32, steps)
+    net = NETS.get(name) or [inputs, *HIDDEN[name], sets[0].class_count]
+    return Task(name, *sets, net, "cross_entropy", 32, steps)
 
 
 @dataclasses.dataclass
@@ -97,7 +118,7 @@ class Result:
 def train(task, method, frames, rate, seed, evaluations=POINTS):
     """One run; its training loss every 5 % of it, or so many times."""
     options = {key: value for key, value in method.items() if key != "rate"}
-    model = teleport.Model(task.widths, activation="leaky_relu", seed=seed)
+    model = teleport.Model(task.net, activation="leaky_relu", seed=seed)
     trainer = teleport.Trainer(
         model, loss=task.loss, learning_rate=0.01 if rate is None else rate, **options
     )
@@ -183,7 +204,7 @@ def step_time(task, method, frames, rate):
     options = {key: value for key, value in method.items() if key != "rate"}
     times = []
     for _ in range(3):
-        model = teleport.Model(task.widths, seed=0)
+        model = teleport.Model(task.net, seed=0)
         trainer = teleport.Trainer(
             model, loss=task.loss, learning_rate=0.01 if rate is None else rate, **options
         )
@@ -222,25 +243,25 @@ def row(plain, found, name, frame, rate, micros):
 
 def arrays(task, seeds):
     """A task for rivals.py: its samples, and the first weights of seeds and of those that tune."""
-    starts = [teleport.Model(task.widths, activation="leaky_relu", seed=seed) for seed in seeds]
+    starts = [teleport.Model(task.net, activation="leaky_relu", seed=seed) for seed in seeds]
     labelled = task.loss == "cross_entropy"
     sets = {"": task.train, "test_": task.test}
     values = {f"{name}x": np.asarray(part.get(), np.float32) for name, part in sets.items()}
     for name, part in sets.items():
         values[f"{name}y"] = part.labels() if labelled else values[f"{name}x"]
     return values | {
-        "widths": task.widths, "batch": task.batch, "steps": task.steps, "points": POINTS,
+        "widths": task.net, "batch": task.batch, "steps": task.steps, "points": POINTS,
         "starts": [model.get_parameters() for model in starts],
         "start_losses": [model.evaluate(task.train, loss=task.loss).loss for model in starts],
         "tuning": [
-            teleport.Model(task.widths, seed=seed).get_parameters() for seed in TUNING_SEEDS
+            teleport.Model(task.net, seed=seed).get_parameters() for seed in TUNING_SEEDS
         ],
     }
 
 
 def rivals(task, options):
     """Every rival: its name, what enters the net, its rate, its results, and the µs of a step."""
-    if options.rivals is None:
+    if options.rivals is None or task.name in NETS:
         return
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder) / "task.npz", **arrays(task, range(options.seeds)))
@@ -304,9 +325,9 @@ def main():
     options = parse(__doc__, data=True, seeds=5, tasks=list(STEPS), environment="--rivals")
     fashion = options.data.parent / "fashion_png"
     tasks = [
-        (name, fashion if name == "f14" else options.data)
+        (name, fashion if name in ("f14", "convf") else options.data)
         for name in options.tasks
-        if name != "f14" or fashion.is_dir()
+        if name not in ("f14", "convf") or fashion.is_dir()
     ]
     if options.quick:
         tasks = tasks[:1]
