@@ -121,3 +121,20 @@ public struct ChannelMap: Sendable {
         return (blocks, counts)
     }
 }
+
+extension ChannelMap {
+    /// A factor and an offset for each channel of a class of its own, with their activation: the
+    /// factors begin at `offset`, the offsets follow them.
+    public mutating func affine(
+        offset: Int, channels: Int, activation: Activation
+    ) throws -> Int {
+        let output = try newClass(channels, isPinned: !activation.isPositivelyHomogeneous)
+        for place in [offset, offset + channels] {
+            try found.append(
+                Block(
+                    offset: place, rows: channels, columns: 1, columnsPerChannel: 1,
+                    rowClass: output, columnClass: -1))
+        }
+        return output
+    }
+}

@@ -11,6 +11,8 @@ public enum LayerKinds {
         MaxPool.self,
         AveragePool.self,
         GlobalAveragePool.self,
+        BatchNorm.self,
+        Activate.self,
     ]
 
     /// The kind of a word such as "dense".

@@ -87,7 +87,7 @@ final class EveryKindInNetsTests: XCTestCase {
         let five = try Shape(channels: 5)
         nodes.append((try LayerKinds.layer("add", inputs: [five, five]), [last + 1, last + 2]))
         nodes.append((try dense(five, 3, Activation(.identity)), [last + 3]))
-        let model = try Model(Graph(input: input, nodes), options: ModelConfig())
+        let model = try Model(drawing: Graph(input: input, nodes), options: ModelConfig())
         var generator = RandomGenerator(seed: 8)
         for i in 0..<model.parameters.count {
             model.parameters.pointer[i] = Float(0.4 * generator.nextNormal())

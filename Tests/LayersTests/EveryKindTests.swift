@@ -16,7 +16,7 @@ import XCTest
 final class EveryKindTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// Lines of every kind, with the shapes that they read: a vector's length or an image's C, H, W.
+    /// Lines of every kind, with the shapes that they read: a vector's width or an image's C, H, W.
     private static let cases: [(line: String, inputs: [[Int]])] = [
         ("dense 5", [[7]]), ("dense 5 nobias", [[7]]), ("dense 33", [[48]]), ("dense 1", [[1]]),
         ("add", [[6], [6]]), ("add", [[2, 3, 4], [2, 3, 4]]), ("add", [[17, 1, 3], [17, 1, 3]]),
@@ -29,6 +29,9 @@ final class EveryKindTests: XCTestCase {
         ("avg_pool 2", [[3, 4, 4]]), ("avg_pool 3x2 stride 1 pad 1", [[2, 4, 5]]),
         ("avg_pool 2", [[18, 2, 5]]), ("avg_pool 3 stride 2 pad 1", [[3, 5, 4]]),
         ("global_avg_pool", [[4, 3, 5]]), ("global_avg_pool", [[17, 2, 2]]),
+        ("batch_norm", [[5]]), ("batch_norm", [[2, 3, 4]]), ("batch_norm", [[17, 2, 3]]),
+        ("batch_norm eps 0.01 momentum 0.25", [[16, 1, 2]]),
+        ("activate", [[7]]), ("activate", [[3, 2, 4]]),
     ]
 
     /// Lines that no layer can be made of, with a part of the sentence.
@@ -59,6 +62,15 @@ final class EveryKindTests: XCTestCase {
         ("avg_pool 3 pad -1", [[3, 4, 4]], "'-1'"),
         ("avg_pool 2", [[7]], "do not fit"),
         ("global_avg_pool 2", [[3, 4, 4]], "goes on with '2'"),
+        ("batch_norm eps", [[5]], "lacks its eps"),
+        ("batch_norm eps 0", [[5]], "has the eps 0.0"),
+        ("batch_norm eps -1", [[5]], "above 0"),
+        ("batch_norm eps nan", [[5]], "'nan' for its eps"),
+        ("batch_norm eps 1e-2000", [[5]], "has the eps 0.0"),
+        ("batch_norm momentum 1.5", [[5]], "has the momentum 1.5"),
+        ("batch_norm momentum 0.1 eps 1", [[5]], "goes on with 'eps'"),
+        ("batch_norm", [[5], [5]], "reads one layer; 2 given"),
+        ("activate relu", [[5]], "goes on with 'relu'"),
         ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
     ]
 

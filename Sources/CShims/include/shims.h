@@ -8,6 +8,7 @@
 #include "convolution.h"
 #include "images.h"
 #include "kernels.h"
+#include "norms.h"
 #include "products.h"
 
 /* Swift has no thread-local variables. 1,024 bytes a thread, zero at first; never fails. */
