@@ -11,6 +11,7 @@ import Runtime
 public struct BatchNorm: Layer {
     public static let word = "batch_norm"
     public static let namePrefix = "bn"
+    public static let isNorm = true
 
     public let inputs: [Shape]
     public let output: Shape

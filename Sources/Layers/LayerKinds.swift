@@ -12,6 +12,7 @@ public enum LayerKinds {
         AveragePool.self,
         GlobalAveragePool.self,
         BatchNorm.self,
+        Dropout.self,
         Activate.self,
     ]
 

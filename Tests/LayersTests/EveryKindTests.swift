@@ -31,6 +31,7 @@ final class EveryKindTests: XCTestCase {
         ("global_avg_pool", [[4, 3, 5]]), ("global_avg_pool", [[17, 2, 2]]),
         ("batch_norm", [[5]]), ("batch_norm", [[2, 3, 4]]), ("batch_norm", [[17, 2, 3]]),
         ("batch_norm eps 0.01 momentum 0.25", [[16, 1, 2]]),
+        ("dropout 0.25", [[7]]), ("dropout 0.5", [[3, 3, 4]]), ("dropout 0", [[2]]),
         ("activate", [[7]]), ("activate", [[3, 2, 4]]),
     ]
 
@@ -70,6 +71,8 @@ final class EveryKindTests: XCTestCase {
         ("batch_norm momentum 1.5", [[5]], "has the momentum 1.5"),
         ("batch_norm momentum 0.1 eps 1", [[5]], "goes on with 'eps'"),
         ("batch_norm", [[5], [5]], "reads one layer; 2 given"),
+        ("dropout", [[5]], "lacks its probability"), ("dropout 1", [[5]], "below 1"),
+        ("dropout -0.1", [[5]], "at least 0"), ("dropout half", [[5]], "'half'"),
         ("activate relu", [[5]], "goes on with 'relu'"),
         ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
     ]

@@ -8,6 +8,7 @@
 #include "convolution.h"
 #include "images.h"
 #include "kernels.h"
+#include "masks.h"
 #include "norms.h"
 #include "products.h"
 
