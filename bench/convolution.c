@@ -1,9 +1,10 @@
 /* GFLOP/s of the library's convolution kernels on one core, beside a matrix of columns and OpenBLAS's sgemm on it, as
- * frameworks without a kernel of their own do it. `build/bench/convolution [repetitions]`; each figure is the best
- * repetition's. The kernels of this processor alone; the first row is sgemm at n = 512. */
+ * frameworks without a kernel of their own do it: forward, the gradient by the input, the gradient by the weights, then
+ * forward by columns, and what packing the weights for forward and back takes. `build/bench/convolution
+ * [repetitions]`; each figure is the best repetition's. */
 #include <stddef.h>
 
-#include "../Sources/CShims/include/convolution.h"
+#include "convolution.h"
 #include "bench.h"
 
 /* What the private archive calls instead of malloc and free. */
@@ -12,7 +13,7 @@ void *shim_blas_malloc(size_t size) { return malloc(size); }
 void shim_blas_free(void *block);
 void shim_blas_free(void *block) { free(block); }
 
-enum { ROW_MAJOR = 101, NO = 111, YES = 112 };
+enum { ROW_MAJOR = 101, NO = 111 };
 void cblas_sgemm(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, int lda,
                  const float *b, int ldb, float beta, float *c, int ldc);
 
@@ -58,6 +59,20 @@ static void pack(work *w) {
     shim_convolution_pack_back(&w->shape, w->weights, w->back);
 }
 
+/* One row of columns: what a tap sees along a row of outputs. */
+static void column_row(const shim_convolution *s, const float *from, ptrdiff_t left, float *out) {
+    ptrdiff_t x = 0;
+    for (; x < s->out_width && x * s->stride + left < 0; x++) out[x] = 0;
+    ptrdiff_t inside = (s->in_width - left + s->stride - 1) / s->stride;
+    if (inside > s->out_width) inside = s->out_width;
+    if (s->stride == 1 && inside > x) {
+        memcpy(out + x, from + x + left, (size_t)(inside - x) * sizeof *out);
+        x = inside;
+    }
+    for (; x < inside; x++) out[x] = from[x * s->stride + left];
+    for (; x < s->out_width; x++) out[x] = 0;
+}
+
 /* Columns of one sample from an image without border, C x H x W, then one product. */
 static void with_columns(work *w) {
     const shim_convolution *s = &w->shape;
@@ -69,16 +84,11 @@ static void with_columns(work *w) {
             float *column = w->columns;
             for (ptrdiff_t c = group * inputs; c < (group + 1) * inputs; c++) {
                 for (ptrdiff_t t = 0; t < taps; t++) {
-                    const ptrdiff_t top = t / s->kernel_width - s->padding_height;
-                    const ptrdiff_t left = t % s->kernel_width - s->padding_width;
-                    for (ptrdiff_t y = 0; y < s->out_height; y++) {
-                        const ptrdiff_t v = y * s->stride + top;
+                    for (ptrdiff_t y = 0; y < s->out_height; y++, column += s->out_width) {
+                        const ptrdiff_t v = y * s->stride + t / s->kernel_width - s->padding_height;
                         const float *from = image + (c * s->in_height + v) * s->in_width;
-                        for (ptrdiff_t x = 0; x < s->out_width; x++) {
-                            const ptrdiff_t u = x * s->stride + left;
-                            const int inside = v >= 0 && v < s->in_height && u >= 0 && u < s->in_width;
-                            *column++ = inside ? from[u] : 0;
-                        }
+                        if (v < 0 || v >= s->in_height) memset(column, 0, (size_t)s->out_width * sizeof *column);
+                        else column_row(s, from, t % s->kernel_width - s->padding_width, column);
                     }
                 }
             }

@@ -150,6 +150,46 @@ static void make_model(void) {
     REQUIRE((status == TP_OK) == (*place != NULL));
 }
 
+/* Parts of sets, samples at indices, and what a set is like. */
+static void use_dataset(void) {
+    tp_dataset *source = PICK(datasets), **place = PLACE(datasets), *made = NULL;
+    tp_augment_config config;
+    const int64_t indices[] = {0, whole(), byte() % 16, 0};
+    const int64_t count = byte() % 5;
+    float mean[4], std[4];
+    int64_t counts[64];
+    char text[256];
+    size_t length;
+    tp_status status = TP_OK;
+    switch (byte() % 8) {
+    case 0: status = tp_dataset_subset(&made, source, indices, count); break;
+    case 1: status = tp_dataset_shuffled(&made, source, whole(), byte()); break;
+    case 2: status = tp_dataset_normalized(&made, source, MAYBE(PICK(datasets))); break;
+    case 3:
+        REQUIRE(tp_augment_config_init(&config, sizeof config) == TP_OK);
+        config.flip = number();
+        config.flip_vertical = byte() % 2;
+        config.crop = number();
+        config.stretch = byte() % 2 ? number() : 2;
+        config.shift = small();
+        config.epoch = whole();
+        fuzz_check(tp_dataset_gather(source, indices, count, MAYBE(&config), out, byte() % 2 ? room : byte(), labels,
+                                     byte()));
+        break;
+    case 4: fuzz_check(tp_dataset_gather_targets(source, indices, count, out, room)); break;
+    case 5: fuzz_check(tp_dataset_channel_statistics(source, mean, std, byte() % 5)); break;
+    case 6:
+        fuzz_check(tp_dataset_class_counts(source, counts, byte() % 65));
+        fuzz_check(tp_dataset_normalization(source, mean, std, byte() % 5));
+        break;
+    default: fuzz_check(tp_dataset_summary(source, text, (size_t)byte() + 1, &length));
+    }
+    REQUIRE((fuzz_check(status) == TP_OK) || !made);
+    if (!made) return;
+    tp_dataset_free(*place);
+    *place = made;
+}
+
 /* A net of a text, or the arrays of one. */
 static void make_graph(void) {
     static const char *const texts[] = {
@@ -184,6 +224,7 @@ static void make_dataset(void) {
     tp_dataset **place = PLACE(datasets), *first = NULL;
     int32_t shape[3];
     uint8_t kind = byte();
+    if (kind >= 192) return use_dataset();
     int64_t width = whole(), count = whole(), targets = whole();
     if (count > room || width > room || targets > room) return;
     if (count > 0 && (count * width > room || count * targets > room)) return;
@@ -249,7 +290,11 @@ static void frame(tp_trainer *trainer, tp_frame_config *config) {
     config->samples = whole() % 70000;
     config->damping = number();
     config->warmup_steps = small();
+    config->outputs = config->samples % 2;
     fuzz_check(tp_trainer_set_frames(trainer, MAYBE(config)));
+    tp_frame_report report;
+    REQUIRE(tp_frame_report_init(&report, sizeof report) == TP_OK);
+    fuzz_check(tp_trainer_frame_report(trainer, config->kind, &report));
     tp_model *averaged = NULL;
     fuzz_check(tp_trainer_averaged_model(&averaged, trainer));
     tp_model_free(averaged);
@@ -326,6 +371,13 @@ static void use_trainer(tp_trainer *trainer) {
         config.balance_classes = config.watch_steps % 5 == 0;
         config.patience = config.watch_steps % 7 == 0;
         if (byte() % 2) config.frames = &frames;
+        tp_augment_config changes;
+        REQUIRE(tp_augment_config_init(&changes, sizeof changes) == TP_OK);
+        changes.flip = 0.5;
+        changes.crop = byte() % 2 ? 0.5 : number();
+        changes.shift = byte() % 4;
+        if (byte() % 4 == 0) config.augment = &changes;
+        if (!config.frames) config.centring = config.finish % 4;
         if (byte() % 4 == 0) {
             config.checkpoint_path = path;
             config.checkpoint_steps = whole();

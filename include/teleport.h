@@ -1,7 +1,7 @@
 /*
  * teleport.h - train neural networks and teleport them.
  *
- * libteleport trains multi-layer perceptrons and moves their weights along symmetries of the loss: to a
+ * libteleport trains neural networks and moves their weights along symmetries of the loss: to a
  * point with the same loss and another gradient, from which training goes on. This header is the whole
  * public contract and its manual. Sections run from simple to advanced; you may stop after any of them.
  *
@@ -9,7 +9,7 @@
  *   2  Process settings          threads, stopping
  *   3  Batches                   samples in the host's own memory
  *   4  Models                    create, copy, read, write, predict
- *   5  Data sets                 arrays, PNG image folders, IDX files, splits
+ *   5  Data sets                 arrays, PNG image folders, IDX files, splits, augmentation
  *   6  Measuring                 loss, gradient, accuracy, confusion matrix
  *   7  Teleports                 groups, searches, the guard, the report
  *   8  Training                  optimizers, steps, schedules, runs, progress
@@ -137,7 +137,8 @@ typedef int32_t (*tp_stop_callback)(void *user_data);
  * The calls that can be stopped are tp_trainer_run, tp_trainer_teleport, tp_model_teleport, tp_model_apply_linear,
  * those that measure or predict (sections 4 and 6, tp_trainer_loss and the two after it),
  * tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm, tp_dataset_from_image_folder,
- * tp_dataset_from_image_files, tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training
+ * tp_dataset_from_image_files, tp_dataset_get, tp_dataset_gather, tp_dataset_channel_statistics,
+ * tp_dataset_normalized, tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training
  * steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
  * at most 1,024 samples. All others run to their end; a training step is not cut short.
  *
@@ -227,7 +228,15 @@ tp_status tp_model_create_mlp(tp_model **out, const int32_t *widths, size_t coun
  *   dense 10                           an image goes into a dense layer flattened, channels x height x width
  *
  * A line is [NAME =] KIND arguments [of A [B]]. Kinds:
+ *   conv OUT KHxKW [stride S] [pad P|same] [groups G] [bias|nobias]
+ *                                          without padding by default; `same` keeps the size at stride 1, of odd
+ *                                          kernels; groups of as many channels as there are: depthwise
  *   dense OUT [bias|nobias]                z = W h + b
+ *   batch_norm [eps E] [momentum M]        1e-5 and 0.1 by default; a convolution that it alone reads has no bias
+ *                                          unless it says so
+ *   max_pool K|KHxKW [stride S] [pad P]    S is the window by default
+ *   avg_pool K|KHxKW [stride S] [pad P]    the zeros of the padding count
+ *   global_avg_pool                        the mean of each channel, a vector
  *   relu, leaky_relu [SLOPE], tanh, sigmoid     leaky_relu's slope is 0.01 by default; z <= 0 is the negative side
  *   add of A B                             the sum of two values of one shape
  *   flatten                                an image as a vector
@@ -393,7 +402,8 @@ tp_status tp_model_predict_labels(const tp_model *model, const float *x, int64_t
  * ==================================================================================================== */
 
 /* Samples owned by the library, read-only once made, so one set may serve many threads. Images stay uint8 in
- * memory; a sample becomes float, (pixel / 255 - mean[c]) / std[c], when it is drawn. */
+ * memory, or in their files (TP_KEEP_PATHS); a sample becomes float, (pixel / 255 - mean[c]) / std[c], when it
+ * is drawn. */
 typedef struct tp_dataset tp_dataset;
 
 /* From arrays that are copied: x is count x x_width; labels hold 0 .. class_count - 1 (class_count 0: the
@@ -414,6 +424,12 @@ typedef enum tp_resampling {
     TP_RESAMPLING_BILINEAR = 0,   /* pixel centres at half-integers, edges repeated */
     TP_RESAMPLING_AREA = 1        /* mean over the area that a target pixel covers; for shrinking */
 } tp_resampling;
+
+typedef enum tp_keep {
+    TP_KEEP_PIXELS = 0,           /* all images of the set stay decoded in memory */
+    TP_KEEP_PATHS = 1             /* an image is read from its file whenever it is drawn, for sets that do not fit; see
+                                     tp_dataset_from_image_folder */
+} tp_keep;
 
 typedef struct tp_image_config {
     size_t struct_size;
@@ -444,6 +460,12 @@ typedef struct tp_image_config {
     int32_t reserved;
     const char *const *class_names; /* class_count names that fix the classes and their order, so that test/ */
     size_t class_count;             /*   is read with the classes of train/; NULL and 0: the folder's own */
+
+    /* What stays in memory, of a folder or of image files. */
+    int32_t keep;                 /* tp_keep; default PIXELS */
+    int32_t normalize;            /* 1: mean and std are those of the images read, as tp_dataset_normalized gives
+                                     them, and none are given; default 0 */
+    int64_t keep_bytes;           /* PATHS: memory for decoded images, at least one; default 2^28 */
 } tp_image_config;
 
 tp_status tp_image_config_init(tp_image_config *config, size_t struct_size);
@@ -465,7 +487,15 @@ typedef int32_t (*tp_progress_callback)(int64_t done, int64_t total, void *user_
  *   RGB to grey     (19595 R + 38470 G + 7471 B + 32768) >> 16
  * A file whose first chunk is not IHDR, or whose image data go on more than 8 KiB after the last row, is bad. Where
  * height and width are set and memory cannot hold all images in that size, the call is TP_ERROR_OUT_OF_MEMORY
- * before any is decoded. Decoding runs on all threads. progress may be NULL. */
+ * before any is decoded. Decoding runs on all threads. progress may be NULL.
+ * With TP_KEEP_PATHS the folder is listed and the first image read, which decides what all become; with
+ * TP_BAD_IMAGE_SKIP every image is decoded once, to know which are left out, and with normalize too. Samples are
+ * the same to the bit as with TP_KEEP_PIXELS. Whatever draws them (runs, evaluations, tp_dataset_get) decodes them
+ * on all threads, runs ahead of their steps. keep_bytes bounds the memory for decoded images, whoever draws: the
+ * images that are read first stay as far as it reaches. Beside it each thread that decodes has one image in the size
+ * of its file and one of the set's. A file that cannot be read when it is drawn ends that call with an error that
+ * names it, as TP_BAD_IMAGE_FAIL does here; a run then stands before that mini-batch, and another run goes on there
+ * once the file is back. */
 tp_status tp_dataset_from_image_folder(tp_dataset **out, const char *path,
                                        const tp_image_config *config, tp_progress_callback progress,
                                        void *user_data);
@@ -497,6 +527,20 @@ tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, cons
  * accuracy, confusion matrix and what layers average over a batch. O(count). */
 tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
 
+/* A set of the samples at `indices`, each 0 .. tp_dataset_count - 1, in this order; one may come again. Like every set
+ * made from another it shares the samples, and may outlive its source. */
+tp_status tp_dataset_subset(tp_dataset **out, const tp_dataset *dataset, const int64_t *indices, int64_t count);
+
+/* A set of `count` samples drawn without putting back, in random order; 0: all. For a teleport of a loop of one's own,
+ * say, with the step as the seed. Complexity: O(samples of the source). */
+tp_status tp_dataset_shuffled(tp_dataset **out, const tp_dataset *dataset, int64_t count, uint64_t seed);
+
+/* A set of the same images, whose floats have mean 0 and standard deviation 1 over the samples of `reference`, by
+ * channel; a channel that is the same in all pixels keeps its size. `reference` is the training set, for itself and
+ * for what it is measured on; NULL: `dataset` itself. TP_ERROR_UNSUPPORTED for arrays, TP_ERROR_SHAPE_MISMATCH for
+ * another number of channels. Complexity: tp_dataset_channel_statistics of the reference. */
+tp_status tp_dataset_normalized(tp_dataset **out, const tp_dataset *dataset, const tp_dataset *reference);
+
 void tp_dataset_free(tp_dataset *dataset);
 
 /* Samples and classes; 0 for NULL. class_count is 0 without labels. */
@@ -527,6 +571,52 @@ tp_status tp_dataset_get_targets(const tp_dataset *dataset, int64_t first, int64
 /* Weights of samples first .. first + count - 1; 1 each where the set has none. */
 tp_status tp_dataset_get_weights(const tp_dataset *dataset, int64_t first, int64_t count, float *weights,
                                  size_t capacity);
+
+/* How images are changed as mini-batches are gathered, in this order: a part is resized to the whole (linearly, to
+ * bytes), mirrored, moved. What becomes of a sample is a function of seed, epoch and sample alone, whatever the
+ * threads, the order and the pauses; the sample counts as in the set that was read, also in what is made from that
+ * set. */
+typedef struct tp_augment_config {
+    size_t struct_size;
+    double flip;                  /* probability of a mirror image, left to right; 0 (default) .. 1 */
+    double flip_vertical;         /* the same, top to bottom */
+    double crop;                  /* smallest part of the area that is cut out, up to 1, each as likely; default 1: no
+                                     crop */
+    double stretch;               /* sides of the part differ from the image's ratio by a factor of up to this, at most
+                                     100; default 1 */
+    int32_t shift;                /* longest move along each axis in pixels, both ways, each as likely; black comes in.
+                                     Below both sides; default 0 */
+    int32_t reserved;
+    uint64_t seed;                /* of tp_dataset_gather; a run takes its own seed and the trainer's epoch instead */
+    int64_t epoch;                /*   default 0 */
+} tp_augment_config;
+
+tp_status tp_augment_config_init(tp_augment_config *config, size_t struct_size);
+
+/* As tp_dataset_get and tp_dataset_get_targets, for the samples at `indices` (count, each 0 .. tp_dataset_count - 1),
+ * which may be NULL where count is 0. augment NULL: images as they are; for arrays it is TP_ERROR_UNSUPPORTED. */
+tp_status tp_dataset_gather(const tp_dataset *dataset, const int64_t *indices, int64_t count,
+                            const tp_augment_config *augment, float *x, size_t x_capacity, int32_t *labels,
+                            size_t labels_capacity);
+tp_status tp_dataset_gather_targets(const tp_dataset *dataset, const int64_t *indices, int64_t count, float *targets,
+                                    size_t capacity);
+
+/* Mean and standard deviation of pixel / 255 by channel over all pixels of all samples, from exact sums. Each of mean
+ * and std has room for `capacity` channels. TP_ERROR_UNSUPPORTED for arrays. Complexity: one look at every pixel, and
+ * with TP_KEEP_PATHS the decoding of what is not kept. */
+tp_status tp_dataset_channel_statistics(const tp_dataset *dataset, float *mean, float *std, size_t capacity);
+
+/* The mean and std that the set's floats are made with, given or measured, as for another set that is to be read alike.
+ * Buffers and errors are those of tp_dataset_channel_statistics. */
+tp_status tp_dataset_normalization(const tp_dataset *dataset, float *mean, float *std, size_t capacity);
+
+/* Samples of each class, in the order of the labels: tp_dataset_class_count numbers. Complexity: O(samples). */
+tp_status tp_dataset_class_counts(const tp_dataset *dataset, int64_t *counts, size_t capacity);
+
+/* A text for people, a line each: samples and shape, mean and std and whether they were measured, the classes in the
+ * order of their labels with their counts (the first 1,000), files left out. *length_out (may be NULL) is its length
+ * without the zero, also when the buffer is too small; buffer NULL with capacity 0 asks for the length alone. */
+tp_status tp_dataset_summary(const tp_dataset *dataset, char *buffer, size_t capacity, size_t *length_out);
 
 /* Files left out with TP_BAD_IMAGE_SKIP, in data-set order, each with its reason. */
 int64_t tp_dataset_skipped_count(const tp_dataset *dataset);
@@ -615,8 +705,9 @@ typedef enum tp_group {
      * tp_model_check_teleport: TP_ERROR_UNSUPPORTED. tp_trainer_teleport makes new frames from the batch's inputs,
      * those of the trainer's frames if it has any; search, objective and the other fields have no meaning for it.
      * Loss and outputs do not change by one bit. In the report: `condition` the largest of what was inverted for a
-     * frame, `refused` the layers without a new one, gradient_norm2_before and _after |grad L|^2 by the old and the
-     * new coordinates. */
+     * frame, `refused` the layers without a new one, `rank` the least rank of a C, gradient_norm2_before and _after
+     * |grad L|^2 by the old and the new coordinates. Complexity: two refreshes, and two times the eigenvalues of a
+     * matrix of min(samples, values read) rows a layer. */
     TP_GROUP_FRAME = 4
 } tp_group;
 
@@ -800,6 +891,11 @@ typedef struct tp_teleport_report {
     double input_condition;        /* LINEAR: of the layer's input h, the worst layer's */
     double fit_residual;           /* LINEAR: part of the wanted change of z that no change of W gives, the worst
                                       layer's; 0: exact on the batch */
+
+    /* FRAME, by tp_trainer_teleport: the condition of C by the old and by the new coordinates, the geometric mean over
+     * the layers with a frame. tp_trainer_frame_report has them a layer. */
+    double condition_before;
+    double condition_after;
 } tp_teleport_report;
 
 tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size);
@@ -1053,18 +1149,47 @@ typedef struct tp_frame_config {
     int64_t samples;              /* that C is the mean over, 1 to 65,536; default 512 */
     double damping;               /* above 0; under 1 training is near the edge of divergence; default 1 */
     int64_t warmup_steps;         /* the rate grows over these from 1 / warmup_steps of it; DOG has none; default 100 */
+    int32_t outputs;              /* 1: layers with a frame and at most 256 outputs have one of these too, W_bar =
+                                     B V A^T, so that W_bar -= rate * B B^T G_bar A A^T. B is made as A is, by `kind`
+                                     and `damping`, of an average of G' G'^T, G' = G_bar A, over every eighth of the
+                                     first early_steps steps and every 32nd after them, the last with a weight of
+                                     0.1; it comes with the first refresh after a step. Not with CENTRE.
+                                     0 (default): none */
+    int32_t reserved;
 } tp_frame_config;
 
 tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
 
 /* Steps are taken in frames from now on; NULL: no longer, and averages of gradients go back to the weights'
  * coordinates. The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that
- * tp_trainer_step has seen, which the trainer keeps (samples x input width floats); tp_trainer_run draws its own.
+ * tp_trainer_step has seen, which the trainer keeps (samples x input width floats) from the steps near a refresh; where
+ * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; of
- * a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of small
- * blocks of memory; steps between refreshes allocate nothing. */
+ * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain
+ * SGD; with `outputs` batch x out^2 more, out^2 x width where it is not plain SGD, and for the average mentioned there
+ * the gradient once more and out^2 x width; of a refresh: a forward pass of `samples` samples, samples x width^2 and
+ * width^3 a layer, and some dozens of small blocks of memory; steps between refreshes allocate nothing. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
+
+/* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */
+typedef struct tp_frame_report {
+    size_t struct_size;
+    int32_t framed;               /* 1: the layer has a frame */
+    int32_t renewed;              /* 1: the last refresh or teleport gave it a new one */
+    int32_t size;                 /* rows of C: the values that the layer reads, and 1 for its bias */
+    int32_t rank;                 /* of C: eigenvalues above 1e-12 of the largest. This and the conditions are measured
+                                     by TP_GROUP_FRAME alone: 0 and NaN after a refresh and without a frame */
+    double condition_before;      /* of C by the old coordinates: its largest eigenvalue / its rank-th */
+    double condition_after;       /* of C by the new coordinates, A^T C A, likewise */
+    const char *reason;           /* a sentence: why the layer has no frame, or kept its old one; NULL: neither.
+                                     Static */
+} tp_frame_report;
+
+tp_status tp_frame_report_init(tp_frame_report *report, size_t struct_size);
+
+/* Of layer `layer`, 0 <= layer < layer_count, since the frames were set or loaded; checkpoints do not keep it.
+ * TP_ERROR_BAD_STATE where the trainer steps in no frames. report_out needs its struct_size. */
+tp_status tp_trainer_frame_report(const tp_trainer *trainer, int32_t layer, tp_frame_report *report_out);
 
 typedef enum tp_event_kind {
     TP_EVENT_STEP = 0,            /* every progress_interval steps */
@@ -1119,6 +1244,16 @@ typedef struct tp_run_result {
 } tp_run_result;
 
 tp_status tp_run_result_init(tp_run_result *result, size_t struct_size);
+/* The mean of the inputs, subtracted within the step of layers that read the samples: the frame TP_FRAME_CENTRE with
+ * the mean of 1,024 samples, taken once, before the first step of the first such run. Weights, outputs and what the
+ * net reads stay as they are, so there is nothing to undo; the teleport is an event as those of frames are. */
+typedef enum tp_centring {
+    TP_CENTRING_DEFAULT = 0,      /* ON for DOG where a layer can take the mean and no other group teleports; else the
+                                     trainer's own: a rate that was chosen goes on as it was chosen */
+    TP_CENTRING_ON = 1,           /* whatever the optimizer is. Not together with `teleport` of another group; where no
+                                     layer with a bias reads the samples TP_ERROR_UNSUPPORTED */
+    TP_CENTRING_OFF = 2           /* and off again for a trainer that an earlier run has centred */
+} tp_centring;
 
 typedef struct tp_run_config {
     size_t struct_size;
@@ -1178,6 +1313,12 @@ typedef struct tp_run_config {
     double min_delta;             /* finite, >= 0; default 0; with patience alone */
     tp_run_result *result;        /* is written when the run returns TP_OK or TP_STOPPED, struct_size set first; or NULL
                                      (default) */
+
+    const tp_augment_config *augment;    /* changes the images of mini-batches, those of teleports, frames and
+                                     measurements not; NULL (default): none. `train` must hold images */
+    int32_t centring;             /* tp_centring, of runs without `frames`, which have `input` for it, of a trainer
+                                     without frames of its own; default DEFAULT */
+    int32_t reserved;
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);

@@ -36,9 +36,10 @@ INLINE void tap_offsets(const tap_order *order, ptrdiff_t first, ptrdiff_t count
 }
 
 /* A part of the gradient. By taps: numbers `first` to `first + count` of each of `columns` outputs. By outputs: outputs
- * `first` to `first + count`, `columns` channels of the input. By channels, depthwise: all taps of these channels. */
+ * `first` to `first + count`, `columns` numbers of the image that follow each other in each of the kernel's runs: some
+ * taps of `channels` each. By channels, depthwise: all taps of these channels. */
 typedef struct {
-    ptrdiff_t first, count, columns;
+    ptrdiff_t first, count, columns, channels;
     tap_order order;
     float alpha, beta, *gradient;
     ptrdiff_t stride; /* from one output's numbers to the next's */
@@ -59,34 +60,44 @@ static void put(const part *p, ptrdiff_t column, ptrdiff_t width, ptrdiff_t firs
     }
 }
 
-/* A tap of neighbouring channels, of which the first `done` belong to another block. */
+/* A vector of a run: from its number `start` on, of which the first `done` belong to another block. */
 typedef struct {
-    ptrdiff_t offset, tap, channel, done;
-} tap_block;
+    ptrdiff_t offset, tap, start, done; /* tap: the run's first */
+} run_block;
 
-/* Block `index` of a part's channels, taps first; the last block ends where the channels do. */
-INLINE tap_block block_of(const part *p, ptrdiff_t index, ptrdiff_t lanes) {
-    tap_block b = {0, index % p->order.count, index / p->order.count * lanes, 0};
-    const ptrdiff_t over = b.channel + lanes - p->columns;
-    if (over > 0) {
-        b.channel -= over;
-        b.done = over;
+/* Block `index` of all runs; the last of a run ends where that does. Where vectors divide the channels, neighbours are
+ * the same channels at the next tap, which the next pixel reads again. */
+INLINE run_block block_of(const part *p, ptrdiff_t index, ptrdiff_t lanes) {
+    const ptrdiff_t blocks = (p->columns + lanes - 1) / lanes, runs_taps = p->columns / p->channels;
+    run_block b = {0, index / blocks * runs_taps, index % blocks * lanes, 0};
+    if (p->channels % lanes == 0) {
+        b.tap = index % p->order.count;
+        b.start = index / p->order.count * lanes;
+    } else if (b.start + lanes > p->columns) {
+        b.done = b.start + lanes - p->columns;
+        b.start -= b.done;
     }
-    b.offset = b.channel + b.tap / p->order.width * p->order.row + b.tap % p->order.width * p->order.pixel;
+    b.offset = b.start + b.tap / p->order.width * p->order.row + b.tap % p->order.width * p->order.pixel;
     return b;
 }
 
 /* gradient <- beta gradient + sums, for outputs `first` to `first + count` and a block; an output's sums are `step`
  * after the one's before. */
-static void put_block(const part *p, const tap_block *block, ptrdiff_t first, ptrdiff_t count, const float *sums,
+static void put_block(const part *p, const run_block *block, ptrdiff_t first, ptrdiff_t count, const float *sums,
                       ptrdiff_t lanes, ptrdiff_t step) {
-    const ptrdiff_t taps = p->order.count;
+    ptrdiff_t places[MOST_LANES];
+    for (ptrdiff_t i = block->done; i < lanes; i++) {
+        const ptrdiff_t number = block->start + i;
+        places[i] = number % p->channels * p->order.count + block->tap + number / p->channels;
+    }
     for (ptrdiff_t o = 0; o < count; o++, sums += step) {
-        float *target = p->gradient + (first + o) * p->stride + block->channel * taps + block->tap;
+        float *target = p->gradient + (first + o) * p->stride;
         if (p->beta == 0) {
-            for (ptrdiff_t c = block->done; c < lanes; c++) target[c * taps] = sums[c];
+            for (ptrdiff_t i = block->done; i < lanes; i++) target[places[i]] = sums[i];
         } else {
-            for (ptrdiff_t c = block->done; c < lanes; c++) target[c * taps] = p->beta * target[c * taps] + sums[c];
+            for (ptrdiff_t i = block->done; i < lanes; i++) {
+                target[places[i]] = p->beta * target[places[i]] + sums[i];
+            }
         }
     }
 }
@@ -122,9 +133,15 @@ static void copy_deltas(const float *d, const sweep *s, ptrdiff_t count, ptrdiff
 #define TARGET
 #include "convolution_gradient_body.h"
 
-/* Channels of the input fill vectors: then these are multiplied by outputs, and threads share outputs. */
+/* Numbers of the image that follow each other under the kernel: a row of it, or with groups a tap. */
+static ptrdiff_t run_of(const shim_convolution *s) {
+    return s->groups == 1 ? s->kernel_width * in_group(s) : in_group(s);
+}
+
+/* Runs fill three quarters of their vectors: then these are multiplied by outputs, and threads share outputs. */
 static int sums_by_outputs(const shim_convolution *s) {
-    return !is_depthwise(s) && in_group(s) >= processor_lanes();
+    const ptrdiff_t lanes = processor_lanes(), run = run_of(s), filled = (run + lanes - 1) / lanes * lanes;
+    return !is_depthwise(s) && run >= lanes && 3 * filled <= 4 * run;
 }
 
 ptrdiff_t shim_convolution_gradient_rows(const shim_convolution *s) {
@@ -166,7 +183,7 @@ void shim_convolution_gradient(const shim_convolution *s, const float *input, co
     };
     const tap_order order = {s->kernel_width, taps(s), in.row, in.pixel};
     if (is_depthwise(s)) {
-        sum_gradient(&all, (part){first, count, s->groups, order, alpha, beta, gradient, taps(s)}, BY_CHANNELS);
+        sum_gradient(&all, (part){first, count, s->groups, 1, order, alpha, beta, gradient, taps(s)}, BY_CHANNELS);
         return;
     }
     const manner by = sums_by_outputs(s) ? BY_OUTPUTS : BY_TAPS;
@@ -178,7 +195,7 @@ void shim_convolution_gradient(const shim_convolution *s, const float *input, co
         of_group.values += group * inputs;
         of_group.deltas += group * outputs;
         sum_gradient(&of_group,
-                     (part){start, stop - start, by == BY_OUTPUTS ? inputs : outputs, order, alpha, beta,
+                     (part){start, stop - start, by == BY_OUTPUTS ? run_of(s) : outputs, inputs, order, alpha, beta,
                             gradient + group * outputs * row, row},
                      by);
     }

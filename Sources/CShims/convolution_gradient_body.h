@@ -76,9 +76,9 @@ TARGET static void NAME(tap_gradient)(const sweep *s, const part *p) {
     }
 }
 
-/* rows x (vectors * LANES) numbers of a gradient: outputs `first` to `first + count`, some taps of channels. */
+/* rows x (vectors * LANES) numbers of a gradient: outputs `first` to `first + count`, vectors of runs. */
 TARGET INLINE void NAME(output_tile)(int rows, int vectors, const sweep *s, const part *p, ptrdiff_t first,
-                                     ptrdiff_t count, const tap_block *blocks) {
+                                     ptrdiff_t count, const run_block *blocks) {
     vector sum[SUMS] = {0};
     for (ptrdiff_t n = 0; n < s->samples; n++) {
         for (ptrdiff_t y = 0; y < s->height; y++) {
@@ -113,8 +113,8 @@ TARGET INLINE void NAME(output_tile)(int rows, int vectors, const sweep *s, cons
     }
 }
 
-/* Some taps of channels, for all outputs. */
-TARGET INLINE void NAME(output_strip)(int vectors, const sweep *s, const part *p, const tap_block *blocks) {
+/* Vectors of runs, for all outputs. */
+TARGET INLINE void NAME(output_strip)(int vectors, const sweep *s, const part *p, const run_block *blocks) {
     for (ptrdiff_t i = 0; i < p->count; i += OUTPUTS) {
         const ptrdiff_t count = p->count - i < OUTPUTS ? p->count - i : OUTPUTS;
         if (count > OUTPUTS / 2) NAME(output_tile)(OUTPUTS, vectors, s, p, p->first + i, count, blocks);
@@ -123,9 +123,10 @@ TARGET INLINE void NAME(output_strip)(int vectors, const sweep *s, const part *p
 }
 
 TARGET static void NAME(output_gradient)(const sweep *s, const part *p) {
-    const ptrdiff_t columns = (p->columns + LANES - 1) / LANES * p->order.count;
+    const ptrdiff_t runs = p->order.count * p->channels / p->columns;
+    const ptrdiff_t columns = (p->columns + LANES - 1) / LANES * runs;
     for (ptrdiff_t j = 0; j < columns; j += BLOCKS) {
-        tap_block blocks[BLOCKS];
+        run_block blocks[BLOCKS];
         const ptrdiff_t vectors = columns - j < BLOCKS ? columns - j : BLOCKS;
         for (ptrdiff_t v = 0; v < vectors; v++) blocks[v] = block_of(p, j + v, LANES);
         if (vectors == BLOCKS) NAME(output_strip)(BLOCKS, s, p, blocks);

@@ -44,5 +44,9 @@ void shim_row_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n,
 
 void shim_column_products(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
                           float alpha, float beta, float *c) {
-    FOR_THIS_PROCESSOR(column_products, a, row_a, m, b, n, k, alpha, beta, c);
+    const shim_product product = {.a = a, .row_a = 1, .column_a = row_a, .b = b, .c = c, .m = m, .n = n, .k = k,
+                                  .alpha = alpha, .beta = beta};
+    shim_multiply(&product);
 }
+
+void shim_multiply(const shim_product *product) { FOR_THIS_PROCESSOR(product, product); }

@@ -82,7 +82,7 @@ extension Dataset {
         return order
     }
 
-    private func label(_ position: Int) -> Int {
+    func label(_ position: Int) -> Int {
         guard let labels = storage.labels else { return 0 }
         return Int(labels[order?.pointer[position] ?? position])
     }
@@ -96,9 +96,7 @@ extension Dataset {
             if let kept, let weights { kept.pointer[filled] = weights.pointer[position] }
             filled += 1
         }
-        let part = Dataset(
-            storage: storage, order: places, count: count, shape: shape, classCount: classCount,
-            targetWidth: targetWidth)
+        let part = Dataset(self, order: places, count: count)
         part.weights = kept
         return part
     }

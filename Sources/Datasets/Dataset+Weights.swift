@@ -9,9 +9,7 @@ extension Dataset {
                 "there are \(UInt(bitPattern: given)) weights, but the data set has \(count) samples"
             )
         }
-        let weighted = Dataset(
-            storage: storage, order: order, count: count, shape: shape, classCount: classCount,
-            targetWidth: targetWidth, skippedPaths: skippedPaths, skippedReasons: skippedReasons)
+        let weighted = Dataset(self, order: order, count: count, normalization: normalization)
         guard let source else { return weighted }
         for i in 0..<count {
             try require(

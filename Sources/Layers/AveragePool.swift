@@ -4,6 +4,7 @@ import CShims
 /// zeros, which count.
 public struct AveragePool: CarryingLayer {
     public static let word = "avg_pool"
+    public static let namePrefix = "pool"
 
     public let inputs: [Shape]
     let epilogue: Epilogue

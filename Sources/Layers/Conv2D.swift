@@ -5,6 +5,7 @@ import Runtime
 /// [bias|nobias]`. The padding is the border of zeros that images lie in.
 public struct Conv2D: Layer {
     public static let word = "conv"
+    public static let leavesBiasToNorm = true
 
     public let inputs: [Shape]
     public let activation: Activation

@@ -58,8 +58,13 @@ struct Convolution: Sendable {
             throw TeleportError.invalid(
                 "\(arguments.subject) has \(count) groups but makes \(outputs) channels")
         }
-        output = try arguments.output(
-            channels: outputs, height: rows / step + 1, width: columns / step + 1)
+        let (height, width) = (rows / step + 1, columns / step + 1)
+        guard max(height, width) <= Int(Int32.max) else {
+            throw TeleportError.invalid(
+                "\(arguments.subject) makes images of \(height)x\(width), which have more than "
+                    + "\(Int32.max) rows or columns")
+        }
+        output = try arguments.output(channels: outputs, height: height, width: width)
         weightCount = try [input.channels / count, kernel[0], kernel[1]].reduce(outputs) {
             try Memory.product($0, $1)
         }

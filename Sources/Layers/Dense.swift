@@ -1,3 +1,4 @@
+import CShims
 import LinearAlgebra
 import Runtime
 
@@ -70,10 +71,16 @@ public struct Dense: Layer {
         into target: UnsafeMutablePointer<Float>, first: Int, count: Int, alpha: Float,
         beta: Float
     ) {
+        var further: BatchProducts.Further?
+        if let shift = pass.shift {
+            let sums = shift.sums + first
+            shim_column_sums(delta + first, pass.rows, count, map.outputs, 1, 0, sums)
+            further = (UnsafePointer(sums), shift.row)
+        }
         BatchProducts.columns(
             delta + first, stride: map.outputs, pass.framedInput ?? pass.input.value,
             into: target + first &* map.inputs,
-            m: count, n: map.inputs, k: pass.rows, alpha: alpha, beta: beta)
+            m: count, n: map.inputs, k: pass.rows, alpha: alpha, beta: beta, further: further)
         guard map.hasBias else { return }
         epilogue.accumulate(
             delta, ones: pass.framedOnes, rows: pass.rows, into: target + map.weightCount,

@@ -1,6 +1,7 @@
 /// h = f(the mean of each channel), a vector: `global_avg_pool`.
 public struct GlobalAveragePool: CarryingLayer {
     public static let word = "global_avg_pool"
+    public static let namePrefix = "pool"
 
     public let inputs: [Shape]
     let epilogue: Epilogue

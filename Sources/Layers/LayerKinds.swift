@@ -4,6 +4,7 @@ import Runtime
 public enum LayerKinds {
     public static let all: [any Layer.Type] = [
         Dense.self,
+        Conv2D.self,
         Add.self,
         SampleTable.self,
         Flatten.self,

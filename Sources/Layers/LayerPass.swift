@@ -38,6 +38,9 @@ public struct LayerPass {
     /// instead of the 1 that a bias reads, one a row: the same input in a frame's coordinates.
     public var framedInput: UnsafePointer<Float>?
     public var framedOnes: UnsafePointer<Float>?
+    /// What is added to each row of the input for its 1, and room for the sums of deltas, one a
+    /// channel of the output: one more row of the product instead of another input.
+    public var shift: (row: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>)?
 
     public var mode = PassMode.batch
     /// What numbers a step's random choices: with a layer's place, a sample's number and a unit's.

@@ -4,6 +4,7 @@ import CShims
 /// padding is less than any number; of several largest the first in its window has the derivative.
 public struct MaxPool: CarryingLayer {
     public static let word = "max_pool"
+    public static let namePrefix = "pool"
 
     public let inputs: [Shape]
     let epilogue: Epilogue

@@ -16,7 +16,7 @@ public struct RowMap: BitwiseCopyable {
 
     private let kind: Kind
     public let width: Int
-    /// Dense: width x width, row-major, T without its last row and column, transposed.
+    /// Dense: width x width, row-major, T without its last row and column.
     private let matrix: UnsafePointer<Float>?
     /// The last row of T, and its last column; of a shear, what is added by them.
     private let row: UnsafePointer<Float>?
@@ -51,7 +51,7 @@ public struct RowMap: BitwiseCopyable {
     ) {
         let width = t.rows - (hasLast ? 1 : 0)
         for i in 0..<width {
-            for j in 0..<width { numbers[j * width + i] = Float(t[i, j]) }
+            for j in 0..<width { numbers[i * width + j] = Float(t[i, j]) }
         }
         guard hasLast else { return }
         let row = numbers + width * width
@@ -62,46 +62,62 @@ public struct RowMap: BitwiseCopyable {
         row[2 * width] = Float(t[width, width])
     }
 
-    /// `last`: one number a row, nil: 1 each. `out` and `lastOut` are not the inputs; without
-    /// `lastOut` rows have no last number.
+    /// out <- beta out + alpha (x, last) T, for `rows` rows with `last` one number a row, nil: 1
+    /// each. `out` and `lastOut` are not the inputs; without `lastOut` rows have no last number. A
+    /// shear replaces them: beta is 0 and alpha 1.
     public func apply(
         _ x: UnsafePointer<Float>, last: UnsafePointer<Float>?, rows: Int,
-        into out: UnsafeMutablePointer<Float>, lastOut: UnsafeMutablePointer<Float>?
+        into out: UnsafeMutablePointer<Float>, lastOut: UnsafeMutablePointer<Float>?,
+        alpha: Float = 1, beta: Float = 0
     ) {
         switch kind {
         case .shear:
             shim_shear_rows(x, last, rows, width, row, column, out, lastOut)
         case .dense:
             guard let matrix else { return }
-            BatchProducts.rows(x, matrix, into: out, m: rows, n: width, k: width)
-            guard let row, let column, let corner else { return }
-            if let last {
-                shim_shear_rows(out, last, rows, width, row, nil, out, nil)
-            } else {
-                shim_add_bias(out, rows, width, row)
-            }
-            guard let lastOut else { return }
-            shim_row_dots(x, last, rows, width, column, corner.pointee, 0, lastOut)
+            BatchProducts.multiply(
+                x, matrix, into: out, m: rows, n: width, k: width, alpha: alpha, beta: beta,
+                further: row.map { (last, $0) })
+            guard let column, let corner, let lastOut else { return }
+            shim_row_dots(x, last, rows, width, column, corner.pointee, alpha, beta, lastOut)
         }
     }
 
-    /// target <- target + (x, last) T, the target's rows likewise; a shear is by its column alone.
+    /// target <- beta target + alpha (x, last) T, the target's rows likewise; a shear is by its
+    /// column alone.
     public func add(
-        _ x: UnsafePointer<Float>, last: UnsafePointer<Float>?, rows: Int,
-        to target: UnsafeMutablePointer<Float>, lastTarget: UnsafeMutablePointer<Float>?
+        _ x: UnsafePointer<Float>, last: UnsafePointer<Float>?, rows: Int, alpha: Float,
+        beta: Float, to target: UnsafeMutablePointer<Float>,
+        lastTarget: UnsafeMutablePointer<Float>?
     ) {
         switch kind {
         case .shear:
             guard let last, let column, let lastTarget else { return }
-            shim_add_sheared_rows(x, last, rows, width, column, target, lastTarget)
+            shim_add_sheared_rows(
+                x, last, rows, width, column, alpha, beta, target, lastTarget)
         case .dense:
-            guard let matrix else { return }
-            BLAS.multiply(
-                x, stride: width, matrix, .yes, stride: width, into: target, stride: width, m: rows,
-                n: width, k: width, beta: 1)
-            guard let row, let column, let corner, let last, let lastTarget else { return }
-            shim_shear_rows(target, last, rows, width, row, nil, target, nil)
-            shim_row_dots(x, last, rows, width, column, corner.pointee, 1, lastTarget)
+            apply(
+                x, last: last, rows: rows, into: target, lastOut: lastTarget, alpha: alpha,
+                beta: beta)
         }
+    }
+
+    /// Multiply-adds for each number of a row.
+    public var work: Int { kind == .shear ? 1 : width }
+
+    /// What a shear adds to h for each 1 that goes with it; nil: the map is no shear.
+    public var shift: UnsafePointer<Float>? { kind == .shear ? row : nil }
+
+    /// A shear by its row alone leaves ones as they are.
+    public var changesOnes: Bool { column != nil }
+
+    /// What a shear makes of the ones of `x`: 1 + (x + row) . column
+    public func shearOnes(
+        _ x: UnsafePointer<Float>, rows: Int, into ones: UnsafeMutablePointer<Float>
+    ) {
+        guard let shift, let column else { return }
+        var corner: Float = 0
+        shim_row_dots(shift, nil, 1, width, column, 1, 1, 0, &corner)
+        shim_row_dots(x, nil, rows, width, column, corner, 1, 0, ones)
     }
 }

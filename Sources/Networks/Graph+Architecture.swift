@@ -9,20 +9,29 @@ extension Graph {
         if let text { return text }
         let writer = try TextWriter()
         try writer.line("input \(input)")
-        let names = valueNames()
+        var names = valueNames()
         for index in 0..<nodes.count {
             let node = nodes[index]
             let facts = node.facts
-            var line = facts.line
+            let kind = type(of: facts)
+            // An image that goes in is the input's line, an activation that is no part of a layer
+            // its own.
+            if kind.word == "input" {
+                names[index] = "input"
+                continue
+            }
+            let activation = facts.activation.line
+            let isAlone = kind.word == "activate"
+            var line = isAlone ? activation : facts.line
             let sources = [node.first, node.second].compactMap { $0 }
             if sources != [index - 1] {
                 line += " of"
                 for source in sources { line += " " + (source < 0 ? "input" : names[source]) }
             }
-            let activation = facts.activation.line
             let name = names[index].isEmpty ? "" : names[index] + " = "
-            try writer.line((activation.isEmpty ? name : "") + line)
-            if !activation.isEmpty { try writer.line(name + activation) }
+            let isLast = isAlone || activation.isEmpty
+            try writer.line((isLast ? name : "") + line)
+            if !isLast { try writer.line(name + activation) }
         }
         return try writer.text()
     }

@@ -190,22 +190,26 @@ extension Graph {
         }
     }
 
-    /// The first layer that keeps the net from being such a row, as the end of a sentence; nil in a
-    /// row.
+    /// What keeps the net from being such a row, as the end of a sentence; nil in a row. A layer
+    /// with weights that sees images says most.
     public var otherThanRow: String? {
+        guard !isRow else { return nil }
+        for index in 0..<nodes.count {
+            let facts = nodes[index].facts
+            guard facts.parameterCount > 0, !facts.output.isVector, let weight = facts.tensors.first
+            else { continue }
+            let inputs = weight.count / facts.output.channels
+            let positions = facts.output.height * facts.output.width
+            return
+                "layer '\(name(of: index))' sees \(positions) positions a sample and has \(inputs) inputs"
+        }
         for index in 0..<nodes.count {
             let node = nodes[index]
-            let facts = node.facts
             let name = "layer '\(name(of: index))'"
-            if facts.parameterCount > 0, !facts.output.isVector, let weight = facts.tensors.first {
-                let inputs = weight.count / facts.output.channels
-                let positions = facts.output.height * facts.output.width
-                return "\(name) sees \(positions) positions a sample and has \(inputs) inputs"
-            }
-            if facts.linearMap == nil { return "\(name) is \(facts.line)" }
+            if node.facts.linearMap == nil { return "\(name) is \(node.facts.line)" }
             if node.first != index - 1 { return "\(name) does not read the layer before it" }
         }
-        return nil
+        return "a layer reads two"
     }
 
     /// Inputs, rows of every hidden layer's weights, outputs: the widths of a perceptron.

@@ -11,7 +11,7 @@ import Runtime
 
 /// What the parts of a pass share; lives on the caller's stack.
 private struct Job {
-    let pass: Pass
+    var pass: Pass
     let weights: WeightPointers
     let batch: Batch
     var loss = Loss.crossEntropy
@@ -199,9 +199,10 @@ extension Workspace {
     /// step of plain SGD.
     public func accumulateGradient(
         _ weights: Weights, of batch: Batch, into target: UnsafeMutablePointer<Float>,
-        alpha: Float, beta: Float, _ mode: PassMode
+        alpha: Float, beta: Float, _ mode: PassMode, inFrames: Bool = true
     ) {
         var job = job(weights, batch, mode)
+        if !inFrames { job.pass.frames = nil }
         (job.target, job.alpha, job.beta) = (target, alpha, beta)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
@@ -281,11 +282,14 @@ extension Job {
             let (first, count) = rows(part, of: step)
             guard count > 0 else { continue }
             let layerPass = pass.gradientPass(index, weights, batch, part: part)
+            let own = target + step.parameterOffset
+            let frame = pass.gradientFrame(index, batch)
             step.layer._withUnsafeGuaranteedRef {
                 $0.accumulate(
-                    layerPass, into: target + step.parameterOffset, first: first, count: count,
-                    alpha: alpha, beta: beta)
+                    layerPass, into: frame?.gradient ?? own, first: first, count: count,
+                    alpha: frame == nil ? alpha : 1, beta: frame == nil ? beta : 0)
             }
+            frame?.map(into: own, first: first, count: count, alpha: alpha, beta: beta)
         }
     }
 }

@@ -4,14 +4,13 @@ import CShims
 /// W <- W - learningRate G / (sqrt(S) + epsilon).
 struct AdaGrad: OptimizerRule {
     var keepsSquares: Bool { true }
-    var stepsInPlace: Bool { true }
 
-    func take(_ step: OptimizerStep) {
+    func adaptive(_ step: OptimizerStep) -> AdaptiveStep? {
         AdaptiveStep(
             step,
             shim_adaptive(
                 rate: Float(step.rate), beta1: 0, rest1: 1, beta2: 1, rest2: 1, root: 1,
                 epsilon: Float(step.config.resolvedEpsilon), decay: step.decay, kept: 1)
-        )?.run()
+        )
     }
 }

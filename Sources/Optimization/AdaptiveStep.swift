@@ -3,7 +3,7 @@ import Runtime
 
 /// One pass of the adaptive optimizers over all weights (`shim_adaptive_step`), shared by threads
 /// where it pays.
-struct AdaptiveStep {
+struct AdaptiveStep: BitwiseCopyable {
     /// Weights for which a second thread gains more than it takes to wake.
     static let smallestShare = 1 << 17
 
@@ -40,7 +40,8 @@ struct AdaptiveStep {
         }
     }
 
-    private func run(_ range: Range<Int>) {
+    /// The part of it that is the given weights'.
+    func run(_ range: Range<Int>) {
         let first = range.lowerBound
         let moments = moments.map { $0 + first }
         withUnsafePointer(to: factors) {

@@ -236,6 +236,9 @@ extension RunConfig {
         patience = Int(config.patience)
         minDelta = config.min_delta
         frames = try config.frames.map { try FrameConfig($0) }
+        augmentation = try config.augment.map { try AugmentOptions($0).options }
+        centring = try member(config.centring, Centring.self, "centring")
+        try requireZero(config.reserved)
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)

@@ -15,6 +15,7 @@ enum CheckpointFile {
     static let radii = "radii"
     static let secondMoments = "second_moments"
     static let parameters = "parameters"
+    static let statistics = "statistics"
     static let undo = "trainer.undo."
     static let frames = "frames"
     static let seen = "trainer.seen"
@@ -113,6 +114,12 @@ extension Trainer {
             try writer.tensor(
                 prefix + CheckpointFile.parameters, [snapshot.weights.parameters.count],
                 of: snapshot.weights.parameters.pointer, count: snapshot.weights.parameters.count)
+            let statistics = snapshot.weights.statistics
+            if statistics.count > 0 {
+                try writer.tensor(
+                    prefix + CheckpointFile.statistics, [statistics.count],
+                    of: statistics.pointer, count: statistics.count)
+            }
             try writer.tensors(of: snapshot.optimizer.state, named: prefix)
             if snapshot.frames != nil {
                 try writer.tensor(of: snapshot.frameNumbers, named: prefix)

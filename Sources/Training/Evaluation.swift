@@ -45,7 +45,7 @@ public final class Evaluation {
         let scale = loss.scale(
             totalWeight: weights?.total ?? dataset.totalWeight, outputs: width)
         try Model.forEachPiece(of: dataset.count, workspace) { first, count in
-            let batch = samples.copy(dataset, first: first, count: count)
+            let batch = try samples.copy(first: first, count: count)
             metrics.loss += workspace.loss(
                 model.weights, batch: batch, loss: loss, scale: scale, .running)
             guard let labels = batch.labels else { return }
@@ -65,7 +65,7 @@ public final class Evaluation {
     ) throws {
         let width = model.graph.outputWidth
         try Model.forEachPiece(of: dataset.count, workspace) { first, count in
-            let batch = samples.copy(dataset, first: first, count: count)
+            let batch = try samples.copy(first: first, count: count)
             workspace.forward(model.weights, x: batch.x, count: count, .running)
             guard let labels = batch.labels else { return }
             for row in 0..<count {

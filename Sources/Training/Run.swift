@@ -73,7 +73,10 @@ final class Run {
         self.options = options
         self.notify = notify
         order = try Buffer(count: train.count)
-        samples = try SampleBuffer(for: train, capacity: batchSize, weights: weights?.values)
+        try options.augmentation?.validate(for: train)
+        samples = try SampleBuffer(
+            for: train, capacity: batchSize, weights: weights?.values, readsAhead: true,
+            augments: options.augmentation != nil)
         try trainer.reserve(batchSize)
         let teleports = options.teleport != nil
         teleportSamples =
@@ -87,7 +90,7 @@ final class Run {
             trainer.optimizer.state.average == nil ? nil : try Model(copying: trainer.model)
         let measured = averaged ?? trainer.model
         evaluation = try validation.map { try Evaluation(measured, on: $0) }
-        if let frames = options.frames { try trainer.changeFrames(frames) }
+        try trainer.setFrames(for: options)
         let count = trainer.frames.map { min($0.options.samples, train.count) }
         frameSamples = try count.map { try SampleBuffer(for: train, capacity: $0) }
         frameDrawn = try count.map { try Buffer(count: $0) }
@@ -130,6 +133,9 @@ final class Run {
 
     private func epoch() throws -> End {
         shuffle()
+        let change = options.augmentation.map {
+            AugmentationDraw($0, seed: options.seed, epoch: trainer.epoch)
+        }
         // Past the end: another data set or batch size than before. At the end: stopped by the last
         // step's event.
         if trainer.stepInEpoch > stepsPerEpoch { trainer.beginEpoch() }
@@ -141,7 +147,9 @@ final class Run {
             if try refreshFramesIfDue() == .stopped { return .stopped }
             let first = trainer.stepInEpoch * batchSize
             let count = min(batchSize, train.count - first)
-            let batch = samples.gather(train, order.pointer + first, count: count)
+            let batch = try samples.gather(
+                order.pointer + first, count: count, upcoming: train.count - first - count,
+                change: change)
             guard let loss = try trainer.advance(batch) else {
                 // Without the teleport the same batch is tried again from where the weights are
                 // then.
@@ -236,7 +244,7 @@ extension Run {
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
         generator.permutation(into: drawn.pointer, count: drawn.count)
         if let weights { drawn.keepFirst { weights.values.pointer[$0] > 0 } }
-        let batch = samples.gather(train, drawn.pointer, count: samples.capacity)
+        let batch = try samples.gather(drawn.pointer, count: samples.capacity)
         let report = try trainer.teleport(batch, teleport, keepingFirst: trainer.watch != nil)
         trainer.lastScheduledTeleport = trainer.stepCount
         // Frames have a watch of their own.
@@ -287,7 +295,7 @@ extension Run {
         for i in 0..<frameDrawn.count {
             frameDrawn.pointer[i] = generator.nextIndex(below: train.count)
         }
-        let batch = frameSamples.gather(train, frameDrawn.pointer, count: frameDrawn.count)
+        let batch = try frameSamples.gather(frameDrawn.pointer, count: frameDrawn.count)
         let start = Clock.seconds()
         let refresh = try trainer.refreshFrames(x: batch.x, count: batch.count)
         var report = TeleportReport()
@@ -303,7 +311,7 @@ extension Run {
     /// Of the first samples and of the sizes.
     static func fingerprint(of train: Dataset, batchSize: Int) throws -> UInt64 {
         let samples = try SampleBuffer(for: train, capacity: min(16, train.count))
-        let batch = samples.copy(train, first: 0, count: samples.capacity)
+        let batch = try samples.copy(first: 0, count: samples.capacity)
         let sizes = withUnsafeBytes(of: (Int64(train.count), Int64(batchSize))) {
             Training.fingerprint($0)
         }

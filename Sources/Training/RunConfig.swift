@@ -1,3 +1,4 @@
+import Datasets
 import Optimization
 import Runtime
 import Symmetry
@@ -37,6 +38,9 @@ public struct RunConfig {
     public var patience = 0
     /// What a loss must be below the best by to be one.
     public var minDelta = 0.0
+    /// Of the images of mini-batches; nil: none.
+    public var augmentation: Augmentation?
+    public var centring = Centring.standard
 
     public init() {}
 
@@ -67,6 +71,8 @@ public struct RunConfig {
         guard minDelta == 0 || patience > 0 else {
             throw TeleportError.invalid("min_delta is \(minDelta), but patience is 0")
         }
+        try augmentation?.validate()
+        try validateCentring()
     }
 
     /// Checks what would end the run at its first teleport, which may be epochs after its first

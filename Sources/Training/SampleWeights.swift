@@ -82,7 +82,8 @@ extension ClassWeighting {
 extension Dataset {
     fileprivate func allLabels() throws -> Buffer<Int32> {
         let labels = try Buffer<Int32>(count: count)
-        copy(first: 0, count: count, x: nil, labels: labels.pointer, targets: nil)
+        try SampleReader(self, capacity: 0).copy(
+            first: 0, count: count, x: nil, labels: labels.pointer, targets: nil)
         return labels
     }
 

@@ -33,10 +33,13 @@ final class EveryKindInNetsTests: XCTestCase {
             for block in blocks.elements {
                 for i in 0..<block.rows {
                     for j in 0..<block.columns {
-                        let row = block.rowClass < 0 ? 0 : s[block.rowClass][i]
+                        let row =
+                            block.rowClass < 0 ? 0 : s[block.rowClass][block.firstRow + i]
                         let column =
                             block.columnClass < 0
-                            ? 0 : s[block.columnClass][j / block.columnsPerChannel]
+                            ? 0
+                            : s[block.columnClass][
+                                block.firstColumn + j / block.columnsPerChannel]
                         let place = block.offset + i * block.columns + j
                         let g = Double(gradient[place])
                         expected += g * g * exp(2 * (column - row))

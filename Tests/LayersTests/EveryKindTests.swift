@@ -16,13 +16,19 @@ import XCTest
 final class EveryKindTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// Lines of every kind, with the shapes that they read: a vector's width or an image's C, H, W.
+    /// Lines of every kind, with the shapes that they read: a vector, or C, H and W of an image.
     private static let cases: [(line: String, inputs: [[Int]])] = [
         ("dense 5", [[7]]), ("dense 5 nobias", [[7]]), ("dense 33", [[48]]), ("dense 1", [[1]]),
         ("add", [[6], [6]]), ("add", [[2, 3, 4], [2, 3, 4]]), ("add", [[17, 1, 3], [17, 1, 3]]),
         ("sample_table 6", [[9]]), ("sample_table 6 nobias", [[9]]),
         ("flatten", [[2, 3, 4]]), ("flatten", [[7]]), ("flatten", [[5, 2, 9]]),
         ("input 3x4x5", [[3, 4, 5]]), ("input 1x3x3", [[1, 3, 3]]),
+        ("conv 3 3x3 pad same", [[2, 4, 3]]), ("conv 5 2x3 nobias", [[3, 3, 4]]),
+        ("conv 9 3x3 pad 1 stride 2", [[1, 4, 5]]), ("conv 2 1x1 stride 3", [[17, 3, 4]]),
+        ("conv 17 3x2 pad 1", [[2, 2, 3]]), ("conv 4 3x3 pad 2 stride 2 groups 2", [[6, 3, 3]]),
+        ("conv 6 1x3 pad same groups 3", [[3, 2, 4]]), ("conv 2 4x4 pad 3 stride 3", [[1, 3, 2]]),
+        ("conv 5 3x3 pad same groups 5", [[5, 3, 4]]), ("conv 2 2x2", [[2, 2, 2]]),
+        ("conv 18 2x2 stride 2 groups 18 nobias", [[18, 3, 3]]),
         ("max_pool 2", [[3, 4, 4]]), ("max_pool 2", [[2, 5, 3]]), ("max_pool 2x3", [[1, 5, 6]]),
         ("max_pool 3 stride 2 pad 1", [[2, 5, 6]]), ("max_pool 3 stride 1 pad 1", [[17, 3, 2]]),
         ("max_pool 2 stride 3", [[3, 6, 5]]),
@@ -43,6 +49,32 @@ final class EveryKindTests: XCTestCase {
         ("dense 99999999999999999999", [[7]], "must be 1 to"),
         ("dense 5 nobais", [[7]], "goes on with 'nobais'"),
         ("dense 5 bias nobias", [[7]], "'nobias'"),
+        ("conv", [[3, 8, 8]], "'conv' lacks its number of outputs"),
+        ("conv 0 3x3", [[3, 8, 8]], "'0' for its number of outputs"),
+        ("conv 8", [[3, 8, 8]], "lacks its kernel"),
+        ("conv 8 3", [[3, 8, 8]], "'3' for its kernel; write it as 3x3"),
+        ("conv 8 3x3x3", [[3, 8, 8]], "'3x3x3' for its kernel"),
+        ("conv 8 0x3", [[3, 8, 8]], "'0x3' for its kernel"),
+        ("conv 8 3x", [[3, 8, 8]], "'3x' for its kernel"),
+        ("conv 8 3x3 stride", [[3, 8, 8]], "lacks its stride"),
+        ("conv 8 3x3 stride 0", [[3, 8, 8]], "'0' for its stride; it must be 1 to"),
+        ("conv 8 3x3 pad", [[3, 8, 8]], "lacks its padding"),
+        ("conv 8 3x3 pad -1", [[3, 8, 8]], "'-1' for its padding; it must be 0 to"),
+        ("conv 8 3x3 pad 1 pad 1", [[3, 8, 8]], "goes on with 'pad'"),
+        ("conv 8 3x3 pad same pad 1", [[3, 8, 8]], "goes on with 'pad'"),
+        ("conv 8 2x3 pad same", [[3, 8, 8]], "a kernel of 2x3; 'pad same' needs odd sizes"),
+        ("conv 8 9x3", [[3, 8, 8]], "a kernel of 9x3, which does not fit its input of 8x8"),
+        (
+            "conv 16 3x3 groups 16", [[24, 8, 8]],
+            "has 16 groups but gets 24 channels from its input"
+        ),
+        ("conv 8 3x3 groups 3", [[6, 8, 8]], "has 3 groups but makes 8 channels"),
+        ("conv 8 3x3 groups 0", [[6, 8, 8]], "'0' for its groups"),
+        ("conv 8 3x3 bias nobias", [[3, 8, 8]], "goes on with 'nobias'"),
+        ("conv 8 3x3 nobias stride 2", [[3, 8, 8]], "goes on with 'stride'"),
+        ("conv 8 1x1 pad 2000000000", [[3, 8, 8]], "makes images of 4000000008x4000000008"),
+        ("conv 9 2000000000x2000000000 pad 1999999999", [[3, 8, 8]], "memory can hold"),
+        ("conv 8 3x3", [[3, 8, 8], [3, 8, 8]], "reads one layer; 2 given"),
         ("dense 5", [[7], [7]], "reads one layer; 2 given"),
         ("add", [[6]], "reads two layers; 1 given"), ("add", [[6], [7]], "they must be alike"),
         ("add 3", [[6], [6]], "goes on with '3'"),
@@ -112,7 +144,8 @@ final class EveryKindTests: XCTestCase {
                     layers.append(
                         try LayerKinds.layer(
                             line, inputs: inputs, activation: activation,
-                            border: plain.output.isVector ? 0 : plain.outputBorder + borders.output)
+                            border: plain.outputBorder
+                                + (plain.output.isVector ? 0 : borders.output))
                     )
                 }
             }

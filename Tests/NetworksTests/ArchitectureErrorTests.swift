@@ -143,9 +143,48 @@ final class ArchitectureErrorTests: XCTestCase {
         ),
     ]
 
+    /// The same of images.
+    private static let wrongImages: [(text: String, status: Status, sentence: String)] = [
+        (
+            "input 3x8x8\n\nconv 24 3x3\nmax_pool 2\nconv 32 1x1 groups 16", .shapeMismatch,
+            "line 5: layer 'conv2' has 16 groups but gets 24 channels from 'pool1'"
+        ),
+        ("input 3x8x8\nconv 4", .invalidArgument, "line 2: layer 'conv1' lacks its kernel"),
+        ("input 3x8x8\nconv 4 3", .invalidArgument, "'3' for its kernel; write it as 3x3"),
+        ("input 3x8x8\nconv 4 3x3 pad", .invalidArgument, "layer 'conv1' lacks its padding"),
+        ("input 3x8x8\nconv 4 3x3 stride 0", .invalidArgument, "'0' for its stride"),
+        ("input 3x8x8\nconv 4 2x2 pad same", .invalidArgument, "'pad same' needs odd sizes"),
+        (
+            "input 3x8x8\nconv 4 9x9", .shapeMismatch,
+            "layer 'conv1' has a kernel of 9x9, which does"
+        ),
+        ("input 3x8x8\nconv 4 3x3 nobias bias", .invalidArgument, "goes on with 'bias'"),
+        ("input 3x8x8\nconv 4 3x3 relu", .invalidArgument, "goes on with 'relu'"),
+        ("input 3x8x8\nconv 4 3x3 pad 2147483647", .invalidArgument, "line 2: "),
+        (
+            "input 3x8x8\nconv 4 3x3\nmax_pool 7\ndense 2", .shapeMismatch,
+            "line 3: layer 'pool1' has windows of 7x7, which do not fit 'conv1'"
+        ),
+        ("input 3x8x8\nmax_pool\ndense 2", .invalidArgument, "layer 'pool1' lacks the size"),
+        ("input 3x8x8\navg_pool 2 pad 2\ndense 2", .invalidArgument, "layer 'pool1' has a padding"),
+        ("input 3x8x8\nglobal_avg_pool 2\ndense 2", .invalidArgument, "goes on with '2'"),
+        ("input 3x8x8\nbatch_norm eps 0\ndense 2", .invalidArgument, "layer 'bn1' has the eps 0.0"),
+        ("input 3x8x8\nbatch_norm momentum 2\ndense 2", .invalidArgument, "has the momentum 2.0"),
+        ("input 3x8x8\nbatch_norm eps\ndense 2", .invalidArgument, "layer 'bn1' lacks its eps"),
+        ("input 3x8x8\nbatch_norm 0.1\ndense 2", .invalidArgument, "goes on with '0.1'"),
+        (
+            "input 8\ndense 4\nconv 4 3x3 pad same", .unsupported,
+            "line 3: layer 'conv1' reads images, but 'fc1' gives a vector of 4"
+        ),
+        (
+            "input 3x8x8\nconv 4 3x3\nconv 4 1x1 of input\nadd of conv1 conv2\ndense 2",
+            .shapeMismatch, "line 4: layer 'add1' reads values of 4x6x6 from 'conv1' and of 4x8x8"
+        ),
+    ]
+
     func testEveryWrongLineGivesItsSentence() throws {
         XCTAssertGreaterThanOrEqual(Self.wrong.count, 60)
-        for (text, status, sentence) in Self.wrong {
+        for (text, status, sentence) in Self.wrong + Self.wrongImages {
             XCTAssertThrowsError(try Graph(text: text), text) { error in
                 let error = error as? TeleportError
                 XCTAssertEqual(error?.status, status, text)

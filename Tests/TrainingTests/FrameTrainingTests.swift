@@ -18,6 +18,7 @@ final class FrameTrainingTests: XCTestCase {
         var frame = FrameKind.whiten
         var clip = 0.0
         var decay: Double?
+        var outputs = false
     }
 
     private let ways: [Way] = [
@@ -26,6 +27,10 @@ final class FrameTrainingTests: XCTestCase {
         Way(kind: .nesterov, decay: 0.1), Way(kind: .adaGrad), Way(kind: .rmsProp, decay: 0.1),
         Way(kind: .adam), Way(kind: .adam, frame: .rotate), Way(kind: .adamW),
         Way(kind: .adamW, average: .scheduleFree, frame: .rotate), Way(kind: .dog),
+        Way(kind: .sgd, outputs: true), Way(kind: .sgd, average: .polynomial, outputs: true),
+        Way(kind: .nesterov, clip: 0.1, decay: 0.1, outputs: true),
+        Way(kind: .rmsProp, decay: 0.1, outputs: true), Way(kind: .dog, outputs: true),
+        Way(kind: .adamW, average: .scheduleFree, frame: .rotate, outputs: true),
     ]
 
     private func trainer(_ way: Way, seed: UInt64 = 1) throws -> Trainer {
@@ -40,6 +45,7 @@ final class FrameTrainingTests: XCTestCase {
         var options = FrameConfig()
         (options.kind, options.every, options.earlyEvery) = (way.frame, every, 3)
         (options.earlySteps, options.samples, options.warmupSteps) = (9, 40, 10)
+        options.outputs = way.outputs
         return options
     }
 

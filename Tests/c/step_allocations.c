@@ -105,6 +105,59 @@ static void check_net(const net *net, int smallest, int32_t optimizer) {
     free(x);
 }
 
+/* The second event of a run begins to count, the last but one ends it. */
+typedef struct {
+    int64_t first, last;
+    long asked;
+    int steps;
+} counting;
+
+static int32_t count_steps(const tp_event *event, void *user_data) {
+    counting *c = user_data;
+    if (event->kind != TP_EVENT_STEP) return 0;
+    if (event->step == c->first) {
+        calls = 0;
+        __atomic_store_n(&fails, 1, __ATOMIC_RELAXED);
+    } else if (event->step == c->last) {
+        __atomic_store_n(&fails, 0, __ATOMIC_RELAXED);
+        c->asked = calls;
+    }
+    c->steps++;
+    return 0;
+}
+
+/* The steps of a run gather their batches, and change the images of them, in memory that they have. */
+static void check_run(int32_t count, int augments) {
+    static const net net = {{3 * 24 * 20, 32, 16, 10}, 64};
+    static const int32_t shape[] = {3, 24, 20};
+    uint8_t *pixels = malloc((size_t)count * 3 * 24 * 20);
+    int32_t *labels = calloc((size_t)count, sizeof *labels);
+    if (!pixels || !labels) exit(2);
+    for (int i = 0; i < count * 3 * 24 * 20; i++) pixels[i] = (uint8_t)(i * 7 + i / 911);
+    tp_dataset *dataset = NULL;
+    tp_trainer *trainer = make_trainer(&net, TP_OPTIMIZER_SGD);
+    tp_run_config config;
+    tp_augment_config augment;
+    counting c = {2, count / net.batch - 1, -1, 0};
+    MUST(tp_dataset_from_pixels(&dataset, pixels, shape, labels, count, NULL));
+    MUST(tp_augment_config_init(&augment, sizeof augment));
+    augment.flip = augment.flip_vertical = 0.5;
+    augment.crop = 0.5;
+    augment.stretch = 1.5;
+    augment.shift = 2;
+    MUST(tp_run_config_init(&config, sizeof config));
+    config.batch_size = net.batch;
+    config.progress_interval = 1;
+    if (augments) config.augment = &augment;
+    CHECK_EQUAL(tp_trainer_run(trainer, dataset, NULL, &config, count_steps, &c), TP_OK);
+    CHECK_EQUAL(c.asked, 0);
+    CHECK_EQUAL(c.steps, count / net.batch);
+    tp_trainer_free(trainer);
+    tp_dataset_free(dataset);
+    free(labels);
+    free(pixels);
+}
+
 static int check_kernels(const char *kernels) {
     static const net small = {{300, 200, 100, 10}, 64};
     CHECK_NAMES(tp_build_info(), kernels);
@@ -117,6 +170,7 @@ static int check_kernels(const char *kernels) {
         for (int32_t optimizer = TP_OPTIMIZER_SGD; optimizer <= TP_OPTIMIZER_ADAMW; optimizer++) {
             check_net(&small, 1, optimizer);
         }
+        for (int augments = 0; augments < 2; augments++) check_run(640, augments);
     }
     return check_finish();
 }

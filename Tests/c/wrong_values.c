@@ -566,12 +566,33 @@ static void check_frames(void) {
     WRONG_FRAMES(damping, NAN);
     WRONG_FRAMES(damping, INFINITY);
     WRONG_FRAMES(warmup_steps, -1);
+    WRONG_FRAMES(outputs, 2);
+    WRONG_FRAMES(outputs, -1);
+    WRONG_FRAMES(reserved, 1);
     MUST(tp_run_config_init(&run, sizeof run));
     run.frames = &frames;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     run.frames = NULL;
     run.finish = 4;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.finish = TP_FINISH_DEFAULT;
+    for (int i = 0; i < wrong_enum_count; i++) {
+        run.centring = wrong_enums[i];
+        INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    }
+    run.centring = TP_CENTRING_DEFAULT;
+    run.reserved = 1;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.reserved = 0;
+    MUST(tp_frame_config_init(&frames, sizeof frames));
+    run.frames = &frames;
+    run.centring = TP_CENTRING_OFF;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.frames = NULL;
+    MUST(tp_teleport_config_init(&teleport, sizeof teleport));
+    run.teleport = &teleport;
+    run.centring = TP_CENTRING_ON;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     MUST(tp_frame_config_init(&frames, sizeof frames));
     frames.kind = TP_FRAME_ROTATE;
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_set_frames(trainer, &frames));
@@ -582,7 +603,13 @@ static void check_frames(void) {
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &teleport, NULL));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(model, &teleport));
     MUST(tp_frame_config_init(&frames, sizeof frames));
+    tp_frame_report report;
+    MUST(tp_frame_report_init(&report, sizeof report));
+    EXPECT(TP_ERROR_BAD_STATE, tp_trainer_frame_report(trainer, 0, &report));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, &frames));
+    EXPECT(TP_OK, tp_trainer_frame_report(trainer, 0, &report));
+    EXPECT(TP_ERROR_INVALID_ARGUMENT, tp_trainer_frame_report(trainer, -1, &report));
+    EXPECT(TP_ERROR_INVALID_ARGUMENT, tp_trainer_frame_report(trainer, INT32_MAX, &report));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_teleport(trainer, &batch, NULL, NULL));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, NULL));
 
@@ -872,6 +899,78 @@ static tp_status from_pixels(const int32_t *shape, int64_t count, const int32_t 
     return status;
 }
 
+/* Changes of images, and samples at indices that are not there. */
+static void check_parts(void) {
+    static const uint8_t pixels[] = {1, 2, 3, 4, 5, 6};
+    static const int32_t shape[] = {1, 2, 3};
+    static const int64_t first = 0;
+    tp_dataset *images = NULL, *made = NULL;
+    tp_augment_config config;
+    tp_run_config run;
+    float x[32];
+    int32_t labels[8];
+    int64_t counts[8];
+    char text[8] = "kept";
+    size_t length;
+
+    MUST(tp_dataset_from_pixels(&images, pixels, shape, NULL, 1, NULL));
+    MUST(tp_augment_config_init(&config, sizeof config));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_gather(dataset, &first, 1, &config, x, 32, NULL, 0));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.augment = &config;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+#define WRONG_CHANGE(status, field, value)                                             \
+    do {                                                                               \
+        MUST(tp_augment_config_init(&config, sizeof config));                          \
+        config.field = (value);                                                        \
+        EXPECT(status, tp_dataset_gather(images, &first, 1, &config, x, 32, NULL, 0)); \
+        CHECK_NAMES(tp_error_message(), #field);                                       \
+    } while (0)
+    for (int i = 0; i < wrong_double_count; i++) {
+        const tp_status status = i < 3 ? TP_ERROR_NOT_FINITE : TP_ERROR_INVALID_ARGUMENT;
+        WRONG_CHANGE(status, flip, wrong_doubles[i]);
+        WRONG_CHANGE(status, flip_vertical, wrong_doubles[i]);
+        WRONG_CHANGE(status, crop, wrong_doubles[i]);
+        WRONG_CHANGE(status, stretch, wrong_doubles[i]);
+    }
+    for (int i = 0; i < wrong_enum_count; i++) {
+        WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, shift, wrong_enums[i]);
+        WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, reserved, wrong_enums[i]);
+    }
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, flip, 1.1);
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, crop, 1.1);
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, stretch, 0.9);
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, stretch, 1e300);
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, shift, 2); /* two rows */
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, epoch, -1);
+
+    for (int i = 0; i < wrong_count_count; i++) {
+        INVALID(tp_dataset_subset(&made, dataset, &wrong_counts[i], 1));
+        INVALID(tp_dataset_gather(dataset, &wrong_counts[i], 1, NULL, x, 32, labels, 8));
+        INVALID(tp_dataset_shuffled(&made, dataset, wrong_counts[i], 0));
+        if (wrong_counts[i] > 0 && wrong_counts[i] < INT64_MAX) continue;
+        REFUSED(tp_dataset_subset(&made, dataset, &first, wrong_counts[i]));
+        REFUSED(tp_dataset_gather(dataset, &first, wrong_counts[i], NULL, x, 32, labels, 8));
+        REFUSED(tp_dataset_gather_targets(dataset, &first, wrong_counts[i], x, 32));
+    }
+    INVALID(tp_dataset_subset(&made, dataset, &first, 0));
+    CHECK(!made);
+    TOO_SMALL(tp_dataset_gather(dataset, &first, 1, NULL, x, 5, NULL, 0));
+    TOO_SMALL(tp_dataset_gather(dataset, &first, 1, NULL, x, 32, labels, 0));
+    INVALID(tp_dataset_gather(images, &first, 1, NULL, x, 32, labels, 8));
+    INVALID(tp_dataset_gather_targets(dataset, &first, 1, x, 32));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_channel_statistics(dataset, x, x + 4, 4));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalized(&made, dataset, NULL));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalized(&made, images, dataset));
+    TOO_SMALL(tp_dataset_channel_statistics(images, x, x + 4, 0));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalization(dataset, x, x + 4, 4));
+    TOO_SMALL(tp_dataset_normalization(images, x, x + 4, 0));
+    TOO_SMALL(tp_dataset_class_counts(dataset, counts, 2));
+    TOO_SMALL(tp_dataset_summary(dataset, text, sizeof text, &length));
+    CHECK(!strcmp(text, "kept") && length > 20);
+    tp_dataset_free(images);
+}
+
 static void check_datasets(void) {
     tp_dataset *made = NULL, *second = NULL;
     tp_image_config config;
@@ -939,6 +1038,8 @@ static void check_datasets(void) {
         WRONG_IMAGE(flat, wrong_enums[i]);
         WRONG_IMAGE(nested_classes, wrong_enums[i]);
         WRONG_IMAGE(reserved, wrong_enums[i]);
+        WRONG_IMAGE(keep, wrong_enums[i]);
+        WRONG_IMAGE(normalize, wrong_enums[i]);
         if (wrong_enums[i] != 99) WRONG_IMAGE(background[1], wrong_enums[i]);
     }
     WRONG_IMAGE(channels, 2);
@@ -950,6 +1051,8 @@ static void check_datasets(void) {
     WRONG_IMAGE(max_height, -1);
     WRONG_IMAGE(max_pixels, -1);
     WRONG_IMAGE(max_chunk_bytes, -1);
+    WRONG_IMAGE(keep_bytes, -1);
+    WRONG_IMAGE(keep_bytes, INT64_MIN);
     EXPECT(TP_ERROR_NOT_FOUND, tp_dataset_from_image_folder(&made, "/no/such/folder", NULL, NULL, NULL));
     CHECK_NAMES(tp_error_message(), "/no/such/folder");
     EXPECT(TP_ERROR_NOT_FOUND, tp_dataset_from_idx(&made, "/no/such/file", NULL, NULL));
@@ -1022,6 +1125,7 @@ int main(void) {
     check_sample_weights();
     check_linear_and_plane();
     check_datasets();
+    check_parts();
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);

@@ -122,3 +122,79 @@ def test_what_does_not_fit_changes_nothing(model, tmp_path):
         with pytest.raises(error, match=sentence):
             model.load_weights(tmp_path / "wrong")
         assert model.to_bytes() == before
+
+
+NORMS = """
+input 2x8x8
+conv 4 3x3 pad same
+batch_norm
+relu
+max_pool 2
+c = conv 6 3x3 groups 2
+n = batch_norm
+leaky_relu 0.1
+global_avg_pool
+dense 3
+"""
+
+
+@pytest.fixture
+def normed(rng):
+    """A net with running statistics that steps have left."""
+    model = teleport.Model(NORMS, seed=4)
+    trainer = teleport.Trainer(model, optimizer="momentum", learning_rate=0.05)
+    for _ in range(3):
+        trainer.step(rng.normal(size=(16, 128)).astype(np.float32), rng.integers(0, 3, 16))
+    return model, trainer
+
+
+def test_statistics_are_kept_as_pytorch_has_them(normed, tmp_path, rng):
+    model, _ = normed
+    model.save(tmp_path / "net")
+    arrays = safetensors.numpy.load_file(tmp_path / "net")
+    assert sorted(arrays) == sorted(
+        ["conv1.weight", "c.weight", "fc1.weight", "fc1.bias"]
+        + [f"{norm}.{name}" for norm in ("bn1", "n")
+           for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
+    )  # fmt: skip
+    assert arrays["c.weight"].shape == (6, 2, 3, 3)
+    count = arrays["n.num_batches_tracked"]
+    assert count.dtype == np.int64 and count.shape == () and count == 3 == model.tensor("n.num_batches_tracked")
+    assert np.all(arrays["n.running_var"] > 0) and np.any(arrays["n.running_mean"] != 0)
+    again = teleport.Model.load(tmp_path / "net")
+    x = rng.normal(size=(5, 128))
+    assert same(again, model) and np.array_equal(again.predict(x), model.predict(x))
+
+
+def test_checkpoints_of_norms_go_on_to_the_bit(normed, tmp_path, rng):
+    _, trainer = normed
+    x, labels = rng.normal(size=(16, 128)).astype(np.float32), rng.integers(0, 3, 16)
+    trainer.teleport(x, labels, teleport.TeleportConfig(search="ascent", radius=0.2))
+    trainer.step(x, labels)
+    trainer.save(tmp_path / "checkpoint")
+    again = teleport.Trainer.load(tmp_path / "checkpoint")
+    for one in (trainer, again):
+        one.step(x, labels)
+    assert same(again.model, trainer.model)
+    assert np.array_equal(again.model.predict(x), trainer.model.predict(x))
+
+
+def test_a_sequential_with_norms_is_taken_in_order(normed, tmp_path):
+    model, _ = normed
+    names = {"conv1": "0", "bn1": "1", "c": "4", "n": "5", "fc1": "9"}
+    arrays = {names[n.split(".")[0]] + "." + n.split(".")[1]: model.tensor(n) for n in model.tensors}
+    for key in arrays:
+        if key.endswith("tracked"):
+            arrays[key] = arrays[key].astype(np.int64)
+    safetensors.numpy.save_file(arrays, tmp_path / "sequential")
+    other = teleport.Model(NORMS, seed=9)
+    other.load_weights(tmp_path / "sequential")
+    assert same(other, model)
+    old = {key: value for key, value in arrays.items() if not key.endswith("tracked")}
+    safetensors.numpy.save_file(old, tmp_path / "old")
+    other.load_weights(tmp_path / "old")
+    assert other.tensor("n.num_batches_tracked") == 0
+    arrays["5.running_var"] = -arrays["5.running_var"]
+    safetensors.numpy.save_file(arrays, tmp_path / "negative")
+    with pytest.raises(teleport.FormatError, match="must not be negative"):
+        other.load_weights(tmp_path / "negative")

@@ -78,6 +78,22 @@ def test_channels_that_are_added_up_move_together(rng):
         model.apply_scaling(3, np.ones(4))
 
 
+def test_teleports_name_layers_and_not_classes(blobs):
+    x, labels = blobs[0][:, :12], blobs[1]
+    model = teleport.Model("input 12; dense 16; tanh; dense 9; relu; dense 9; relu; dense 4", seed=2)
+    config = teleport.TeleportConfig(search="ascent", layer=2, radius=0.3)
+    before = model.get_parameters()
+    report = model.teleport(x, labels, config)
+    assert report.accepted and report.layer == 2
+    changed = model.get_parameters() != before
+    assert not changed[: 12 * 16 + 16 + 16 * 9 + 9].any() and changed.any()
+    for seed in range(3):
+        config = teleport.TeleportConfig(search="random", layer=teleport.LAYER_RANDOM, seed=seed, radius=0.3)
+        assert model.teleport(x, labels, config).layer in (1, 2)
+    with pytest.raises(teleport.UnsupportedError, match="'fc1' cannot be scaled"):
+        model.check_teleport(teleport.TeleportConfig(search="ascent", layer=0))
+
+
 def test_what_needs_layers_in_a_row_says_which_is_none():
     model = teleport.Model(RESIDUAL)
     for group in ("linear", "null_space"):
@@ -115,3 +131,37 @@ def test_known_architectures_are_texts():
         teleport.architecture("resnet-9", (3, 32, 32), 10)
     with pytest.raises(teleport.InvalidArgumentError):
         teleport.architecture("mlp", (28, 28), 10)
+
+
+def test_known_nets_train_save_and_scale(rng, tmp_path):
+    x = rng.normal(size=(24, 3 * 16 * 16)).astype(np.float32)
+    labels = rng.integers(0, 4, 24).astype(np.int32)
+    for name in ("lenet", "vgg-small", "resnet-8"):
+        model = teleport.Model(teleport.architecture(name, (3, 16, 16), 4), seed=1)
+        trainer = teleport.Trainer(model, learning_rate=0.003, optimizer="adam")
+        first = trainer.step(x, labels)
+        for _ in range(20):
+            last = trainer.step(x, labels)
+        assert last < first, name
+        model.save(tmp_path / name)
+        again = teleport.Model.load(tmp_path / name)
+        before = model.predict(x)
+        assert np.array_equal(again.predict(x), before), name
+        moved = 0
+        for layer in range(model.layer_count - 1):
+            variables = model.scaling_variables(layer)
+            if variables[0] < 0:
+                with pytest.raises(teleport.UnsupportedError, match="scale 'bn|scale 'r|scale 'p|cannot be scaled"):
+                    model.apply_scaling(layer, np.ones(variables.size))
+                continue
+            moved += 1
+            model.apply_scaling(layer, 2.0 ** rng.integers(-2, 3, variables.size))
+        assert moved and np.array_equal(model.predict(x), before), name
+
+
+def test_a_convolution_before_a_norm_names_the_norm():
+    model = teleport.Model(teleport.architecture("resnet-8", (3, 16, 16), 4))
+    with pytest.raises(teleport.UnsupportedError, match="'conv1' feeds 'bn1', which takes its scale away; scale 'bn1'"):
+        model.apply_scaling(0, np.ones(16))
+    with pytest.raises(teleport.UnsupportedError, match="'conv1' sees 256 positions a sample and has 27 inputs"):
+        model.check_teleport(teleport.TeleportConfig(group="linear", search="ascent"))

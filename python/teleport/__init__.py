@@ -23,17 +23,20 @@ from ._interrupt import StopFlag
 from ._library import lib as _lib
 from ._library import check as _check
 from ._values import int32 as _int32
+from .augment import AugmentConfig
 from .dataset import Dataset, ImageConfig, SkippedFile, load_image
 from .enums import (
     Activation,
     Average,
     BadImage,
+    Centring,
     EventKind,
     Finish,
     FrameInput,
     FrameKind,
     Group,
     Initialization,
+    Keep,
     Loss,
     Objective,
     OptimizerKind,
@@ -62,7 +65,7 @@ from .errors import (
     UnsupportedError,
     VersionError,
 )
-from .frames import FrameConfig
+from .frames import FrameConfig, FrameReport
 from .model import ClassMetrics, Layer, Metadata, Metrics, Model, architecture
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
@@ -93,6 +96,7 @@ def thread_count() -> int:
 
 __all__ = [
     "Activation",
+    "AugmentConfig",
     "Average",
     "BadImage",
     "BadStateError",
@@ -107,6 +111,7 @@ __all__ = [
     "ImageConfig",
     "Initialization",
     "InvalidArgumentError",
+    "Keep",
     "LAYER_ALL",
     "LAYER_RANDOM",
     "Layer",

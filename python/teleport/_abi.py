@@ -72,6 +72,10 @@ TP_BAD_IMAGE_SKIP = 1
 TP_RESAMPLING_BILINEAR = 0
 TP_RESAMPLING_AREA = 1
 
+# tp_keep
+TP_KEEP_PIXELS = 0
+TP_KEEP_PATHS = 1
+
 # tp_group
 TP_GROUP_SCALING = 0
 TP_GROUP_LINEAR = 1
@@ -158,6 +162,11 @@ TP_FINISH_LAST = 1
 TP_FINISH_AVERAGE = 2
 TP_FINISH_BEST = 3
 
+# tp_centring
+TP_CENTRING_DEFAULT = 0
+TP_CENTRING_ON = 1
+TP_CENTRING_OFF = 2
+
 TP_LAYER_ALL = -1
 TP_LAYER_RANDOM = -2
 
@@ -208,10 +217,27 @@ class tp_image_config(Structure):
         ("reserved", c_int32),
         ("class_names", POINTER(c_char_p)),
         ("class_count", c_size_t),
+        ("keep", c_int32),
+        ("normalize", c_int32),
+        ("keep_bytes", c_int64),
     ]
 
 
 tp_progress_callback = CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)
+
+
+class tp_augment_config(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("flip", c_double),
+        ("flip_vertical", c_double),
+        ("crop", c_double),
+        ("stretch", c_double),
+        ("shift", c_int32),
+        ("reserved", c_int32),
+        ("seed", c_uint64),
+        ("epoch", c_int64),
+    ]
 
 
 class tp_metrics(Structure):
@@ -284,6 +310,8 @@ class tp_teleport_report(Structure):
         ("condition", c_double),
         ("input_condition", c_double),
         ("fit_residual", c_double),
+        ("condition_before", c_double),
+        ("condition_after", c_double),
     ]
 
 
@@ -335,6 +363,21 @@ class tp_frame_config(Structure):
         ("samples", c_int64),
         ("damping", c_double),
         ("warmup_steps", c_int64),
+        ("outputs", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
+class tp_frame_report(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("framed", c_int32),
+        ("renewed", c_int32),
+        ("size", c_int32),
+        ("rank", c_int32),
+        ("condition_before", c_double),
+        ("condition_after", c_double),
+        ("reason", c_char_p),
     ]
 
 
@@ -399,6 +442,9 @@ class tp_run_config(Structure):
         ("patience", c_int32),
         ("min_delta", c_double),
         ("result", POINTER(tp_run_result)),
+        ("augment", POINTER(tp_augment_config)),
+        ("centring", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -547,6 +593,9 @@ PROTOTYPES = {
         [POINTER(c_void_p), POINTER(c_void_p), c_void_p, c_double, c_int32, c_uint64],
     ),
     "tp_dataset_with_weights": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_subset": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p, c_int64]),
+    "tp_dataset_shuffled": (c_int32, [POINTER(c_void_p), c_void_p, c_int64, c_uint64]),
+    "tp_dataset_normalized": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p]),
     "tp_dataset_free": (None, [c_void_p]),
     "tp_dataset_count": (c_int64, [c_void_p]),
     "tp_dataset_class_count": (c_int32, [c_void_p]),
@@ -563,6 +612,25 @@ PROTOTYPES = {
     ),
     "tp_dataset_get_targets": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
     "tp_dataset_get_weights": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
+    "tp_augment_config_init": (c_int32, [POINTER(tp_augment_config), c_size_t]),
+    "tp_dataset_gather": (
+        c_int32,
+        [
+            c_void_p,
+            c_void_p,
+            c_int64,
+            POINTER(tp_augment_config),
+            c_void_p,
+            c_size_t,
+            c_void_p,
+            c_size_t,
+        ],
+    ),
+    "tp_dataset_gather_targets": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_size_t]),
+    "tp_dataset_channel_statistics": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_normalization": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_class_counts": (c_int32, [c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_summary": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_dataset_skipped_count": (c_int64, [c_void_p]),
     "tp_dataset_skipped": (c_int32, [c_void_p, c_int64, POINTER(c_char_p), POINTER(c_char_p)]),
     "tp_image_load": (
@@ -651,6 +719,8 @@ PROTOTYPES = {
     "tp_trainer_averaged_model": (c_int32, [POINTER(c_void_p), c_void_p]),
     "tp_frame_config_init": (c_int32, [POINTER(tp_frame_config), c_size_t]),
     "tp_trainer_set_frames": (c_int32, [c_void_p, POINTER(tp_frame_config)]),
+    "tp_frame_report_init": (c_int32, [POINTER(tp_frame_report), c_size_t]),
+    "tp_trainer_frame_report": (c_int32, [c_void_p, c_int32, POINTER(tp_frame_report)]),
     "tp_run_result_init": (c_int32, [POINTER(tp_run_result), c_size_t]),
     "tp_run_config_init": (c_int32, [POINTER(tp_run_config), c_size_t]),
     "tp_trainer_save": (c_int32, [c_void_p, c_char_p]),

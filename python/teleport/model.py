@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons."""
+"""Nets: of widths, of texts, of files."""
 
 from __future__ import annotations
 

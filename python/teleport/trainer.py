@@ -9,16 +9,26 @@ from typing import Any, Callable, ClassVar, List, Literal, Optional, Sequence, T
 import numpy as np
 import numpy.typing as npt
 
-from ._abi import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config, tp_run_result
+from ._abi import (
+    tp_event,
+    tp_event_callback,
+    tp_frame_report,
+    tp_optimizer_config,
+    tp_run_config,
+    tp_run_result,
+)
 from ._arrays import FloatArray, Samples, address, float_array, result, samples
 from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._values import Path, expect, int32, int64, path_bytes, uint64
+from .augment import AugmentConfig, native_augment
 from .dataset import Dataset, data_set
 from .enums import (
     Average,
     AverageName,
+    Centring,
+    CentringName,
     EventKind,
     Finish,
     FinishName,
@@ -28,7 +38,7 @@ from .enums import (
     OptimizerName,
 )
 from .errors import InvalidArgumentError, ShapeMismatchError, Status
-from .frames import FrameConfig, native_frames
+from .frames import FrameConfig, FrameReport, frame_report_of, native_frames
 from .model import Model
 from .schedule import NativeSchedule, Schedule
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
@@ -171,6 +181,12 @@ class Trainer(Handle):
         """Steps are taken in frames from now on, renewed from what `step` sees; None: no longer."""
         native = None if frames is None else native_frames(frames)
         check(lib.tp_trainer_set_frames(self._pointer, native))
+
+    def frame_report(self, layer: int) -> FrameReport:
+        """The frame of a layer, from 0, since frames were set; BadStateError where there are none."""
+        report = initialized(tp_frame_report())
+        check(lib.tp_trainer_frame_report(self._pointer, int32(layer, "layer"), report))
+        return frame_report_of(report)
 
     @property
     def epoch(self) -> int:
@@ -363,6 +379,8 @@ class Trainer(Handle):
         checkpoint_seconds: float = 0.0,
         checkpoint_keep: int = 1,
         frames: Optional[FrameConfig] = None,
+        augment: Optional[AugmentConfig] = None,
+        centring: Union[CentringName, Centring] = Centring.DEFAULT,
         finish: Union[FinishName, Finish] = Finish.DEFAULT,
         class_weights: Union[None, Literal["balanced"], npt.ArrayLike] = None,
         patience: int = 0,
@@ -383,6 +401,9 @@ class Trainer(Handle):
                             from one checkpoint to the next; both 0: after each epoch
         checkpoint_keep     the newest is checkpoint_path, those before it have .1, .2, ... added
         frames              steps are taken in frames as `set_frames` says; None: as the trainer is
+        augment             how the images of mini-batches are changed; None: not at all
+        centring            without frames: the mean of the inputs is subtracted within the steps; by default for
+                            dog alone, which has no rate that was chosen without
         finish              weights that the run ends with, where it has patience or the trainer averages weights
         class_weights       one factor a class, by which its samples are weighed; "balanced": the inverse of the
                             class's weight in `train`. Validation knows none
@@ -414,6 +435,7 @@ class Trainer(Handle):
         config.checkpoint_steps = int64(checkpoint_steps, "checkpoint_steps")
         config.checkpoint_seconds = checkpoint_seconds
         config.checkpoint_keep = int32(checkpoint_keep, "checkpoint_keep")
+        config.centring = Centring.of(centring).code
         config.finish = Finish.of(finish).code
         factors = _class_weights(class_weights)
         if factors is None:
@@ -428,6 +450,9 @@ class Trainer(Handle):
         framed = None if frames is None else native_frames(frames)
         if framed is not None:
             config.frames = ctypes.pointer(framed)
+        changed = None if augment is None else native_augment(augment)
+        if changed is not None:
+            config.augment = ctypes.pointer(changed)
         config.stop_flag = flag.address
         begins = np.array([int32(epoch, "a teleport epoch") for epoch in teleport_epochs], np.int32)
         native = None if teleport is None else NativeConfig(teleport, self._loss)

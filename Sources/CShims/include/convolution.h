@@ -32,8 +32,8 @@ void shim_convolution_forward(const shim_convolution *shape, const float *input,
 void shim_convolution_back(const shim_convolution *shape, const float *output_delta, ptrdiff_t samples,
                            const float *packed, int adds, float *input_delta);
 
-/* Rows of the gradient that may be summed apart: outputs where a vector of inputs fits their channels, else numbers of
- * each output, group after group. */
+/* Rows of the gradient that may be summed apart: outputs where rows of the kernel fill vectors, else numbers of each
+ * output, group after group. */
 ptrdiff_t shim_convolution_gradient_rows(const shim_convolution *shape);
 
 /* gradient <- beta gradient + alpha (derivative by the weights), for rows `first` to `first + count`. For beta = 0 it

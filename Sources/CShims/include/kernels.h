@@ -29,12 +29,20 @@ void shim_weighted_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, 
  * row_shift and last_out = last + out . column_shift; either shift may be NULL, last_out too, and out may be x. */
 void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *row_shift,
                      const float *column_shift, float *out, float *last_out);
-/* target += x and last_target += last + x . column_shift */
+/* target = beta * target + alpha * x and last_target = beta * last_target + alpha * (last + x . column_shift) */
 void shim_add_sheared_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width,
-                           const float *column_shift, float *target, float *last_target);
-/* sums[row] = beta * sums[row] + x[row] . column + last * corner; for beta 0 sums may hold anything. */
+                           const float *column_shift, float alpha, float beta, float *target, float *last_target);
+/* sums[row] = beta * sums[row] + alpha * (x[row] . column + last * corner); for beta 0 sums may hold anything. */
 void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
-                   float corner, float beta, float *sums);
+                   float corner, float alpha, float beta, float *sums);
+
+/* average += share * (weights - average) */
+void shim_average(float *average, const float *weights, ptrdiff_t count, float share);
+/* weights = beta * weights + alpha * step */
+void shim_step(float *weights, const float *step, ptrdiff_t count, float alpha, float beta);
+/* fast -= lost * weights, average += share * (fast - average), weights = fast + beta * (average - fast) */
+void shim_schedule_free(float *weights, float *fast, float *average, ptrdiff_t count, float lost, float share,
+                        float beta);
 
 /* The sum of (x - y)^2; y NULL: of x^2. */
 double shim_squared_distance(const float *x, const float *y, ptrdiff_t count);

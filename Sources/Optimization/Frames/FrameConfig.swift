@@ -31,10 +31,13 @@ public struct FrameConfig: Sendable, Equatable {
     public var damping = 1.0
     /// Steps over which the rate grows from nothing after frames were set.
     public var warmupSteps = 100
+    /// Layers with a frame have one of their outputs as well, if these are at most `widest`.
+    public var outputs = false
 
     public init() {}
 
-    /// Wider inputs of a layer inside have no frame: its products would cost more than the step.
+    /// Wider inputs of a layer inside, and wider outputs, have no frame: its products would cost
+    /// more than the step.
     public static let widest = 256
 
     public func validate() throws {
@@ -44,6 +47,9 @@ public struct FrameConfig: Sendable, Equatable {
         try check("samples", samples, (1...65_536).contains(samples), "1 to 65,536")
         try check("damping", damping, damping > 0 && damping <= 1e6, "above 0 and at most 1e6")
         try check("warmup_steps", warmupSteps, warmupSteps >= 0, "at least 0")
+        guard !outputs || kind != .centre else {
+            throw TeleportError.invalid("outputs is 1 and kind CENTRE, which is of inputs alone")
+        }
     }
 
     private func check<Value>(

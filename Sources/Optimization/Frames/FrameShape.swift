@@ -21,6 +21,21 @@ struct FrameMatrices {
     /// Of C + l I, or of what was inverted of it.
     let condition: Double
 
+    /// Largest condition of what is inverted that a frame is made from.
+    static let mostCondition = 1e8
+
+    /// What a kind of frame makes of C.
+    static func of(
+        _ c: Matrix, _ kind: FrameKind, _ coordinates: FrameCoordinates, _ options: FrameConfig
+    ) throws -> FrameMatrices? {
+        switch (kind, coordinates) {
+        case (.rotate, _): return try .rotated(c)
+        case (_, .root): return try .symmetricRoot(c, damping: options.damping)
+        default:
+            return try .whitened(c, damping: options.damping, folded: coordinates == .folded)
+        }
+    }
+
     /// C + l I with l = damping tr(C) / size; `c` is left alone.
     private static func damped(_ c: Matrix, _ damping: Double) throws -> Matrix {
         let trace = (0..<c.rows).reduce(0) { $0 + c[$1, $1] }

@@ -13,35 +13,49 @@ struct LayerFrame {
 
     let kind: Kind
     let node: Int
+    /// Among the layers with weights.
+    let index: Int
     let map: LinearMap
     let coordinates: FrameCoordinates
     /// Its first number; `count` follow.
     let offset: Int
     let count: Int
 
-    /// Nil: the layer has no frame.
-    init?(
-        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig,
+    /// Why a layer can have no frame; nil where it can.
+    static func refusal(
+        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig
+    ) -> StaticString? {
+        if map.readsTable { return "it reads samples by their index" }
+        guard graph.nodes[node].first < 0 else {
+            if options.kind == .centre { return "kind is CENTRE, which is of the inputs alone" }
+            return map.inputs > FrameConfig.widest ? "it reads more than 256 values" : nil
+        }
+        if options.input == .none { return "it reads the samples, and input is NONE" }
+        return map.hasBias ? nil : "it has no bias that could take the mean of the samples it reads"
+    }
+
+    /// Of a layer that can have one.
+    init(
+        _ graph: Graph, node: Int, index: Int, map: LinearMap, _ options: FrameConfig,
         _ coordinates: FrameCoordinates, offset: Int
     ) throws {
-        let readsSamples = graph.nodes[node].first < 0
-        if readsSamples {
-            // Without a bias nothing can take the mean.
-            guard options.input == .centre, map.hasBias else { return nil }
+        if graph.nodes[node].first < 0 {
             kind = .centred
             count = try Memory.product(map.inputs, 2)
         } else {
-            guard options.kind != .centre, map.inputs <= FrameConfig.widest else { return nil }
             kind = .dense(options.kind)
             let size = try RowMap.denseCount(width: map.inputs, hasLast: map.hasBias)
             count = try Memory.product(size, coordinates == .folded ? 1 : 4)
         }
-        guard !map.readsTable else { return nil }
         self.node = node
+        self.index = index
         self.map = map
         self.coordinates = coordinates
         self.offset = offset
     }
+
+    /// Rows of C.
+    var size: Int { map.inputs + (map.hasBias ? 1 : 0) }
 
     // What rows are multiplied by, with the numbers of all frames.
 
@@ -82,7 +96,6 @@ struct LayerFrame {
     }
 
     private func dense(_ index: Int, _ numbers: UnsafePointer<Float>) -> RowMap {
-        let size = map.inputs + (map.hasBias ? 1 : 0)
         return .dense(
             width: map.inputs, hasLast: map.hasBias, numbers + offset + index * size * size)
     }
@@ -103,16 +116,12 @@ struct LayerFrame {
         switch kind {
         case .centred: own.update(repeating: 0, count: count)
         case .dense:
-            let size = map.inputs + (map.hasBias ? 1 : 0)
             let identity = try Matrix(identity: size)
             for first in stride(from: 0, to: count, by: size * size) {
                 RowMap.write(identity, hasLast: map.hasBias, to: own + first)
             }
         }
     }
-
-    /// Largest condition of what is inverted that a frame is made from.
-    private static let mostCondition = 1e8
 
     /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
     /// nil where there is none.
@@ -129,8 +138,8 @@ struct LayerFrame {
         case .dense(let frame):
             let c = try statistics(h, rows: rows)
             guard c.storage.elements.allSatisfy({ $0.isFinite }),
-                let matrices = try matrices(c, frame, options), matrices.isFinite,
-                matrices.condition <= Self.mostCondition
+                let matrices = try FrameMatrices.of(c, frame, coordinates, options),
+                matrices.isFinite, matrices.condition <= FrameMatrices.mostCondition
             else { return nil }
             let size = c.count
             for (index, t) in ([matrices.forward] + matrices.others).enumerated() {
@@ -140,26 +149,9 @@ struct LayerFrame {
         }
     }
 
-    private func matrices(
-        _ c: Matrix, _ frame: FrameKind, _ options: FrameConfig
-    ) throws -> FrameMatrices? {
-        switch (frame, coordinates) {
-        case (.rotate, _): return try .rotated(c)
-        case (_, .root): return try .symmetricRoot(c, damping: options.damping)
-        default:
-            return try .whitened(c, damping: options.damping, folded: coordinates == .folded)
-        }
-    }
-
     /// C: the mean of h_bar h_bar^T, h_bar = (h, 1) where there is a bias.
     func statistics(_ h: UnsafePointer<Float>, rows: Int) throws -> Matrix {
-        let size = map.inputs + (map.hasBias ? 1 : 0)
-        let wide = try Matrix(rows, size)
-        for row in 0..<rows {
-            for j in 0..<map.inputs { wide[row, j] = Double(h[row * map.inputs + j]) }
-            if map.hasBias { wide[row, map.inputs] = 1 }
-        }
-        let c = try Matrix.gramOfColumns(wide)
+        let c = try Matrix.gramOfColumns(try extended(h, rows: rows))
         c.scale(by: 1 / Double(rows))
         return c
     }
