@@ -299,4 +299,17 @@ final class NetTeleportTests: XCTestCase {
             XCTAssertEqual(optimizer.state.secondMoments?.pointer[i], second[i] / (factor * factor))
         }
     }
+
+    /// Rollouts drop the units that a trainer's next steps would.
+    func testRolloutsBeginAtTheTrainersStep() throws {
+        let (model, images) = (try model(Self.normed), try images())
+        let options = TeleportConfig.plain(.scaling, .lookahead, radius: 1)
+        let scores = try [0, 0, 7].map { step in
+            try Teleport(
+                try Model(copying: model), images.batch, .crossEntropy, options, step: step
+            ).run().scoreBefore
+        }
+        XCTAssertEqual(scores[0], scores[1])
+        XCTAssertNotEqual(scores[0], scores[2])
+    }
 }
