@@ -78,13 +78,13 @@ final class NetTeleportTests: XCTestCase {
 
     func testObjectivesThatAreMeasuredMoveChannels() throws {
         for objective in [
-            Objective.sharpnessMinimize, .curvatureMaximize, .equalNorms, .lookahead,
+            Objective.sharpnessMinimize, .curvatureMinimize, .equalNorms, .lookahead,
         ] {
             let (model, images) = (try model(Self.normed), try images())
             let kept = statistics(model)
             var options = TeleportConfig.plain(
                 .scaling,
-                objective == .curvatureMaximize || objective == .lookahead
+                objective == .curvatureMinimize || objective == .lookahead
                     ? .random : .ascent, radius: objective == .equalNorms ? nil : 0.3)
             options.objective = objective
             options.candidates = 64
