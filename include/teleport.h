@@ -240,6 +240,8 @@ tp_status tp_model_create_mlp(tp_model **out, const int32_t *widths, size_t coun
  *   relu, leaky_relu [SLOPE], tanh, sigmoid     leaky_relu's slope is 0.01 by default; z <= 0 is the negative side
  *   add of A B                             the sum of two values of one shape
  *   flatten                                an image as a vector
+ *   dropout P                              in training steps each number is 0 with probability P, and the others are
+ *                                          multiplied by 1 / (1 - P); else it does nothing
  * Names have letters, digits, '_' and single '.' between them, at most 64; each is given once. A text has at most
  * 64 KiB, 1,024 layers and as many activations, a line 512 bytes without its comment. Every value but the last is
  * read by some layer.
@@ -523,8 +525,8 @@ tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, cons
 
 /* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
  * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
- * as a batch's weights do, tp_model_evaluate its loss; splits keep them. Samples of weight 0 count for nothing but
- * accuracy, confusion matrix and what layers average over a batch. O(count). */
+ * as a batch's weights do, tp_model_evaluate its loss; sets made from this one keep them. Samples of weight 0 count for
+ * nothing but accuracy, confusion matrix and what layers average over a batch. O(count). */
 tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
 
 /* A set of the samples at `indices`, each 0 .. tp_dataset_count - 1, in this order; one may come again. Like every set
@@ -613,9 +615,9 @@ tp_status tp_dataset_normalization(const tp_dataset *dataset, float *mean, float
 /* Samples of each class, in the order of the labels: tp_dataset_class_count numbers. Complexity: O(samples). */
 tp_status tp_dataset_class_counts(const tp_dataset *dataset, int64_t *counts, size_t capacity);
 
-/* A text for people, a line each: samples and shape, mean and std and whether they were measured, the classes in the
- * order of their labels with their counts (the first 1,000), files left out. *length_out (may be NULL) is its length
- * without the zero, also when the buffer is too small; buffer NULL with capacity 0 asks for the length alone. */
+/* A text for people, a line each: samples and shape, mean and std and whether they were measured, weights, the classes
+ * in the order of their labels with their counts (the first 1,000), files left out. *length_out (may be NULL) is its
+ * length without the zero, also when the buffer is too small; buffer NULL with capacity 0 asks for the length alone. */
 tp_status tp_dataset_summary(const tp_dataset *dataset, char *buffer, size_t capacity, size_t *length_out);
 
 /* Files left out with TP_BAD_IMAGE_SKIP, in data-set order, each with its reason. */
@@ -1134,12 +1136,16 @@ typedef enum tp_frame_kind {
 /* The frame of layers that read the samples themselves. */
 typedef enum tp_frame_input {
     TP_FRAME_INPUT_CENTRE = 0,    /* the mean of the inputs is subtracted in the step: A = [[I, 0], [-mean^T, 1]] */
-    TP_FRAME_INPUT_NONE = 1
+    TP_FRAME_INPUT_NONE = 1,
+    TP_FRAME_INPUT_RANK = 2       /* centred, and whitened in the input_rank directions of the largest eigenvalues; the
+                                     others are taken for as large as the next of these */
 } tp_frame_input;
 
-/* Layers inside that read more than 256 values, and layers without bias that read the samples, have no frame and
- * step as without. Weight decay acts on the weights as without frames; of a gradient that it is added to, it becomes
- * part before the frame. clip_norm bounds the gradient by the frame's coordinates, |G_bar A|. */
+/* A layer inside that reads more than 256 values is whitened in `rank` directions, those of the largest eigenvalues of
+ * C, with the mean of the others for all others, and has no rotated frame; a layer without bias that reads the samples
+ * has none. Layers without a frame step as without. Weight decay acts on the weights as without frames; of a
+ * gradient that it is added to, it becomes part before the frame. clip_norm bounds the gradient by the frame's
+ * coordinates, |G_bar A|. */
 typedef struct tp_frame_config {
     size_t struct_size;
     int32_t kind;                 /* tp_frame_kind; default WHITEN */
@@ -1158,6 +1164,8 @@ typedef struct tp_frame_config {
                                      0.1; it comes with the first refresh after a step. Not with CENTRE.
                                      0 (default): none */
     int32_t reserved;
+    int64_t rank;                 /* of layers inside that read more than 256 values, 1 to 256; default 64 */
+    int64_t input_rank;           /* of TP_FRAME_INPUT_RANK, 1 to 256; default 16 */
 } tp_frame_config;
 
 tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
@@ -1167,10 +1175,12 @@ tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
  * tp_trainer_step has seen, which the trainer keeps (samples x input width floats) from the steps near a refresh; where
  * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not plain
- * SGD; with `outputs` batch x out^2 more, out^2 x width where it is not plain SGD, and for the average mentioned there
- * the gradient once more and out^2 x width; of a refresh: a forward pass of `samples` samples, samples x width^2 and
- * width^3 a layer, and some dozens of small blocks of memory; steps between refreshes allocate nothing. */
+ * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not
+ * plain SGD; of a layer with a rank, width^2 is twice rank x width; with `outputs` batch x out^2 more, out^2 x width
+ * where it is not plain SGD, and for the average mentioned there the gradient once more and out^2 x width; of a
+ * refresh: a forward pass of `samples` samples where layers inside have frames, samples x width^2 and width^3 a
+ * layer, with a rank samples x rank x width. The first refresh takes its memory; those of `outputs` some dozens of
+ * small blocks each, the others and all steps none. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
 
 /* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */

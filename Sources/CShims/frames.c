@@ -132,6 +132,26 @@ double shim_squared_distance(const float *x, const float *y, ptrdiff_t count) {
     return total;
 }
 
+FOR_EACH_PROCESSOR
+double shim_sheared_distance(const float *x, const float *y, const float *last_x, const float *last_y, ptrdiff_t rows,
+                             ptrdiff_t width, const float *column) {
+    double total = 0;
+    for (ptrdiff_t row = 0; row < rows; row++, x += width, y += width) {
+        vector squares = {0}, sum = {0}, v, w;
+        for (ptrdiff_t i = 0; i < width; i += LANES) {
+            load_row(&v, x + i, width - i);
+            load_row(&w, y + i, width - i);
+            v -= w;
+            squares += v * v;
+            load_row(&w, column + i, width - i);
+            sum += v * w;
+        }
+        const double last = (double)last_x[row] - last_y[row] + sum_of_lanes(&sum);
+        total += sum_of_lanes(&squares) + last * last;
+    }
+    return total;
+}
+
 /* One row is summed as each of four. */
 INLINE void dots_of_rows(int count, const float *x, ptrdiff_t width, const float *column, float *found) {
     vector total[4] = {0}, v, w;
@@ -158,4 +178,16 @@ void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t 
             sums[row + j] = beta == 0 ? sum : beta * sums[row + j] + sum;
         }
     }
+}
+
+FOR_EACH_PROCESSOR
+void shim_scaled_sum(const float *restrict x, float factor, const float *restrict y, float factor_y, float beta,
+                     ptrdiff_t count, float *restrict out) {
+    if (beta == 0) {
+        for (ptrdiff_t i = 0; i < count; i++) out[i] = factor * x[i];
+    } else {
+        for (ptrdiff_t i = 0; i < count; i++) out[i] = beta * out[i] + factor * x[i];
+    }
+    if (!y) return;
+    for (ptrdiff_t i = 0; i < count; i++) out[i] += factor_y * y[i];
 }

@@ -20,29 +20,39 @@ INLINE ptrdiff_t extent(const shim_positions *p, ptrdiff_t stride) {
     return (p->height - 1) * stride + p->width * p->channels;
 }
 
+/* The sum of (x - middle), or of its squares, over the positions of a block of channels. Two sums run beside each
+ * other, so that one need not wait for the other. */
+INLINE void sum_block(const shim_positions *p, const float *x, ptrdiff_t first, ptrdiff_t count, const vector *middle,
+                      int squared, vector *sum) {
+    const ptrdiff_t end = extent(p, p->x_stride);
+    vector even = {0}, odd = {0}, v;
+    for (ptrdiff_t i = 0; i < p->height; i++) {
+        ptrdiff_t place = at(p, p->x_stride, i, 0, first);
+        for (ptrdiff_t j = 0; j < p->width; j += 2, place += 2 * p->channels) {
+            load_channels(&v, x + place, count, end - place);
+            v -= *middle;
+            even += squared ? v * v : v;
+            if (j + 1 == p->width) break;
+            load_channels(&v, x + place + p->channels, count, end - place - p->channels);
+            v -= *middle;
+            odd += squared ? v * v : v;
+        }
+    }
+    *sum = even + odd;
+}
+
 FOR_EACH_PROCESSOR
 void shim_channel_moments(const shim_positions *positions, const float *x, float *means, float *squares) {
     const shim_positions p = *positions;
-    const ptrdiff_t end = extent(&p, p.x_stride);
     const float share = 1 / (float)(p.height * p.width);
     FOR_EACH_BLOCK(&p, first, count) {
-        vector sums[2] = {{0}, {0}}, v;
-        FOR_EACH_POSITION(&p, i, j) {
-            const ptrdiff_t place = at(&p, p.x_stride, i, j, first);
-            load_channels(&v, x + place, count, end - place);
-            sums[j & 1] += v;
-        }
-        const vector mean = (sums[0] + sums[1]) * share;
-        vector total[2] = {{0}, {0}};
-        FOR_EACH_POSITION(&p, i, j) {
-            const ptrdiff_t place = at(&p, p.x_stride, i, j, first);
-            load_channels(&v, x + place, count, end - place);
-            v -= mean;
-            total[j & 1] += v * v;
-        }
-        total[0] += total[1];
+        const vector nothing = {0};
+        vector mean, total;
+        sum_block(&p, x, first, count, &nothing, 0, &mean);
+        mean *= share;
+        sum_block(&p, x, first, count, &mean, 1, &total);
         store_some(means + first, &mean, count);
-        store_some(squares + first, &total[0], count);
+        store_some(squares + first, &total, count);
     }
 }
 

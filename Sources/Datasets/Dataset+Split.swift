@@ -96,8 +96,6 @@ extension Dataset {
             if let kept, let weights { kept.pointer[filled] = weights.pointer[position] }
             filled += 1
         }
-        let part = Dataset(self, order: places, count: count)
-        part.weights = kept
-        return part
+        return Dataset(self, order: places, weights: kept)
     }
 }

@@ -53,9 +53,6 @@ extension Dataset {
                     + "\(reference.shape.channels)")
         }
         let measured = try reference.channelStatistics(report: report)
-        let set = Dataset(
-            self, order: order, count: count, normalization: try Normalization(measured))
-        set.weights = weights
-        return set
+        return Dataset(self, normalization: try Normalization(measured), weights: weights)
     }
 }

@@ -10,7 +10,7 @@ extension Dataset {
         }
         let places = try Buffer<Int>(count: count)
         try self.places(at: positions, into: places)
-        return try taking(places)
+        return try part(at: places)
     }
 
     /// `count` samples drawn without putting back, in random order; 0: all of them.
@@ -21,24 +21,19 @@ extension Dataset {
         var generator = RandomGenerator(seed: seed, stream: RandomStream.draws)
         let places = try Buffer<Int>(count: count)
         generator.permutation(into: places.pointer, count: count)
-        let isAll = wanted == 0 || wanted == count
-        return try taking(isAll ? places : Buffer<Int>(copying: places.pointer, count: wanted))
+        guard wanted > 0, wanted < count else { return try part(at: places) }
+        return try part(at: try Buffer(copying: places.pointer, count: wanted))
     }
 
-    /// The samples at `positions`, which become places of the storage, with their weights.
-    private func taking(_ positions: Buffer<Int>) throws -> Dataset {
-        let count = positions.count
-        let kept = try weights.map { weights in
-            let kept = try Buffer<Float>(count: count)
-            for i in 0..<count { kept.pointer[i] = weights.pointer[positions.pointer[i]] }
-            return kept
+    /// The samples at these positions, with their weights; takes `positions` over.
+    private func part(at positions: Buffer<Int>) throws -> Dataset {
+        let kept = try weights.map { _ in try Buffer<Float>(count: positions.count) }
+        for i in 0..<positions.count {
+            let position = positions.pointer[i]
+            if let kept, let weights { kept.pointer[i] = weights.pointer[position] }
+            positions.pointer[i] = order?.pointer[position] ?? position
         }
-        if let order {
-            for i in 0..<count { positions.pointer[i] = order.pointer[positions.pointer[i]] }
-        }
-        let part = Dataset(self, order: positions, count: count)
-        part.weights = kept
-        return part
+        return Dataset(self, order: positions, weights: kept)
     }
 
     /// A host's indices, checked.

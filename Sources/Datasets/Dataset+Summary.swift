@@ -19,6 +19,7 @@ extension Dataset {
             "\(count) samples of \(shape.channels) x \(shape.height) x \(shape.width), \(kind)\n"
         if hasImages { text += normalizationLine }
         if targetWidth > 0 { text += "targets of \(targetWidth)\n" }
+        if weights != nil { text += "weights given, \(totalWeight) in all\n" }
         if hasLabels { text += try classLines() }
         if skippedCount > 0 { text += "\(skippedCount) files left out\n" }
         return text

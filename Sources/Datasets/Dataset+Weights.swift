@@ -9,14 +9,16 @@ extension Dataset {
                 "there are \(UInt(bitPattern: given)) weights, but the data set has \(count) samples"
             )
         }
-        let weighted = Dataset(self, order: order, count: count, normalization: normalization)
-        guard let source else { return weighted }
+        guard let source else {
+            return Dataset(self, normalization: normalization, weights: nil)
+        }
         for i in 0..<count {
             try require(
                 "weight \(i)", source[i], source[i] >= 0 && source[i].isFinite,
                 "finite and not negative")
         }
-        weighted.weights = try Buffer(copying: source, count: count)
+        let weighted = Dataset(
+            self, normalization: normalization, weights: try Buffer(copying: source, count: count))
         try weighted.requireWeight()
         return weighted
     }

@@ -35,8 +35,8 @@ public final class Dataset: @unchecked Sendable {
     let skippedReasons: StringTable?
 
     /// One a sample of this set, finite, not negative and not all 0 in the set that they were given
-    /// to; nil: 1 each. Set before anybody else has the set.
-    public internal(set) var weights: Buffer<Float>?
+    /// to; nil: 1 each.
+    public let weights: Buffer<Float>?
 
     /// Samples.
     public let count: Int
@@ -68,23 +68,37 @@ public final class Dataset: @unchecked Sendable {
         self.targetWidth = targetWidth
         self.skippedPaths = skippedPaths
         self.skippedReasons = skippedReasons
+        weights = nil
     }
 
-    /// A set with other samples of this one's storage, or with another normalization.
-    init(
-        _ source: Dataset, order: Buffer<Int>?, count: Int, normalization: Normalization? = nil
-    ) {
+    /// Some samples of another set, with their weights.
+    init(_ source: Dataset, order: Buffer<Int>, weights: Buffer<Float>?) {
         storage = source.storage
         self.order = order
-        self.normalization = normalization ?? source.normalization
-        self.count = count
+        normalization = source.normalization
+        self.weights = weights
+        count = order.count
         shape = source.shape
         sampleWidth = source.sampleWidth
         classCount = source.classCount
         targetWidth = source.targetWidth
-        // With another normalization it is the whole set still.
-        skippedPaths = normalization == nil ? nil : source.skippedPaths
-        skippedReasons = normalization == nil ? nil : source.skippedReasons
+        skippedPaths = nil
+        skippedReasons = nil
+    }
+
+    /// Another set, normalized or weighed in another way.
+    init(_ source: Dataset, normalization: Normalization, weights: Buffer<Float>?) {
+        storage = source.storage
+        order = source.order
+        self.normalization = normalization
+        self.weights = weights
+        count = source.count
+        shape = source.shape
+        sampleWidth = source.sampleWidth
+        classCount = source.classCount
+        targetWidth = source.targetWidth
+        skippedPaths = source.skippedPaths
+        skippedReasons = source.skippedReasons
     }
 
     /// Name of a class, or nil where there is none; lives as long as the set.

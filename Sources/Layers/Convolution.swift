@@ -9,8 +9,9 @@ struct Convolution: Sendable {
     private let sizes: shim_convolution
     private let padsSame: Bool
     let weightCount: Int
-    /// Of a sample.
+    /// Of a sample, or what nobody waits for: nets and batches add and multiply it up.
     let multiplyAdds: Int
+    private static let mostWork = 1 << 36
 
     init(_ arguments: inout LayerArguments, input: Shape) throws {
         let outputs = try arguments.count("its number of outputs")
@@ -70,7 +71,9 @@ struct Convolution: Sendable {
         }
         // Packed weights are filled up to whole vectors.
         _ = try Memory.product(weightCount, 64)
-        multiplyAdds = try Memory.product(weightCount, output.height * output.width)
+        let (work, overflows) = weightCount.multipliedReportingOverflow(
+            by: output.height * output.width)
+        multiplyAdds = overflows ? Self.mostWork : min(work, Self.mostWork)
         sizes = shim_convolution(
             kernel_height: kernel[0], kernel_width: kernel[1], stride: step,
             padding_height: pads[0], padding_width: pads[1], groups: count,

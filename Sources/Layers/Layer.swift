@@ -60,7 +60,8 @@ public protocol Layer: Sendable {
     /// Whether samples meet in the layer in a pass of this mode. Then, before each of the four
     /// passes goes through it, `gather` has written what each sample adds into `pass.kept`, for
     /// shares of samples, and `meet` has joined them in the order of the samples, for all: no sum
-    /// depends on who did it.
+    /// depends on who did it. `gather` comes to each sample once, so it may begin with the pass's
+    /// own work (delta f'(z)). Passes back and tangents are of modes in which samples meet.
     func meets(_ mode: PassMode) -> Bool
     func gather(_ pass: LayerPass, _ phase: PassPhase)
     func meet(_ pass: LayerPass, _ phase: PassPhase)

@@ -10,6 +10,7 @@ final class DoG: OptimizerRule {
     private let layers: [Range<Int>]
     private let difference: Buffer<Float>
     private let factors: Buffer<Float>
+    private let norms: Buffer<Double>
 
     init(_ options: OptimizerConfig, parameterCount: Int, layers: [Range<Int>]) throws {
         self.options = options
@@ -17,6 +18,7 @@ final class DoG: OptimizerRule {
         self.layers = options.isLayerwise && !layers.isEmpty ? layers : [0..<parameterCount]
         difference = try Buffer(count: parameterCount)
         factors = try Buffer(repeating: 0, count: self.layers.count)
+        norms = try Buffer(repeating: 0, count: self.layers.count)
     }
 
     var radiusCount: Int { layers.count }
@@ -28,8 +30,7 @@ final class DoG: OptimizerRule {
     /// Brings the radii up to the distance of weights from the first ones, in the frames' metric
     /// P^-1 if there are any. Comes before each step.
     func measure(
-        _ weights: UnsafePointer<Float>, _ state: OptimizerState, in frames: Frames?,
-        scratch: UnsafeMutablePointer<Float>?
+        _ weights: UnsafePointer<Float>, _ state: OptimizerState, in frames: Frames?
     ) {
         guard let start = state.start?.pointer, let radii = state.radii?.pointer else { return }
         if state.steps == 0 {
@@ -42,7 +43,7 @@ final class DoG: OptimizerRule {
         }
         // The distance grows by little in a step; taking it costs as much as the rest of the step.
         guard state.steps < Self.measuredSteps || state.steps % Self.interval == 0 else { return }
-        guard let frames, let scratch else {
+        guard let frames else {
             for (index, layer) in layers.enumerated() {
                 let first = layer.lowerBound
                 let norm2 = shim_squared_distance(weights + first, start + first, layer.count)
@@ -50,14 +51,19 @@ final class DoG: OptimizerRule {
             }
             return
         }
-        let own = difference.pointer
-        own.update(from: weights, count: parameterCount)
-        shim_step(own, start, parameterCount, -1, 1)
-        frames.measure(own, into: scratch)
-        for (index, layer) in layers.enumerated() {
-            let norm2 = shim_squared_distance(scratch + layer.lowerBound, nil, layer.count)
-            radii[index] = max(radii[index], norm2.squareRoot())
+        let norms = norms.pointer
+        norms.update(repeating: 0, count: layers.count)
+        frames.measure(from: weights, to: start, difference: difference.pointer) { offset, norm2 in
+            if let index = index(of: offset) { norms[index] += norm2 }
         }
+        for index in 0..<layers.count {
+            radii[index] = max(radii[index], norms[index].squareRoot())
+        }
+    }
+
+    private func index(of offset: Int) -> Int? {
+        for index in 0..<layers.count where layers[index].contains(offset) { return index }
+        return nil
     }
 
     func take(_ step: OptimizerStep) {
@@ -94,10 +100,7 @@ final class DoG: OptimizerRule {
 
     /// What the gradient of a layer is multiplied by, whose parameters begin at `offset`.
     func factor(at offset: Int) -> Float {
-        for (index, layer) in layers.enumerated() where layer.contains(offset) {
-            return factors.pointer[index]
-        }
-        return 0
+        index(of: offset).map { factors.pointer[$0] } ?? 0
     }
 
     private func scale(_ values: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {

@@ -24,8 +24,6 @@ public final class TrainingStep {
     private var usesGradient: Bool
     /// Running statistics after a step, before it is known whether there is one.
     private let statistics: Buffer<Float>
-    /// What DoG measures in where there are frames.
-    private var scratch: Buffer<Float>?
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
@@ -55,12 +53,10 @@ public final class TrainingStep {
     /// coordinates; nil: in none.
     public func setFrames(_ frames: Frames?) throws {
         let count = model.graph.parameterCount
-        let measures = frames != nil && optimizer.dog != nil
-        let scratch: Buffer<Float>? = measures ? try self.scratch ?? Buffer(count: count) : nil
         let needsGradient = hasGradient || frames?.hasOutputs ?? false
         let gradient = needsGradient ? try self.gradient ?? Buffer(count: count) : nil
         try workspace.setFrames(frames?.maps ?? [])
-        (self.frames, self.scratch, self.gradient) = (frames, scratch, gradient)
+        (self.frames, self.gradient) = (frames, gradient)
         usesGradient = hasGradient || frames.map { $0.coordinates != .folded } ?? false
     }
 
@@ -157,7 +153,7 @@ public final class TrainingStep {
             frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
         }
         clip(gradient)
-        optimizer.dog?.measure(weights, optimizer.state, in: frames, scratch: scratch?.pointer)
+        optimizer.dog?.measure(weights, optimizer.state, in: frames)
         let isCoupled = options.hasCoupledDecay || decay == 0
         let averaging =
             isScheduleFree

@@ -19,6 +19,8 @@ extension tp_frame_config {
         config.damping = options.damping
         config.warmup_steps = Int64(options.warmupSteps)
         config.outputs = options.outputs ? 1 : 0
+        config.rank = Int64(options.rank)
+        config.input_rank = Int64(options.inputRank)
         return config
     }
 }
@@ -37,6 +39,8 @@ extension FrameConfig {
         warmupSteps = Int(config.warmup_steps)
         outputs = try flag(config.outputs, "outputs")
         try requireZero(config.reserved)
+        rank = Int(config.rank)
+        inputRank = Int(config.input_rank)
         try validate()
     }
 }

@@ -59,6 +59,8 @@ extension SafetensorsWriter {
             ("damping", options.damping.description),
             ("warmup_steps", options.warmupSteps.description),
             ("outputs", options.outputs ? "1" : "0"),
+            ("rank", options.rank.description),
+            ("input_rank", options.inputRank.description),
             ("age", age.description),
             ("scale", scale.description),
             ("refreshed", (refreshed + 1).description),
@@ -183,6 +185,8 @@ extension SafetensorsReader {
             let outputs: Int = try number(key("outputs"))
             options.outputs = outputs != 0
         }
+        options.rank = try number(key("rank"))
+        options.inputRank = try number(key("input_rank"))
         let frames = try trainer.makeFrames(options)
         try read(
             tensors + CheckpointFile.frames, into: frames.numbers.pointer,

@@ -13,7 +13,7 @@ final class EveryKindInNetsTests: XCTestCase {
     /// A net around the layer: its classes scaled by e^s keep the outputs, and |grad L|^2 is what
     /// the blocks say.
     func testChannelsScaleAsDescribed() throws {
-        for layer in try EveryKindTests.layers() {
+        for layer in try KindCases.layers() {
             guard layer.activation.isPositivelyHomogeneous, layer.linearMap?.readsTable != true
             else {
                 continue
@@ -101,7 +101,7 @@ final class EveryKindInNetsTests: XCTestCase {
     /// Gradients of nets of any shape, values read twice included, against central differences:
     /// 1e-3.
     func testNetsAroundEveryKindHaveTheirGradients() throws {
-        for layer in try EveryKindTests.layers() {
+        for layer in try KindCases.layers() {
             // A step along all weights crosses the kinks of other activations.
             guard layer.linearMap?.readsTable != true, layer.activation.kind != .leakyReLU else {
                 continue

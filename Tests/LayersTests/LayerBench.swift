@@ -14,7 +14,7 @@ final class LayerBench {
     /// One or two.
     var inputs: [[Float]]
     var parameters: [Float]
-    let statistics: [Float]
+    var statistics: [Float]
     /// The derivative of some function by the outputs.
     let outputDelta: [Float]
     var direction: [Float]

@@ -13,6 +13,7 @@ final class ArchitectureErrorTests: XCTestCase {
         (";;;", .invalidArgument, "the architecture is empty"),
         ("input 3", .invalidArgument, "the architecture has an input and no layer"),
         ("input 3\nflatten", .invalidArgument, "a net needs a layer with weights"),
+        ("input 3\nrelu", .invalidArgument, "a net needs a layer with weights"),
         // The input.
         ("dense 3", .invalidArgument, "line 1: 'dense 3' comes before the input"),
         ("\nrelu; input 3", .invalidArgument, "line 2: 'relu' comes before the input"),
@@ -167,6 +168,9 @@ final class ArchitectureErrorTests: XCTestCase {
         ),
         ("input 3x8x8\nmax_pool\ndense 2", .invalidArgument, "layer 'pool1' lacks the size"),
         ("input 3x8x8\navg_pool 2 pad 2\ndense 2", .invalidArgument, "layer 'pool1' has a padding"),
+        ("input 3x8x8\ndropout\ndense 2", .invalidArgument, "'drop1' lacks its probability"),
+        ("input 3x8x8\ndropout 1\ndense 2", .invalidArgument, "has the probability 1.0; it must"),
+        ("input 3x8x8\ndropout -1\ndense 2", .invalidArgument, "has the probability -1.0"),
         ("input 3x8x8\nglobal_avg_pool 2\ndense 2", .invalidArgument, "goes on with '2'"),
         ("input 3x8x8\nbatch_norm eps 0\ndense 2", .invalidArgument, "layer 'bn1' has the eps 0.0"),
         ("input 3x8x8\nbatch_norm momentum 2\ndense 2", .invalidArgument, "has the momentum 2.0"),

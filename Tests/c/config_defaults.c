@@ -108,6 +108,8 @@ int main(void) {
     CHECK_EQUAL(frame_report.rank, 0);
     CHECK(isnan(frame_report.condition_before) && isnan(frame_report.condition_after));
     CHECK(frame_report.reason == NULL);
+    CHECK_EQUAL(frames.rank, 64);
+    CHECK_EQUAL(frames.input_rank, 16);
 
     INIT(tp_schedule_config, schedule);
     CHECK_EQUAL(schedule.schedule, TP_SCHEDULE_CONSTANT);

@@ -1,5 +1,6 @@
-/* A training step allocates nothing after the first one of its size, whatever kernels OpenBLAS chooses, and goes on
- * where malloc has nothing to give. The program runs itself once for each kind of kernels that this processor has.
+/* A training step allocates nothing after the first one of its size, in frames and with their refresh too, whatever
+ * kernels OpenBLAS chooses, and goes on where malloc has nothing to give. The program runs itself once for each kind of
+ * kernels that this processor has.
  *
  * malloc, its kin and mmap below stand before the system's. */
 #define _GNU_SOURCE
@@ -81,6 +82,17 @@ static tp_trainer *make_trainer(const net *net, int32_t optimizer) {
     return trainer;
 }
 
+/* Frames that are renewed before every step. */
+static void set_frames(tp_trainer *trainer, int32_t kind, int32_t input) {
+    tp_frame_config frames;
+    MUST(tp_frame_config_init(&frames, sizeof frames));
+    frames.kind = kind;
+    frames.input = input;
+    frames.every = frames.early_every = 1;
+    frames.samples = 64;
+    MUST(tp_trainer_set_frames(trainer, &frames));
+}
+
 static void check_steps(tp_trainer *trainer, const net *net, const float *x, const int32_t *labels, int batch) {
     const tp_batch samples = {.x = x, .x_width = net->widths[0], .labels = labels, .count = batch};
     MUST(tp_trainer_step(trainer, &samples, NULL));
@@ -94,11 +106,13 @@ static void check_steps(tp_trainer *trainer, const net *net, const float *x, con
     }
 }
 
-static void check_net(const net *net, int smallest, int32_t optimizer) {
+/* kind: a tp_frame_kind, or -1 for no frames; the samples are whitened too where the batch is odd. */
+static void check_net(const net *net, int smallest, int32_t optimizer, int32_t kind) {
     float *x = numbers((size_t)net->batch * (size_t)net->widths[0]);
     int32_t *labels = calloc((size_t)net->batch, sizeof *labels);
     tp_trainer *trainer = make_trainer(net, optimizer);
     if (!labels) exit(2);
+    if (kind >= 0) set_frames(trainer, kind, net->batch % 2 ? TP_FRAME_INPUT_RANK : TP_FRAME_INPUT_CENTRE);
     for (int batch = smallest; batch <= net->batch; batch++) check_steps(trainer, net, x, labels, batch);
     tp_trainer_free(trainer);
     free(labels);
@@ -159,17 +173,24 @@ static void check_run(int32_t count, int augments) {
 }
 
 static int check_kernels(const char *kernels) {
-    static const net small = {{300, 200, 100, 10}, 64};
+    static const net small = {{300, 200, 100, 10}, 64}, framed = {{300, 64, 40, 10}, 32},
+                     wide = {{300, 264, 40, 10}, 31};
     CHECK_NAMES(tp_build_info(), kernels);
     for (int32_t threads = 1; threads <= 2; threads++) {
         MUST(tp_set_thread_count(threads));
         for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
-            check_net(&nets[i], nets[i].batch, TP_OPTIMIZER_SGD);
-            check_net(&nets[i], nets[i].batch, TP_OPTIMIZER_ADAM);
+            check_net(&nets[i], nets[i].batch, TP_OPTIMIZER_SGD, -1);
+            check_net(&nets[i], nets[i].batch, TP_OPTIMIZER_ADAM, -1);
         }
         for (int32_t optimizer = TP_OPTIMIZER_SGD; optimizer <= TP_OPTIMIZER_ADAMW; optimizer++) {
-            check_net(&small, 1, optimizer);
+            check_net(&small, 1, optimizer, -1);
         }
+        for (int32_t optimizer = TP_OPTIMIZER_SGD; optimizer <= TP_OPTIMIZER_DOG; optimizer++) {
+            check_net(&framed, framed.batch - 1, optimizer, TP_FRAME_WHITEN);
+            check_net(&wide, wide.batch - 1, optimizer, TP_FRAME_WHITEN);
+        }
+        check_net(&framed, framed.batch - 1, TP_OPTIMIZER_ADAMW, TP_FRAME_ROTATE);
+        check_net(&framed, framed.batch - 1, TP_OPTIMIZER_SGD, TP_FRAME_CENTRE);
         for (int augments = 0; augments < 2; augments++) check_run(640, augments);
     }
     return check_finish();

@@ -572,6 +572,10 @@ static void check_frames(void) {
     WRONG_FRAMES(outputs, 2);
     WRONG_FRAMES(outputs, -1);
     WRONG_FRAMES(reserved, 1);
+    WRONG_FRAMES(rank, 0);
+    WRONG_FRAMES(rank, 257);
+    WRONG_FRAMES(input_rank, -1);
+    WRONG_FRAMES(input_rank, 257);
     MUST(tp_run_config_init(&run, sizeof run));
     run.frames = &frames;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));

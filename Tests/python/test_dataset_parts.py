@@ -147,6 +147,12 @@ def test_class_counts_and_summary(image_set, blob_set, blobs):
     ]
     assert blob_set.class_counts == np.bincount(blobs[1]).tolist()
     assert blob_set.summary().splitlines()[:2] == ["600 samples of 1 x 1 x 12, arrays", "4 classes"]
+    weighted = blob_set.with_weights(np.arange(600) % 2).subset([1, 3, 4])
+    assert weighted.weights().tolist() == [1, 1, 0]
+    assert weighted.summary().splitlines()[1] == "weights given, 2.0 in all"
+    assert sorted(weighted.shuffled(seed=1).weights()) == [0, 1, 1]
+    assert dataset.with_weights(np.ones(50)).normalized().weights().tolist() == [1] * 50
+    assert "measured" in dataset.normalized().with_weights(np.ones(50)).summary()
     bare = Dataset.from_targets(np.zeros((3, 2)), np.zeros((3, 5)))
     assert bare.class_counts == [] and bare.summary().splitlines()[1] == "targets of 5"
 

@@ -121,9 +121,10 @@ def test_the_report_has_rank_and_condition_of_every_layer_before_and_after(case,
 
 def test_a_layer_without_a_frame_says_why(learnable):
     x, y = learnable.get(), learnable.labels()
-    trainer = teleport.Trainer(teleport.Model([8, 300, 4, 3]))
+    trainer = teleport.Trainer(teleport.Model([8, 300, 4, 3]), optimizer="adam")
     with pytest.raises(teleport.BadStateError, match="steps in no frames"):
         trainer.frame_report(0)
+    trainer.set_frames(teleport.FrameConfig(kind="rotate", every=-1))
     report = trainer.teleport(x, y, FRAME)
     assert report.refused == 1
     assert [trainer.frame_report(layer).framed for layer in range(3)] == [True, False, True]

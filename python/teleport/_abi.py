@@ -149,6 +149,7 @@ TP_FRAME_CENTRE = 2
 # tp_frame_input
 TP_FRAME_INPUT_CENTRE = 0
 TP_FRAME_INPUT_NONE = 1
+TP_FRAME_INPUT_RANK = 2
 
 # tp_event_kind
 TP_EVENT_STEP = 0
@@ -365,6 +366,8 @@ class tp_frame_config(Structure):
         ("warmup_steps", c_int64),
         ("outputs", c_int32),
         ("reserved", c_int32),
+        ("rank", c_int64),
+        ("input_rank", c_int64),
     ]
 
 

@@ -210,6 +210,7 @@ class FrameInput(HeaderEnum):
 
     CENTRE = "centre", _abi.TP_FRAME_INPUT_CENTRE
     NONE = "none", _abi.TP_FRAME_INPUT_NONE
+    RANK = "rank", _abi.TP_FRAME_INPUT_RANK
 
 
 class Centring(HeaderEnum):
@@ -275,7 +276,7 @@ OptimizerName = Literal[
 ]
 AverageName = Literal["default", "none", "polynomial", "schedule_free"]
 FrameKindName = Literal["whiten", "rotate", "centre"]
-FrameInputName = Literal["centre", "none"]
+FrameInputName = Literal["centre", "none", "rank"]
 CentringName = Literal["default", "on", "off"]
 FinishName = Literal["default", "last", "average", "best"]
 ScheduleName = Literal["constant", "step", "cosine", "callback"]

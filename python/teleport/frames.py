@@ -28,6 +28,8 @@ class FrameConfig:
     damping: float = 1.0
     warmup_steps: int = 100
     outputs: bool = False
+    rank: int = 64
+    input_rank: int = 16
 
 
 def native_frames(frames: FrameConfig) -> tp_frame_config:
@@ -42,6 +44,8 @@ def native_frames(frames: FrameConfig) -> tp_frame_config:
     struct.damping = frames.damping
     struct.warmup_steps = int64(frames.warmup_steps, "warmup_steps")
     struct.outputs = int(frames.outputs)
+    struct.rank = int64(frames.rank, "rank")
+    struct.input_rank = int64(frames.input_rank, "input_rank")
     return struct
 
 

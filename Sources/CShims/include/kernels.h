@@ -35,6 +35,26 @@ void shim_add_sheared_rows(const float *x, const float *last, ptrdiff_t rows, pt
 /* sums[row] = beta * sums[row] + alpha * (x[row] . column + last * corner); for beta 0 sums may hold anything. */
 void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
                    float corner, float alpha, float beta, float *sums);
+/* The sum over rows of (x - y)^2 and of (last_x - last_y + (x - y) . column)^2. */
+double shim_sheared_distance(const float *x, const float *y, const float *last_x, const float *last_y, ptrdiff_t rows,
+                             ptrdiff_t width, const float *column);
+
+/* out = beta * out + factor * x + factor_y * y; y may be NULL, and out hold anything for beta 0. */
+void shim_scaled_sum(const float *x, float factor, const float *y, float factor_y, float beta, ptrdiff_t count,
+                     float *out);
+
+/* A map of rows that is a multiple of the identity but for `rank` directions: with t = d * (x q^T + last u^T) it gives
+ * x' = p x + t q + last * row_factor * row  and  last' = corner * last + column_factor * (x . column) + t . v */
+typedef struct shim_low_rank {
+    ptrdiff_t width, rank;            /* rank at most SHIM_MOST_RANK */
+    const float *q, *d;               /* rank x width; rank, then p, row_factor, column_factor and corner */
+    const float *u, *v;               /* rank numbers each, or NULL */
+    const float *row, *column;        /* width numbers each, or NULL */
+} shim_low_rank;
+enum { SHIM_MOST_RANK = 272 };
+/* out = beta * out + alpha * (x', last'); last NULL: 1 each; last_out may be NULL. out is not x. */
+void shim_low_rank_rows(const shim_low_rank *map, const float *x, const float *last, ptrdiff_t rows, float alpha,
+                        float beta, float *out, float *last_out);
 
 /* average += share * (weights - average) */
 void shim_average(float *average, const float *weights, ptrdiff_t count, float share);

@@ -42,8 +42,7 @@ public final class Frames {
     public internal(set) var reports: [FrameReport]
     /// Parameters without a frame, those of a layer each.
     private let unframed: [Range<Int>]
-    /// Of refreshes.
-    private var workspace: Workspace?
+    private var refreshRoom: FrameRefreshRoom?
     private let spare: Buffer<Float>
     let scratch: Buffer<Float>
 
@@ -83,7 +82,7 @@ public final class Frames {
         guard !layers.isEmpty else {
             throw TeleportError(
                 .unsupported,
-                "no layer can have such a frame: inputs are centred by a bias, and inside a layer reads at most \(FrameConfig.widest) values"
+                "no layer can have such a frame: inputs are centred by a bias, and a rotated layer inside reads at most \(FrameConfig.widest) values"
             )
         }
         inputCount = count
@@ -173,8 +172,11 @@ public final class Frames {
         let widest = layers.reduce(1) { max($0, $1.map.inputs + 1) }
         let largest = Double(shim_largest_magnitude(numbers.pointer, inputCount))
         let once = 1 + largest * Double(widest)
+        // By a row's length where a layer is centred and whitened too.
+        let twice = 1 + 2 * largest * Double(widest).squareRoot()
+        let whitened = layers.contains { $0.isLowRank } ? twice * twice : 1
         let after = outputs.reduce(1) { max($0, $1.growth(numbers.pointer)) }
-        growth = once * once * after * after
+        growth = once * once * whitened * after * after
     }
 }
 
@@ -191,23 +193,20 @@ public struct FrameRefresh: Sendable {
 
 extension Frames {
     /// New frames from the inputs of each layer for `count` samples; averages of gradients go
-    /// along, exactly.
+    /// along, exactly. Takes memory the first time, and when there are more samples than ever.
     public func refresh(
         _ model: Model, x: UnsafePointer<Float>, count: Int, moments: UnsafeMutablePointer<Float>?
     ) throws -> FrameRefresh {
-        try BLAS.reserve()
-        let workspace =
-            try self.workspace ?? Workspace(graph, capacity: count, backward: false)
-        try workspace.reserve(count)
-        self.workspace = workspace
-        workspace.forward(model.weights, x: x, count: count, .batch)
+        // A host's first steps have not seen all samples yet.
+        let most = options.every > 0 ? max(count, options.samples) : count
+        let room = try refreshRoom ?? FrameRefreshRoom(graph, layers, count: most)
+        refreshRoom = room
+        try room.write(
+            model.weights, x: x, count: count, damping: options.damping,
+            from: numbers.pointer, to: spare.pointer)
         var result = FrameRefresh()
-        for layer in layers {
-            let input = try workspace.input(of: layer.node, x: x)
-            guard
-                let condition = try layer.write(
-                    input.values, rows: count, options, to: spare.pointer)
-            else {
+        for (index, layer) in layers.enumerated() {
+            guard let condition = room.condition(index) else {
                 result.kept += 1
                 report(layer, isRenewed: false)
                 continue
@@ -296,18 +295,38 @@ extension Frames {
         for range in unframed { run(nil, range.lowerBound, range.count, 1, nil) }
     }
 
-    /// difference <- B^-1 difference A^-T, whose length is that in the metric P^-1.
+    /// |B^-1 (x - y) A^-T|^2, the squared distance in the metric P^-1, of each layer, whose
+    /// parameters begin at `offset`. `difference` is room for a model's parameters.
     func measure(
-        _ difference: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>
+        from x: UnsafePointer<Float>, to y: UnsafePointer<Float>,
+        difference: UnsafeMutablePointer<Float>, _ body: (_ offset: Int, _ norm2: Double) -> Void
     ) {
-        for range in unframed {
-            (target + range.lowerBound).update(
-                from: difference + range.lowerBound, count: range.count)
-        }
         for layer in layers {
-            layer.apply(layer.difference(numbers.pointer), difference, into: target)
+            let map = layer.map
+            let (first, bias) = (map.weightOffset, map.biasOffset)
+            let t = layer.difference(numbers.pointer)
+            let output = outputs.first { $0.node == layer.node }
+            if output == nil, map.hasBias,
+                let norm2 = t.squaredDistance(
+                    x + first, y + first, last: x + bias, y + bias, rows: map.outputs)
+            {
+                body(first, norm2)
+                continue
+            }
+            (difference + first).update(from: x + first, count: map.parameterCount)
+            addScaled(y + first, by: -1, to: difference + first, count: map.parameterCount)
+            layer.apply(t, difference, into: scratch.pointer)
+            var framed = UnsafePointer(scratch.pointer)
+            if let output {
+                output.apply(.difference, numbers.pointer, framed, into: difference)
+                framed = UnsafePointer(difference)
+            }
+            body(first, shim_squared_distance(framed + first, nil, map.parameterCount))
         }
-        multiply(.difference, target)
+        for range in unframed {
+            let first = range.lowerBound
+            body(first, shim_squared_distance(x + first, y + first, range.count))
+        }
     }
 
     /// The averages of gradients, out of the frames.

@@ -9,6 +9,7 @@ struct LayerFrame {
     enum Kind {
         case centred
         case dense(FrameKind)
+        case lowRank(LowRankFrame)
     }
 
     let kind: Kind
@@ -28,7 +29,9 @@ struct LayerFrame {
         if map.readsTable { return "it reads samples by their index" }
         guard graph.nodes[node].first < 0 else {
             if options.kind == .centre { return "kind is CENTRE, which is of the inputs alone" }
-            return map.inputs > FrameConfig.widest ? "it reads more than 256 values" : nil
+            let isWide = map.inputs > FrameConfig.widest
+            return isWide && options.kind == .rotate
+                ? "it reads more than 256 values, and kind is ROTATE" : nil
         }
         if options.input == .none { return "it reads the samples, and input is NONE" }
         return map.hasBias ? nil : "it has no bias that could take the mean of the samples it reads"
@@ -39,13 +42,34 @@ struct LayerFrame {
         _ graph: Graph, node: Int, index: Int, map: LinearMap, _ options: FrameConfig,
         _ coordinates: FrameCoordinates, offset: Int
     ) throws {
+        let isFolded = coordinates == .folded
         if graph.nodes[node].first < 0 {
-            kind = .centred
-            count = try Memory.product(map.inputs, 2)
+            if options.input == .rank {
+                // One more, whose level all others have.
+                kind = .lowRank(
+                    LowRankFrame(
+                        width: map.inputs, rank: min(options.inputRank + 1, map.inputs),
+                        hasLast: true, isCentred: true, isFolded: isFolded))
+            } else {
+                kind = .centred
+            }
+        } else if map.inputs > FrameConfig.widest {
+            kind = .lowRank(
+                LowRankFrame(
+                    width: map.inputs, rank: options.rank, hasLast: map.hasBias,
+                    isCentred: false, isFolded: isFolded))
         } else {
             kind = .dense(options.kind)
+        }
+        switch kind {
+        case .centred: count = try Memory.product(map.inputs, 2)
+        case .dense:
             let size = try RowMap.denseCount(width: map.inputs, hasLast: map.hasBias)
-            count = try Memory.product(size, coordinates == .folded ? 1 : 4)
+            count = try Memory.product(size, isFolded ? 1 : 4)
+        case .lowRank(let frame):
+            // At most this, for ranks are at most 257.
+            _ = try Memory.product(map.inputs, 1_024)
+            count = frame.count
         }
         self.node = node
         self.index = index
@@ -67,6 +91,7 @@ struct LayerFrame {
             return .shear(
                 width: map.inputs, row: negative, column: coordinates == .folded ? negative : nil)
         case .dense: return dense(0, numbers)
+        case .lowRank(let frame): return frame.map(0, numbers + offset)
         }
     }
 
@@ -76,6 +101,7 @@ struct LayerFrame {
         case .centred:
             return .shear(width: map.inputs, row: nil, column: numbers + offset + map.inputs)
         case .dense: return dense(1, numbers)
+        case .lowRank(let frame): return frame.map(1, numbers + offset)
         }
     }
 
@@ -84,6 +110,7 @@ struct LayerFrame {
         switch kind {
         case .centred: return .shear(width: map.inputs, row: numbers + offset, column: nil)
         case .dense: return dense(2, numbers)
+        case .lowRank(let frame): return frame.map(2, numbers + offset)
         }
     }
 
@@ -92,6 +119,7 @@ struct LayerFrame {
         switch kind {
         case .centred: return .shear(width: map.inputs, row: nil, column: numbers + offset)
         case .dense: return dense(3, numbers)
+        case .lowRank(let frame): return frame.map(3, numbers + offset)
         }
     }
 
@@ -115,6 +143,7 @@ struct LayerFrame {
         let own = numbers + offset
         switch kind {
         case .centred: own.update(repeating: 0, count: count)
+        case .lowRank(let frame): frame.reset(own)
         case .dense:
             let identity = try Matrix(identity: size)
             for first in stride(from: 0, to: count, by: size * size) {
@@ -123,36 +152,46 @@ struct LayerFrame {
         }
     }
 
-    /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
-    /// nil where there is none.
-    func write(
-        _ h: UnsafePointer<Float>, rows: Int, _ options: FrameConfig,
-        to numbers: UnsafeMutablePointer<Float>
-    ) throws -> Double? {
-        let own = numbers + offset
+    /// What `write` works with; nil where nothing is needed.
+    func makeRoom() throws -> (any FrameMaker)? {
         switch kind {
-        case .centred:
-            shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
-            for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
-            return allFinite(own, count: map.inputs) ? 1 : nil
+        case .centred: return nil
         case .dense(let frame):
-            let c = try statistics(h, rows: rows)
-            guard c.storage.elements.allSatisfy({ $0.isFinite }),
-                let matrices = try FrameMatrices.of(c, frame, coordinates, options),
-                matrices.isFinite, matrices.condition <= FrameMatrices.mostCondition
-            else { return nil }
-            let size = c.count
-            for (index, t) in ([matrices.forward] + matrices.others).enumerated() {
-                RowMap.write(t, hasLast: map.hasBias, to: own + index * size)
-            }
-            return matrices.condition
+            return try FrameRoom(
+                size: map.inputs + (map.hasBias ? 1 : 0), hasLast: map.hasBias, frame,
+                coordinates)
+        case .lowRank(let frame): return try LowRankRoom(frame)
         }
     }
 
-    /// C: the mean of h_bar h_bar^T, h_bar = (h, 1) where there is a bias.
-    func statistics(_ h: UnsafePointer<Float>, rows: Int) throws -> Matrix {
-        let c = try Matrix.gramOfColumns(try extended(h, rows: rows))
-        c.scale(by: 1 / Double(rows))
-        return c
+    /// The samples' own frame takes no pass.
+    var readsSamples: Bool {
+        switch kind {
+        case .centred: return true
+        case .dense: return false
+        case .lowRank(let frame): return frame.isCentred
+        }
+    }
+
+    var isLowRank: Bool {
+        if case .lowRank = kind { return true }
+        return false
+    }
+
+    /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
+    /// nil where there is none. `current`: all frames at hand. Allocates nothing.
+    func write(
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, in room: (any FrameMaker)?,
+        from current: UnsafePointer<Float>, to numbers: UnsafeMutablePointer<Float>
+    ) -> Double? {
+        let own = numbers + offset
+        if let room {
+            let condition = room.write(
+                h, rows: rows, damping: damping, from: current + offset, to: own)
+            return condition.flatMap { $0 <= FrameMatrices.mostCondition ? $0 : nil }
+        }
+        shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
+        for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
+        return allFinite(own, count: map.inputs) ? 1 : nil
     }
 }
