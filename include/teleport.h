@@ -726,13 +726,15 @@ typedef enum tp_group {
      * samples than the layer has inputs, and elsewhere only as far as the samples speak for others. So
      * TP_LAYER_ALL and TP_LAYER_RANDOM leave out layers with fewer inputs than samples where another has enough;
      * the report names the layer when one is left. ASCENT and LOOKAHEAD move by the Cayley transform of T,
-     * (I - T/2)^-1 (I + T/2), which is exp T to second order. */
+     * (I - T/2)^-1 (I + T/2), which is exp T to second order. Of a net that is no perceptron: the dense layers in a
+     * row that it ends with, of which `layer` may name a hidden one; what comes before them stays. */
     TP_GROUP_LINEAR = 1,
     /* Moves that no sample of the batch sees: the objective's derivative by W_m, projected on the null space of the
      * layer's inputs (arXiv 2502.11362). For every activation. Needs fewer samples, those held out not counted, than
      * some hidden layer has units (or samples that span fewer directions there, see null_tolerance), otherwise
      * TP_TELEPORT_NO_ROOM. Moves what comes after hidden layers; the first layer stays, however many inputs it has:
-     * its derivative lies in the span of the samples. */
+     * its derivative lies in the span of the samples. Of a net that is no perceptron: the dense layers in a row that
+     * it ends with. */
     TP_GROUP_NULL_SPACE = 2,
     /* Experimental. Steps along the objective's derivative orthogonal to grad L, corrected back to the level set of
      * the batch's loss (arXiv 2403.03362). For every activation. */
@@ -784,8 +786,8 @@ typedef enum tp_objective {
     /* The loss after a rollout, for RANDOM with at most 256 candidates. */
     TP_OBJECTIVE_LOOKAHEAD = 6,
     /* Of the weights alone: the batch takes part in the guard, gradient norms of the report are NaN. For SCALING with
-     * ASCENT, on hidden layers in a row whose activations all let factors through (LEAKY_RELU, RELU, IDENTITY), else
-     * TP_ERROR_UNSUPPORTED. One unit after the other goes to its best factor, a closed form, for at most `steps` sweeps
+     * ASCENT; PATH_CONDITIONING on hidden layers in a row whose activations all let factors through (LEAKY_RELU, RELU,
+     * IDENTITY), else TP_ERROR_UNSUPPORTED. One unit or channel after the other goes to its best factor, a closed form, for at most `steps` sweeps
      * or until no ln factor changes by 1e-9. With `exact` the factors are rounded to powers of two at the end; where
      * that gains nothing the weights stay.
      *
@@ -793,7 +795,7 @@ typedef enum tp_objective {
      * parameter i is multiplied by exp(-e_i / 2), and g_i is the derivative by u_i of the summed outputs where each
      * parameter is replaced by its square u, each input by 1 and each activation by the identity. O(parameters), then
      * O(units) a sweep.
-     * EQUAL_NORMS (arXiv 1902.10416) minimizes the sum of squared parameters: what feeds a unit, its bias included, and
+     * EQUAL_NORMS (arXiv 1902.10416) minimizes the sum of squared parameters: what feeds a channel, its bias included, and
      * what reads from it come to equal norms. Nets that differ by a scaling end at the same weights. O(parameters) a
      * sweep. */
     TP_OBJECTIVE_PATH_CONDITIONING = 7,
@@ -937,8 +939,8 @@ typedef struct tp_teleport_report {
 tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size);
 
 /* TP_OK when this config can teleport this model, otherwise TP_ERROR_UNSUPPORTED and a sentence that says why:
- * tanh with the scaling group, ReLU with the linear group, no hidden layer, curvature without RANDOM. A bad config
- * is TP_ERROR_INVALID_ARGUMENT as in a teleport. */
+ * tanh with the scaling group, ReLU or a convolution with the linear group, no hidden layer, curvature without RANDOM.
+ * A bad config is TP_ERROR_INVALID_ARGUMENT as in a teleport. */
 tp_status tp_model_check_teleport(const tp_model *model, const tp_teleport_config *config);
 
 /* Searches, moves, checks, and moves back if the check fails: then the report says accepted = 0 and why, and
@@ -982,8 +984,8 @@ tp_status tp_model_apply_scaling(tp_model *model, int32_t layer, const float *sc
 tp_status tp_model_apply_linear(tp_model *model, int32_t layer, const float *g, size_t count,
                                 const tp_batch *batch);
 
-/* d phi / d T_m at T = 0 for g = exp(T) on every hidden layer: gradient gets the k x k matrices row-major, layer
- * after layer. phi_out may be NULL.
+/* d phi / d T_m at T = 0 for g = exp(T) on every hidden layer of a perceptron (others: TP_ERROR_UNSUPPORTED): gradient
+ * gets the k x k matrices row-major, layer after layer. phi_out may be NULL.
  *   d phi / d T_m = 2 [ ((Hv)_m (h^+)^T / f'(z_m)) h_m^T - W_(m+1)^T (Hv)_(m+1) ],   v = grad L
  * Complexity: one Hessian-vector product and a factorization of every hidden layer's input. */
 tp_status tp_model_linear_gradient_norm(const tp_model *model, const tp_batch *batch, tp_loss loss,

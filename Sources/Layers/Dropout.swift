@@ -10,6 +10,7 @@ import Runtime
 public struct Dropout: CarryingLayer {
     public static let word = "dropout"
     public static let namePrefix = "drop"
+    public static let actsInTrainingOnly = true
 
     public let inputs: [Shape]
     let epilogue: Epilogue

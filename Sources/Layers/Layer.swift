@@ -20,6 +20,8 @@ public protocol Layer: Sendable {
     /// Whether it takes the scale and the mean away from its input's channels, and whether a text
     /// that says nothing leaves the kind's bias to such a layer after it.
     static var isNorm: Bool { get }
+    /// Whether passes that measure find an identity in it, but for its activation: dropout.
+    static var actsInTrainingOnly: Bool { get }
     static var leavesBiasToNorm: Bool { get }
     /// Whether an activation's line after the layer's becomes a part of it.
     static var takesActivation: Bool { get }
@@ -108,6 +110,7 @@ extension Layer {
     public static var isWritten: Bool { true }
     public static var readsVectors: Bool { false }
     public static var isNorm: Bool { false }
+    public static var actsInTrainingOnly: Bool { false }
     public static var leavesBiasToNorm: Bool { false }
     public static var takesActivation: Bool { true }
     public var linearMap: LinearMap? { nil }

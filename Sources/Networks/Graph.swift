@@ -194,22 +194,26 @@ extension Graph {
     /// with weights that sees images says most.
     public var otherThanRow: String? {
         guard !isRow else { return nil }
+        for index in weighted.elements { if let reason = otherThanDense(index) { return reason } }
         for index in 0..<nodes.count {
-            let facts = nodes[index].facts
-            guard facts.parameterCount > 0, !facts.output.isVector, let weight = facts.tensors.first
-            else { continue }
-            let inputs = weight.count / facts.output.channels
-            let positions = facts.output.height * facts.output.width
-            return
-                "layer '\(name(of: index))' sees \(positions) positions a sample and has \(inputs) inputs"
-        }
-        for index in 0..<nodes.count {
-            let node = nodes[index]
-            let name = "layer '\(name(of: index))'"
-            if node.facts.linearMap == nil { return "\(name) is \(node.facts.line)" }
-            if node.first != index - 1 { return "\(name) does not read the layer before it" }
+            if let reason = otherThanDense(index) { return reason }
+            if nodes[index].first != index - 1 {
+                return "layer '\(name(of: index))' does not read the layer before it"
+            }
         }
         return "a layer reads two"
+    }
+
+    /// What keeps one layer from being dense, as the end of a sentence.
+    public func otherThanDense(_ index: Int) -> String? {
+        let facts = nodes[index].facts
+        let name = "layer '\(name(of: index))'"
+        guard facts.linearMap == nil else { return nil }
+        guard !facts.output.isVector, let weight = facts.tensors.first, weight.dimensions.count > 1
+        else { return "\(name) is \(facts.line)" }
+        let inputs = weight.count / facts.output.channels
+        let positions = facts.output.height * facts.output.width
+        return "\(name) sees \(positions) positions a sample and has \(inputs) inputs"
     }
 
     /// Inputs, rows of every hidden layer's weights, outputs: the widths of a perceptron.

@@ -22,6 +22,8 @@ public final class TrainingStep {
     private let hasGradient: Bool
     /// Steps are made of the gradient; otherwise some need one all the same.
     private var usesGradient: Bool
+    /// Running statistics after a step, before it is known whether there is one.
+    private let statistics: Buffer<Float>
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
@@ -33,6 +35,7 @@ public final class TrainingStep {
         workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
         workspace.seed = model.options.seed
         self.clipNorm = clipNorm
+        statistics = try Buffer(copying: model.weights.statistics)
         isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
         averages = optimizer.options.resolvedAverage != .none
         hasGradient = optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
@@ -59,18 +62,30 @@ public final class TrainingStep {
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
-    /// loss, the errors or the weights after it are not finite: then weights and optimizer are as
+    /// loss, the errors or what is there after it is not finite: then weights and optimizer are as
     /// before. Takes memory only for a gradient that may be too large.
     public func take(_ batch: Batch) throws -> Double? {
         let (value, bound) = workspace.lossAndBound(
             model.weights, batch: batch, loss: loss,
             scale: loss.scale(
                 totalWeight: batch.totalWeight, outputs: model.graph.outputWidth), .training)
-        guard value.isFinite, bound.isFinite else { return nil }
+        guard value.isFinite, bound.isFinite, findStatistics(batch) else { return nil }
         guard try keepsFinite(bound, { update(batch) }) else { return nil }
-        workspace.updateStatistics(of: model.weights, batch)
+        model.weights.statistics.pointer.update(from: statistics.pointer, count: statistics.count)
         workspace.stepNumber &+= 1
         return value
+    }
+
+    /// Running statistics after the step, into `statistics`; false where one is not finite: a norm
+    /// hides its largest inputs from the loss, and their squares overflow.
+    private func findStatistics(_ batch: Batch) -> Bool {
+        let running = model.weights.statistics.pointer
+        statistics.pointer.update(from: running, count: statistics.count)
+        workspace.updateStatistics(of: model.weights, batch)
+        for i in 0..<statistics.count {
+            (running[i], statistics.pointer[i]) = (statistics.pointer[i], running[i])
+        }
+        return allFinite(statistics.pointer, count: statistics.count)
     }
 
     @inline(__always)

@@ -13,10 +13,11 @@ public struct Teleport {
     private let samples: TeleportSamples
     private let task: SearchTask
 
-    /// Rollouts step with a copy of `optimizer`; without one, with plain SGD at the options' rate.
+    /// Rollouts step with a copy of `optimizer`, and number their steps from `step` on, as the ones
+    /// that they look ahead to; without one, with plain SGD at the options' rate.
     public init(
         _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportConfig,
-        optimizer: Optimizer? = nil, clipNorm: Double = 0
+        optimizer: Optimizer? = nil, clipNorm: Double = 0, step: Int = 0
     ) throws {
         try options.validate()
         try options.validate(for: model.graph, loss: loss, optimizer: optimizer)
@@ -33,7 +34,8 @@ public struct Teleport {
         samples = try TeleportSamples(batch, options)
         task = SearchTask(
             model, samples.batch, loss, options, radius: options.resolvedRadius,
-            steps: options.resolvedSteps, optimizer: optimizer, clipNorm: clipNorm)
+            steps: options.resolvedSteps, optimizer: optimizer, clipNorm: clipNorm,
+            firstStep: step)
     }
 
     /// Carries it out. On an error the model is as it was; on any outcome but `accepted` as well,

@@ -71,7 +71,7 @@ extension TeleportConfig {
                 "path conditioning and equal norms are found in closed form, which is the ascent search"
             )
         }
-        try BalanceSearch.requireRow(graph)
+        if objective == .pathConditioning { try BalanceSearch.requireRow(graph) }
     }
 
     static var onlyScaling: TeleportError {

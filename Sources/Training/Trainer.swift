@@ -258,7 +258,8 @@ public final class Trainer {
             options.group == .frame
             ? nil
             : try Teleport(
-                model, batch, loss, options, optimizer: optimizer, clipNorm: self.options.clipNorm)
+                model, batch, loss, options, optimizer: optimizer, clipNorm: self.options.clipNorm,
+                step: step.number)
         let snapshot = try spare ?? Snapshot(self)
         spare = snapshot
         try snapshot.take(self)

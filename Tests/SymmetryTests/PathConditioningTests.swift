@@ -104,7 +104,7 @@ final class PathConditioningTests: XCTestCase {
     func testEqualNormsAreAtTheirMinimum() throws {
         for (widths, bias) in Self.nets {
             let model = try Model.random(widths, bias: bias, seed: 4)
-            let norms = EqualNorms(model)
+            let norms = try EqualNorms(model)
             try check(
                 model, norms.value, reference: { try self.normValue(model, $0) }, accuracy: 1e-6
             ) {

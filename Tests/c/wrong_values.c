@@ -226,7 +226,7 @@ static void check_graphs(void) {
     CHECK(strstr(tp_error_message(), "'fc3'"));
     INVALID(tp_model_apply_scaling(made, 3, scale, 3));
 
-    /* What goes through the inputs of layers from one to the next needs them in a row. */
+    /* What goes through the inputs of layers from one to the next needs them in a row, as the last two are. */
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_apply_linear(made, 0, scale, 16, &samples));
     EXPECT(TP_ERROR_UNSUPPORTED,
            tp_model_linear_gradient_norm(made, &samples, TP_LOSS_CROSS_ENTROPY, &phi, gradient, 64));
@@ -235,9 +235,12 @@ static void check_graphs(void) {
     MUST(tp_teleport_config_init(&config, sizeof config));
     config.learning_rate = 0.1;
     config.group = TP_GROUP_NULL_SPACE;
-    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));
+    EXPECT(TP_OK, tp_model_check_teleport(made, &config));
     config.group = TP_GROUP_LINEAR;
+    EXPECT(TP_OK, tp_model_check_teleport(made, &config));
+    config.layer = 1;
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));
+    CHECK(strstr(tp_error_message(), "needs dense layers in a row; layer 'add1' is add"));
     config.group = TP_GROUP_SCALING;
     config.layer = 2;
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));

@@ -5,7 +5,7 @@ import Optimization
 import Runtime
 
 /// Moves of the weights that no sample of a batch sees: Delta W_m = S_m (I - h^+ h) for every
-/// layer, S the objective's derivative by the weights (arXiv 2502.11362). All layers move at once,
+/// dense layer of the row that the net ends with, S the objective's derivative by the weights (arXiv 2502.11362). All layers move at once,
 /// since no activation changes.
 ///
 /// Singular values of a layer's input h under `tolerance` of the largest count as zero: a larger
@@ -25,8 +25,10 @@ final class NullSpace {
     /// The projected derivative at the model's weights, biases zero; parameterCount long.
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double> {
         let result = try Buffer<Double>(repeating: 0, count: graph.parameterCount)
-        var input = try Matrix(batch.x, rows: batch.count, columns: batch.inputWidth)
-        for (m, layer) in graph.layers.elements.enumerated() {
+        let row = DenseRow(graph)
+        var input = try row.inputs(of: model, batch)
+        for m in row.layers {
+            let layer = graph.layers.pointer[m]
             let inverse = try PseudoInverse(input, cutoff: tolerance)
             rank = min(rank, inverse.rank)
             let own = try Matrix(
@@ -37,7 +39,7 @@ final class NullSpace {
                 (result.pointer + layer.weightOffset).update(
                     from: projected.pointer, count: projected.count)
             }
-            guard m < graph.hiddenLayerCount else { break }
+            guard row.hidden.contains(m) else { break }
             let weights = try Matrix(
                 model.parameters.pointer + layer.weightOffset, rows: layer.outputs,
                 columns: layer.inputs)
@@ -91,7 +93,7 @@ struct NullSpaceSymmetry: SymmetryGroup {
 
     func require(_ graph: Graph, _ optimizer: Optimizer?) throws {
         try requireHiddenLayer(graph)
-        try graph.requireRow("a null-space move")
+        _ = try graph.denseRow(for: "a null-space move") { !$0.layers.isEmpty }
     }
 
     func moves(_ task: SearchTask, layers: [Int]) throws -> any DirectedGroup {

@@ -98,12 +98,3 @@ extension SymmetryGroup {
         }
     }
 }
-
-extension Graph {
-    /// What goes through the inputs of layers from one to the next needs them in a row.
-    func requireRow(_ group: String) throws {
-        guard let reason = otherThanRow else { return }
-        throw TeleportError(
-            .unsupported, "\(group) needs dense layers in a row; \(reason)")
-    }
-}

@@ -29,6 +29,8 @@ struct Rollout {
     let batchSize: Int
     /// Of the trainer's steps; 0: no bound.
     var clipNorm = 0.0
+    /// The trainer's next step, whose number its random choices depend on.
+    var firstStep = 0
 
     /// Scores `candidates` starting points; `move` takes copies of the model and the optimizer to
     /// one of them and says whether it could. Candidate 0 is the model as it is and is not moved.
@@ -47,12 +49,11 @@ struct Rollout {
                 outcome.diverged += 1
                 continue
             }
-            runners.append(
-                Runner(
-                    candidate: candidate,
-                    step: try TrainingStep(
-                        model: copy, loss: loss, optimizer: optimizer, clipNorm: clipNorm,
-                        batchSize: min(batchSize, training.count))))
+            let step = try TrainingStep(
+                model: copy, loss: loss, optimizer: optimizer, clipNorm: clipNorm,
+                batchSize: min(batchSize, training.count))
+            step.number = firstStep
+            runners.append(Runner(candidate: candidate, step: step))
         }
 
         var done = 0

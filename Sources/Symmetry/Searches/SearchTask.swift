@@ -23,7 +23,8 @@ struct SearchTask {
 
     init(
         _ model: Model, _ batch: Batch, _ loss: Loss, _ options: TeleportConfig,
-        radius: Double, steps: Int, optimizer: Optimizer? = nil, clipNorm: Double = 0
+        radius: Double, steps: Int, optimizer: Optimizer? = nil, clipNorm: Double = 0,
+        firstStep: Int = 0
     ) {
         self.model = model
         self.batch = batch
@@ -39,7 +40,8 @@ struct SearchTask {
         rollout = Rollout(
             training: objectiveBatch,
             scoring: isSplit ? batch.slice(half, batch.count - half) : batch, loss: loss,
-            steps: options.rolloutSteps, batchSize: options.rolloutBatch, clipNorm: clipNorm)
+            steps: options.rolloutSteps, batchSize: options.rolloutBatch, clipNorm: clipNorm,
+            firstStep: firstStep)
     }
 
     /// The one whose copies take the steps of rollouts.

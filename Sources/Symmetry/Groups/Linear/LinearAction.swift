@@ -26,8 +26,8 @@ enum LinearAction {
     }
 
     static func requireBijective(_ graph: Graph) throws {
-        try graph.requireRow("the general linear group")
-        for layer in graph.layers.elements.dropLast() { try requireBijective(layer.activation) }
+        let row = try graph.denseRow(for: LinearSymmetry.title) { !$0.hidden.isEmpty }
+        for m in row.hidden { try requireBijective(graph.layers.pointer[m].activation) }
     }
 
     static func requireBijective(_ activation: Activation) throws {

@@ -67,14 +67,14 @@ extension LinearGroup {
                 guard g[unit, other] == 0, g[other, unit] == 0 else {
                     throw TeleportError(
                         .unsupported,
-                        "unit \(unit) of layer \(layer) is saturated on this batch, so g must leave it alone"
+                        "unit \(unit) of layer \(layer + row.shift) is saturated on this batch, so g must leave it alone"
                     )
                 }
             }
             guard g[unit, unit] == 1 else {
                 throw TeleportError(
                     .unsupported,
-                    "unit \(unit) of layer \(layer) is saturated on this batch, so g must leave it alone"
+                    "unit \(unit) of layer \(layer + row.shift) is saturated on this batch, so g must leave it alone"
                 )
             }
         }

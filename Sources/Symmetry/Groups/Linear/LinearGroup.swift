@@ -11,9 +11,12 @@ public final class LinearGroup {
 
     let graph: Graph
     let batch: Batch
-    private let x: Matrix
+    /// The layers that it can move, which are among the graph's `layers`.
+    let row: DenseRow
     let layers: [Int]
-    /// Of the samples themselves, which no move touches.
+    /// What the first of the row reads; no move touches it.
+    private var x: Matrix?
+    /// Of that.
     private var inverseOfSamples: PseudoInverse?
     /// What was computed last for each layer under weights that no move had touched below it.
     private var known: [Int: Known] = [:]
@@ -33,7 +36,7 @@ public final class LinearGroup {
         self.batch = batch
         self.layers = layers
         inverseOfSamples = inverse
-        x = try Matrix(batch.x, rows: batch.count, columns: batch.inputWidth)
+        row = DenseRow(graph)
     }
 
     private func preactivations(_ m: Int, of model: Model, input: Matrix) throws -> Matrix {
@@ -59,10 +62,11 @@ public final class LinearGroup {
         }
 
         func inverse() throws -> PseudoInverse {
-            if index == 0, let inverse = group.inverseOfSamples { return inverse }
+            let isFirst = index == group.row.layers.lowerBound
+            if isFirst, let inverse = group.inverseOfSamples { return inverse }
             if isKnown, let inverse = group.known[index]?.inverse { return inverse }
             let inverse = try PseudoInverse(input)
-            if index == 0 {
+            if isFirst {
                 group.inverseOfSamples = inverse
             } else if isKnown {
                 group.known[index]?.inverse = inverse
@@ -81,15 +85,21 @@ public final class LinearGroup {
         case failed
     }
 
-    /// Visits the layers 0 ..< hidden in turn, as far as one moves; what is done to the weights of
+    private func inputs(of model: Model) throws -> Matrix {
+        if let x { return x }
+        let inputs = try row.inputs(of: model, batch)
+        x = inputs
+        return inputs
+    }
+
+    /// Visits the row's hidden layers in turn, as far as one moves; what is done to the weights of
     /// a layer and above is seen by the layers after it. Input, z and pseudo-inverse of layers
     /// under the weights of an earlier walk are taken from there. False when a visit failed.
     func forEachLayer(of model: Model, _ visit: (Layer) throws -> Visit) throws -> Bool {
-        var input = x
+        guard let last = layers.max(), last >= row.layers.lowerBound else { return true }
+        var input = try inputs(of: model)
         var isKnown = true
-        let last = layers.max() ?? -1
-        guard last >= 0 else { return true }
-        for m in 0...last {
+        for m in row.layers.lowerBound...last {
             let layer = try layer(m, of: model, input: input, isKnown: isKnown)
             let visit = try visit(layer)
             if case .failed = visit { return false }

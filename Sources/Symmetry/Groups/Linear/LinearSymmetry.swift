@@ -9,6 +9,7 @@ struct LinearSymmetry: SymmetryGroup {
     var rows: RowSpace?
 
     let name = "general linear group"
+    static let title = "the general linear group"
     let dependsOnData = true
     let radius = 0.3
 
@@ -20,11 +21,31 @@ struct LinearSymmetry: SymmetryGroup {
         try LinearAction.requireBijective(graph)
     }
 
+    func layerCount(_ graph: Graph) throws -> Int { DenseRow(graph).hidden.count }
+
+    func requireMovable(_ layer: Int, _ graph: Graph) throws {
+        try graph.requireInRow(layer, for: Self.title)
+    }
+
+    /// Hosts number all layers with parameters, and what moves are dense ones.
+    func findMove(_ task: SearchTask, _ check: Guard, _ report: inout TeleportReport) throws
+        -> (any Move)?
+    {
+        let shift = DenseRow(task.model.graph).shift
+        let named = report.layer
+        var task = task
+        if case .one(let layer) = task.options.layers { task.options.layers = .one(layer - shift) }
+        report.layer = nil
+        let move = try findMoveByObjective(task, check, &report)
+        report.layer = named ?? report.layer.map { $0 + shift }
+        return move
+    }
+
     /// With more samples than inputs a layer's weights can only fit what the group wants of it, and
     /// the loss drifts. So where other layers can follow exactly, such layers stay unless they are
     /// named.
     func movableLayers(_ graph: Graph, samples: Int) throws -> [Int] {
-        let all = Array(0..<graph.hiddenLayerCount)
+        let all = Array(DenseRow(graph).hidden)
         let following = all.filter {
             let layer = graph.layers.pointer[$0]
             return layer.activation.kind == .identity || layer.inputs >= samples
@@ -73,6 +94,7 @@ struct LinearSymmetry: SymmetryGroup {
     /// The row space of the batch, for searches that see nothing but the batch.
     private func rowSpace(_ task: SearchTask) throws -> RowSpace? {
         guard task.options.search != .lookahead, task.options.objective.isGradientNorm,
+            task.model.graph.isRow,
             task.model.graph.layers.elements.dropLast()
                 .allSatisfy({ $0.activation.kind != .identity })
         else { return nil }

@@ -9,6 +9,7 @@ extension Model {
     public func linearGradientNorm(
         _ batch: Batch, _ loss: Loss, into derivative: UnsafeMutablePointer<Double>
     ) throws -> Double {
+        try graph.requireRow(LinearSymmetry.title)
         try LinearAction.requireBijective(graph)
         try BLAS.reserve()
         let covector = try Buffer<Float>(count: parameters.count)
@@ -25,22 +26,24 @@ extension Model {
         return phi
     }
 
-    /// Acts with a given g on one hidden layer through the batch's inputs
+    /// Acts with a given g on one hidden layer, by its number, through the batch's inputs
     /// (`tp_model_apply_linear`). On failure nothing moves.
     public func applyLinear(
-        hiddenLayer layer: Int, g elements: UnsafePointer<Float>, count: Int, batch: Batch?
+        hiddenLayer number: Int, g elements: UnsafePointer<Float>, count: Int, batch: Batch?
     ) throws {
         try LinearAction.requireBijective(graph)
-        guard layer >= 0, layer < graph.hiddenLayerCount else {
+        guard number >= 0, number < graph.hiddenLayerCount else {
             throw TeleportError.invalid(
-                "layer is \(layer); the model has \(graph.hiddenLayerCount) hidden layers, counted from 0"
+                "layer is \(number); the model has \(graph.hiddenLayerCount) hidden layers, counted from 0"
             )
         }
+        try graph.requireInRow(number, for: LinearSymmetry.title)
+        let layer = number - DenseRow(graph).shift
         let k = graph.layers.pointer[layer].outputs
         guard count == (try Memory.product(k, k)) else {
             throw TeleportError(
                 .shapeMismatch,
-                "g has \(UInt(bitPattern: count)) elements; layer \(layer) needs \(k) x \(k)")
+                "g has \(UInt(bitPattern: count)) elements; layer \(number) needs \(k) x \(k)")
         }
         for i in 0..<count where !elements[i].isFinite {
             throw TeleportError(.notFinite, "g[\(i)] is \(elements[i])")
@@ -56,7 +59,7 @@ extension Model {
                 try apply(element, hiddenLayer: layer, batch: batch)
             }
             guard weights.areFinite else {
-                throw TeleportError(.notFinite, "moving layer \(layer) makes a weight overflow")
+                throw TeleportError(.notFinite, "moving layer \(number) makes a weight overflow")
             }
         } catch {
             weights.copy(from: before)

@@ -2,13 +2,13 @@ import Networks
 import Runtime
 
 /// What a scaling makes smaller by looking at the weights alone: a function of the log factors s of
-/// a perceptron's hidden units, layer after layer.
+/// all channels that move, class after class.
 protocol Balance: AnyObject {
     /// The value at log factors s.
     func value(_ s: UnsafePointer<Double>) -> Double
 
-    /// Takes s to the minimum within |s_i| <= radius over the units of `layer`, nil for all, by one
-    /// unit after the other; returns the sweeps taken.
+    /// Takes s to the minimum within |s_i| <= radius over the channels of the class `layer`, nil for
+    /// all, by one after the other; returns the sweeps taken.
     func minimize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, sweeps: Int
     ) throws -> Int
@@ -58,12 +58,12 @@ struct BalanceSearch {
 
     private func makeBalance() throws -> any Balance {
         switch task.options.objective {
-        case .equalNorms: return EqualNorms(task.model)
+        case .equalNorms: return try EqualNorms(task.model)
         default: return try PathConditioning(task.model)
         }
     }
 
-    /// Refuses a net whose units are not those of hidden layers that follow each other.
+    /// Paths are summed over layer by layer: refuses a net whose units are not those of hidden layers that follow each other.
     static func requireRow(_ graph: Graph) throws {
         let hidden = graph.layers.elements.dropLast()
         let classes = try ChannelClasses(graph)
@@ -72,7 +72,7 @@ struct BalanceSearch {
         else {
             throw TeleportError(
                 .unsupported,
-                "path conditioning and equal norms need hidden layers in a row, each with f(c x) = c f(x)"
+                "path conditioning needs hidden layers in a row, each with f(c x) = c f(x)"
             )
         }
     }
