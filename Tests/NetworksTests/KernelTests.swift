@@ -143,6 +143,26 @@ final class KernelTests: XCTestCase {
         }
     }
 
+    func testSquaredErrorEqualsTheFormula() throws {
+        try forEachShape { rows, width, generator in
+            let output = try Rows(rows * width, &generator)
+            let target = try Rows(rows * width, &generator)
+            let delta = try Rows(rows * width, &generator)
+            var expected = 0.0
+            let sum = shim_squared_error(
+                output.pointer, target.pointer, output.count, 0.3, delta.pointer)
+            for i in 0..<output.count {
+                let difference = output.pointer[i] - target.pointer[i]
+                expected += Double(difference) * Double(difference)
+                XCTAssertEqual(delta.pointer[i], 0.3 * difference)
+            }
+            XCTAssertEqual(sum, expected, accuracy: 1e-14 * expected)
+            XCTAssertEqual(
+                shim_squared_error(output.pointer, target.pointer, output.count, 0.3, nil), sum)
+            XCTAssertTrue(output.guardsStand && target.guardsStand && delta.guardsStand)
+        }
+    }
+
     func testRectifyAndItsDerivativeEqualTheFormulaToTheBit() throws {
         try forEachShape { rows, width, generator in
             let z = try Rows(rows * width, &generator)
