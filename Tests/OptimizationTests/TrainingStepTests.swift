@@ -38,6 +38,32 @@ final class TrainingStepTests: XCTestCase {
         }
     }
 
+    /// Row by row as the gradient comes, or all at once: equal for the adaptive rules, and for
+    /// momentum, whose gradient is summed into the average, but for the order of two roundings.
+    func testStepsByRowsEqualThoseWithTheWholeGradient() throws {
+        for kind in [OptimizerKind.momentum, .nesterov, .adaGrad, .rmsProp, .adam, .adamW] {
+            for decay in [0, 0.1] {
+                var options = OptimizerConfig()
+                (options.kind, options.learningRate, options.weightDecay) = (kind, 0.01, decay)
+                let byRows = try Model.random([12, 30, 17, 5], seed: 1)
+                let whole = try Model(copying: byRows)
+                let samples = try Samples.random(40, width: 12, outputs: 5, seed: 2)
+                let first = try step(byRows, options, batchSize: 40)
+                options.clipNorm = 1e9  // never reached: takes the way through the gradient
+                let second = try step(whole, options, batchSize: 40)
+                for _ in 0..<5 {
+                    XCTAssertNotNil(try first.take(samples.batch))
+                    XCTAssertNotNil(try second.take(samples.batch))
+                }
+                let bound = kind == .momentum ? 5e-7 : 0
+                XCTAssertLessThanOrEqual(
+                    relativeError(byRows.parameters.array, whole.parameters.array), bound,
+                    "\(kind) \(decay)")
+                XCTAssertEqual(first.optimizer.state.steps, second.optimizer.state.steps)
+            }
+        }
+    }
+
     func testClippingShortensLongGradientsOnly() throws {
         let samples = try Samples.random(16, width: 4, outputs: 3, seed: 3)
         let start = try Model.random([4, 6, 3], seed: 4)
