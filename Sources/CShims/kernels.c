@@ -102,6 +102,19 @@ float shim_largest_magnitude(const float *x, ptrdiff_t count) {
 }
 
 FOR_EACH_PROCESSOR
+void shim_momentum_step(float *restrict weights, float *restrict moments, ptrdiff_t count, float rate, float decay) {
+    if (decay == 0) {
+        for (ptrdiff_t i = 0; i < count; i++) weights[i] -= rate * moments[i];
+        return;
+    }
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const float moment = moments[i] + decay * weights[i];
+        moments[i] = moment;
+        weights[i] -= rate * moment;
+    }
+}
+
+FOR_EACH_PROCESSOR
 void shim_adaptive_step(float *restrict weights, const float *restrict gradient, float *restrict moments,
                         float *restrict squares, ptrdiff_t count, const shim_adaptive *step) {
     const shim_adaptive s = *step;

@@ -16,10 +16,11 @@ private struct Job {
     let batch: Batch
     var loss = Loss.crossEntropy
     var scale = 1.0
-    let parts: Int
+    var parts: Int
     var target: UnsafeMutablePointer<Float>?
     var alpha: Float = 1
     var beta: Float = 0
+    var update: GradientUpdate?
     var hasFirstProduct = false
     var isBounding = false
     /// What is done in a phase, in this order: layers forward, the layer that samples then meet in
@@ -196,13 +197,18 @@ extension Workspace {
 
     /// target <- beta target + alpha (gradient of the batch's share), after `lossAndDeltas` of the
     /// same batch with the same weights. With target = parameters and alpha = -rate this is the
-    /// step of plain SGD.
+    /// step of plain SGD. `update` runs over all parameters, each once it has what the target is to
+    /// hold for it; needs `hasParameterRows`.
     public func accumulateGradient(
         _ weights: Weights, of batch: Batch, into target: UnsafeMutablePointer<Float>,
-        alpha: Float, beta: Float, _ mode: PassMode
+        alpha: Float, beta: Float, _ mode: PassMode, then update: GradientUpdate? = nil
     ) {
         var job = job(weights, batch, mode)
-        (job.target, job.alpha, job.beta) = (target, alpha, beta)
+        if let update {
+            job.parts = max(
+                job.parts, min(update.parts, ThreadPool.shared.threadCount, maximumParts))
+        }
+        (job.target, job.alpha, job.beta, job.update) = (target, alpha, beta, update)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.accumulate(part)
@@ -285,6 +291,11 @@ extension Job {
                 $0.accumulate(
                     layerPass, into: target + step.parameterOffset, first: first, count: count,
                     alpha: alpha, beta: beta)
+            }
+            guard let update else { continue }
+            for tensor in UnsafeBufferPointer(start: step.tensors, count: step.tensorCount) {
+                update.run(
+                    update.context, tensor.offset &+ first &* tensor.width, count &* tensor.width)
             }
         }
     }

@@ -6,12 +6,16 @@ struct AdaGrad: OptimizerRule {
     var keepsSquares: Bool { true }
     var stepsInPlace: Bool { true }
 
-    func take(_ step: OptimizerStep) {
+    func take(_ step: OptimizerStep) { adaptiveStep(step)?.run() }
+
+    func rows(_ step: OptimizerStep) -> RowStep? { adaptiveStep(step).map { .adaptive($0) } }
+
+    private func adaptiveStep(_ step: OptimizerStep) -> AdaptiveStep? {
         AdaptiveStep(
             step,
             shim_adaptive(
                 rate: Float(step.rate), beta1: 0, rest1: 1, beta2: 1, rest2: 1, root: 1,
                 epsilon: Float(step.config.resolvedEpsilon), decay: step.decay, kept: 1)
-        )?.run()
+        )
     }
 }

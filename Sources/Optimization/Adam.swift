@@ -11,10 +11,14 @@ struct Adam: OptimizerRule {
     var keepsSquares: Bool { true }
     var stepsInPlace: Bool { true }
 
-    func take(_ step: OptimizerStep) {
+    func take(_ step: OptimizerStep) { adaptiveStep(step)?.run() }
+
+    func rows(_ step: OptimizerStep) -> RowStep? { adaptiveStep(step).map { .adaptive($0) } }
+
+    private func adaptiveStep(_ step: OptimizerStep) -> AdaptiveStep? {
         let (steps, config) = (Double(step.state.steps), step.config)
         let (beta1, beta2) = (config.gradientBeta1, config.beta2)
-        AdaptiveStep(
+        return AdaptiveStep(
             step,
             shim_adaptive(
                 rate: Float(step.rate / (1 - pow(beta1, steps))), beta1: Float(beta1),
@@ -22,6 +26,6 @@ struct Adam: OptimizerRule {
                 root: Float(1 / (1 - pow(beta2, steps)).squareRoot()),
                 epsilon: Float(config.resolvedEpsilon), decay: decaysBeside ? 0 : step.decay,
                 kept: decaysBeside ? Float(1 - step.rate * config.resolvedWeightDecay) : 1)
-        )?.run()
+        )
     }
 }

@@ -27,30 +27,34 @@ struct AdaptiveStep {
     /// Every weight's step depends on nothing but its own numbers, so the result does not depend on
     /// the parts.
     func run() {
-        let parts = min(max(count / Self.smallestShare, 1), ThreadPool.shared.threadCount)
-        var job = (step: self, parts: parts)
-        ThreadPool.shared.run(parts: parts, context: &job) { context, part in
+        var job = (step: self, parts: Self.parts(count))
+        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             typealias Job = (step: AdaptiveStep, parts: Int)
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             let count = job.pointee.step.count
             let vectors = (count + 15) / 16
             let first = vectors * part / job.pointee.parts * 16
             let end = vectors * (part + 1) / job.pointee.parts * 16
-            job.pointee.step.run(first..<min(end, count))
+            job.pointee.step.run(first, min(end, count) - first)
         }
     }
 
-    private func run(_ range: Range<Int>) {
-        let first = range.lowerBound
+    static func parts(_ count: Int) -> Int {
+        min(max(count / smallestShare, 1), ThreadPool.shared.threadCount)
+    }
+
+    /// Of weights `first ..< first + count`.
+    @inline(__always)
+    func run(_ first: Int, _ count: Int) {
         let moments = moments.map { $0 + first }
         withUnsafePointer(to: factors) {
             if let weights {
                 shim_adaptive_step(
-                    weights + first, gradient + first, moments, squares + first, range.count, $0)
+                    weights + first, gradient + first, moments, squares + first, count, $0)
             } else {
                 shim_adaptive_move(
                     UnsafeMutablePointer(mutating: gradient) + first, moments, squares + first,
-                    range.count, $0)
+                    count, $0)
             }
         }
     }

@@ -16,6 +16,7 @@ public final class Optimizer {
     private let rule: any OptimizerRule
     /// There are averages, whose steps are counted.
     private let remembers: Bool
+    private let hasRowSteps: Bool
     private let parameterCount: Int
     private let layers: [Range<Int>]
 
@@ -28,6 +29,7 @@ public final class Optimizer {
             options.kind == .dog
             ? try DoG(options, parameterCount: parameterCount, layers: layers) : nil
         rule = dog ?? options.kind.rule
+        hasRowSteps = dog == nil && options.kind != .sgd && options.kind != .nesterov
         remembers = dog != nil || rule.keepsGradients || rule.keepsSquares
         learningRate = dog == nil ? options.learningRate : 1
         state = try OptimizerState(
@@ -54,14 +56,29 @@ public final class Optimizer {
         return true
     }
 
+    /// The next step for rows of weights; it counts as taken. Nil, and nothing done, where the
+    /// rule has no such way.
+    func beginRows(
+        _ weights: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>
+    ) -> RowStep? {
+        guard hasRowSteps else { return nil }
+        state.steps += 1
+        return rule.rows(step(weights, gradient))
+    }
+
     private func take(
         _ weights: UnsafeMutablePointer<Float>?, _ gradient: UnsafePointer<Float>
     ) {
         if remembers { state.steps += 1 }
-        rule.take(
-            OptimizerStep(
-                weights: weights, gradient: gradient, count: parameterCount, rate: learningRate,
-                config: options, state: state))
+        rule.take(step(weights, gradient))
+    }
+
+    private func step(
+        _ weights: UnsafeMutablePointer<Float>?, _ gradient: UnsafePointer<Float>
+    ) -> OptimizerStep {
+        OptimizerStep(
+            weights: weights, gradient: gradient, count: parameterCount, rate: learningRate,
+            config: options, state: state)
     }
 
     /// What shrinks the weights, or is added to their gradients, in each step.

@@ -12,6 +12,9 @@ protocol OptimizerRule {
     var stepsInPlace: Bool { get }
 
     func take(_ step: OptimizerStep)
+
+    /// The same step for rows of weights, each as soon as its gradient is there.
+    func rows(_ step: OptimizerStep) -> RowStep?
 }
 
 extension OptimizerRule {
@@ -19,6 +22,7 @@ extension OptimizerRule {
     var keepsSquares: Bool { false }
     var stepsInPlace: Bool { false }
     func linearStep(_ config: OptimizerConfig, rate: Double) -> (alpha: Float, beta: Float)? { nil }
+    func rows(_ step: OptimizerStep) -> RowStep? { nil }
 }
 
 /// What a rule works on: arrays of `count` numbers.

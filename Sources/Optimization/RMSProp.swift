@@ -6,14 +6,18 @@ struct RMSProp: OptimizerRule {
     var keepsSquares: Bool { true }
     var stepsInPlace: Bool { true }
 
-    func take(_ step: OptimizerStep) {
+    func take(_ step: OptimizerStep) { adaptiveStep(step)?.run() }
+
+    func rows(_ step: OptimizerStep) -> RowStep? { adaptiveStep(step).map { .adaptive($0) } }
+
+    private func adaptiveStep(_ step: OptimizerStep) -> AdaptiveStep? {
         let alpha = step.config.alpha
-        AdaptiveStep(
+        return AdaptiveStep(
             step,
             shim_adaptive(
                 rate: Float(step.rate), beta1: 0, rest1: 1, beta2: Float(alpha),
                 rest2: Float(1 - alpha), root: 1, epsilon: Float(step.config.resolvedEpsilon),
                 decay: step.decay, kept: 1)
-        )?.run()
+        )
     }
 }

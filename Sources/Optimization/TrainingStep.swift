@@ -81,6 +81,7 @@ public final class TrainingStep {
     private func update(_ batch: Batch) {
         let parameters = model.parameters.pointer
         if let gradient {
+            if stepsByRows, takeRows(batch, gradient) { return }
             workspace.accumulateGradient(
                 model.weights, of: batch, into: gradient.pointer, alpha: 1, beta: 0, .training)
             update(gradient)
@@ -91,6 +92,19 @@ public final class TrainingStep {
                 .training)
             if averages { optimizer.state.addToAverage(parameters) }
         }
+    }
+
+    /// The gradient is asked for nothing but the optimizer's own step.
+    private var stepsByRows: Bool { frames == nil && clipNorm == 0 && !isScheduleFree }
+
+    private func takeRows(_ batch: Batch, _ gradient: Buffer<Float>) -> Bool {
+        let parameters = model.parameters.pointer
+        if averages { optimizer.state.beginAverage(parameters) }
+        guard optimizer.step(model.weights, batch, workspace, scratch: gradient.pointer) else {
+            return false
+        }
+        if averages { optimizer.state.addToAverage(parameters) }
+        return true
     }
 
     /// One step with a gradient from elsewhere, in the weights' own coordinates, which is left

@@ -62,6 +62,9 @@ double shim_squared_error(const float *output, const float *target, ptrdiff_t co
 /* z = exp(z - largest of its row) / (sum of these) */
 void shim_softmax(float *z, ptrdiff_t rows, ptrdiff_t width);
 
+/* moments = moments + decay * weights, then weights = weights - rate * moments. */
+void shim_momentum_step(float *weights, float *moments, ptrdiff_t count, float rate, float decay);
+
 /* One step of the adaptive optimizers; see Adam.swift, AdaGrad.swift and RMSProp.swift. */
 typedef struct shim_adaptive {
     float rate;         /* over the bias correction of the first average */
