@@ -41,7 +41,7 @@ final class KernelTests: XCTestCase {
         var generator = RandomGenerator(seed: 2)
         for m in [1, 2, 3, 4, 5, 6, 7, 11, 16] {
             for other in [1, 2, 3, 4, 5, 8, 15, 16] {
-                for long in [16, 17, 31, 33, 48, 67] { try body(m, other, long, &generator) }
+                for long in [1, 3, 13, 15, 16, 17, 31, 33, 48, 67] { try body(m, other, long, &generator) }
             }
         }
     }
@@ -51,7 +51,7 @@ final class KernelTests: XCTestCase {
             let a = try Rows(m * k, &generator)
             let b = try Rows(n * k, &generator)
             let c = try Rows(m * n, &generator)
-            shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer)
+            shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer, n)
             for i in 0..<m {
                 for j in 0..<n {
                     let terms = (0..<k).map {
@@ -68,15 +68,19 @@ final class KernelTests: XCTestCase {
 
     func testRowProductsDoNotDependOnTheOtherRows() throws {
         var generator = RandomGenerator(seed: 3)
-        let (m, n, k) = (11, 13, 83)
+        for k in [5, 83] { try compareRowProductsAlone(k, &generator) }
+    }
+
+    private func compareRowProductsAlone(_ k: Int, _ generator: inout RandomGenerator) throws {
+        let (m, n) = (11, 53)
         let a = try Rows(m * k, &generator)
         let b = try Rows(n * k, &generator)
         let c = try Rows(m * n, &generator)
-        shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer)
+        shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer, n)
         for i in 0..<m {
             for j in 0..<n {
                 var alone: Float = 0
-                shim_row_products(a.pointer + i * k, 1, b.pointer + j * k, 1, k, &alone)
+                shim_row_products(a.pointer + i * k, 1, b.pointer + j * k, 1, k, &alone, 1)
                 XCTAssertEqual(alone, c.pointer[i * n + j])
             }
         }
@@ -84,6 +88,7 @@ final class KernelTests: XCTestCase {
 
     func testColumnProductsEqualSumsInDouble() throws {
         try forEachProduct { m, k, n, generator in
+            guard n >= shim_product_lanes() else { return }
             let stride = m + 3
             let a = try Rows(k * stride, &generator)
             let b = try Rows(k * n, &generator)
@@ -109,6 +114,32 @@ final class KernelTests: XCTestCase {
                 XCTAssertTrue(c.guardsStand, "\(m) \(n) \(k)")
             }
             XCTAssertTrue(a.guardsStand && b.guardsStand, "\(m) \(n) \(k)")
+        }
+    }
+
+    func testPlainProductsEqualSumsInDouble() throws {
+        try forEachProduct { m, k, n, generator in
+            guard n >= shim_product_lanes() else { return }
+            let a = try Rows(m * k, &generator)
+            let b = try Rows(k * n, &generator)
+            for beta in [Float(0), 1] {
+                let c = try Rows(m * n, &generator)
+                let before = try Buffer(copying: c.pointer, count: m * n)
+                if beta == 0 { c.pointer.update(repeating: .nan, count: m * n) }
+                shim_plain_products(a.pointer, m, b.pointer, n, k, beta, c.pointer)
+                for i in 0..<m {
+                    for j in 0..<n {
+                        var terms = (0..<k).map {
+                            Double(a.pointer[i * k + $0]) * Double(b.pointer[$0 * n + j])
+                        }
+                        terms.append(Double(beta) * Double(before.pointer[i * n + j]))
+                        XCTAssertEqual(
+                            Double(c.pointer[i * n + j]), terms.reduce(0, +),
+                            accuracy: 1e-6 * terms.reduce(0) { $0 + abs($1) }, "\(m) \(n) \(k)")
+                    }
+                }
+                XCTAssertTrue(a.guardsStand && b.guardsStand && c.guardsStand, "\(m) \(n) \(k)")
+            }
         }
     }
 
