@@ -2,7 +2,7 @@
 
 .PHONY: bench bench-programs
 
-BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls folder teleports sharing libpng-loop malloc_count.so)
+BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls folder teleports sharing routes libpng-loop malloc_count.so)
 BENCH_C := $(CC) -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) -Ibuild/include
 BENCH_LINK := -Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../lib' -lpthread -ldl -lm
 
@@ -14,6 +14,11 @@ build/bench/%: bench/%.c bench/bench.h build/include/teleport.h $(LIBRARY)
 build/bench/steps: bench/steps.c bench/bench.h build/include/teleport.h $(LIBRARY) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(BENCH_C) $< -o $@ $(ARCHIVE) $(BENCH_LINK)
+
+# Linked with the kernels' own objects, which the library does not export.
+build/bench/routes: bench/routes.c bench/bench.h build/include/teleport.h $(LIBRARY) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(BENCH_C) -ISources/CShims/include $< .build/release/CShims.build/products.c.o -o $@ $(ARCHIVE) $(BENCH_LINK)
 
 build/bench/libpng-loop: bench/libpng-loop.c
 	@mkdir -p $(@D)

@@ -1,4 +1,4 @@
-/* One kind of processor's copy of products.c, which sets LANES and TARGET. */
+/* One kind of processor's copy of products.c, which sets LANES, ROW_TILE and TARGET. */
 
 #define NAME(name) JOINED(name##_, LANES)
 #define vector NAME(vector)
@@ -37,7 +37,7 @@ TARGET INLINE quad NAME(totals)(vector p, vector q, vector r, vector s) {
 
 /* rows x columns of c. */
 TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const float *b, ptrdiff_t k, float *c,
-                                  ptrdiff_t n) {
+                                  ptrdiff_t row_c) {
     vector sum[ROW_TILE][COLUMN_TILE] = {0};
     ptrdiff_t s = 0;
     for (; s + LANES <= k; s += LANES) {
@@ -62,47 +62,44 @@ TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const f
     }
     for (int i = 0; i < rows; i++) {
         const quad total = NAME(totals)(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-        memcpy(c + i * n, &total, (size_t)columns * sizeof *c);
+        memcpy(c + i * row_c, &total, (size_t)columns * sizeof *c);
     }
 }
 
-TARGET INLINE void NAME(row_block)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
+TARGET INLINE void NAME(row_block)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c,
+                                   ptrdiff_t row_c) {
     for (ptrdiff_t j = 0; j < n;) {
         const int wide = n - j >= COLUMN_TILE;
         for (ptrdiff_t i = 0; i < m;) {
             const float *rows = a + i * k, *columns = b + j * k;
-            float *out = c + i * n + j;
+            float *out = c + i * row_c + j;
             const int high = m - i >= ROW_TILE ? ROW_TILE : (int)(m - i);
-            if (high == ROW_TILE && wide) NAME(row_tile)(ROW_TILE, COLUMN_TILE, rows, columns, k, out, n);
-            if (high == ROW_TILE && !wide) NAME(row_tile)(ROW_TILE, 1, rows, columns, k, out, n);
-            if (high == 2 && wide) NAME(row_tile)(2, COLUMN_TILE, rows, columns, k, out, n);
-            if (high == 2 && !wide) NAME(row_tile)(2, 1, rows, columns, k, out, n);
-            if (high == 1 && wide) NAME(row_tile)(1, COLUMN_TILE, rows, columns, k, out, n);
-            if (high == 1 && !wide) NAME(row_tile)(1, 1, rows, columns, k, out, n);
+#define ROW_TILES(height)                                                                           \
+    if (high == height && wide) NAME(row_tile)(height, COLUMN_TILE, rows, columns, k, out, row_c);   \
+    if (high == height && !wide) NAME(row_tile)(height, 1, rows, columns, k, out, row_c)
+#if ROW_TILE == 4
+            ROW_TILES(4);
+#endif
+            ROW_TILES(3);
+            ROW_TILES(2);
+            ROW_TILES(1);
+#undef ROW_TILES
             i += high;
         }
         j += wide ? COLUMN_TILE : 1;
     }
 }
 
-TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
-    /* Rows of a that stay in the second-level cache while all of b passes. */
-    const ptrdiff_t block = BLOCK / k > ROW_TILE ? BLOCK / k / ROW_TILE * ROW_TILE : ROW_TILE;
-    for (ptrdiff_t i = 0; i < m; i += block) {
-        NAME(row_block)(a + i * k, m - i < block ? m - i : block, b, n, k, c + i * n);
-    }
-}
-
 /* rows x (vectors * LANES) of c, of which the first `done` columns stay. */
-TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrdiff_t row_a, const float *b,
-                                     ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c,
+TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrdiff_t step, ptrdiff_t row_a,
+                                     const float *b, ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c,
                                      int done) {
     vector sum[SUMS / 2][2] = {0};
     for (ptrdiff_t s = 0; s < k; s++, a += row_a, b += row_b) {
         vector right[2];
         for (int v = 0; v < vectors; v++) right[v] = *(const vector *)(b + v * LANES);
         for (int i = 0; i < rows; i++) {
-            for (int v = 0; v < vectors; v++) sum[i][v] += right[v] * a[i];
+            for (int v = 0; v < vectors; v++) sum[i][v] += right[v] * a[i * step];
         }
     }
     for (int i = 0; i < rows; i++) {
@@ -115,35 +112,73 @@ TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrd
 }
 
 /* m rows of a strip of c. */
-TARGET INLINE void NAME(column_strip)(int vectors, const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b,
-                                      ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c,
+TARGET INLINE void NAME(column_strip)(int vectors, const float *a, ptrdiff_t step, ptrdiff_t row_a, ptrdiff_t m,
+                                      const float *b, ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c,
                                       int done) {
     for (ptrdiff_t i = 0; i < m;) {
-        const float *columns = a + i;
+        const float *columns = a + i * step;
         float *out = c + i * row_c;
         const int rows = m - i >= SUMS / 2 ? SUMS / 2 : m - i >= 4 ? 4 : 1;
         if (rows == SUMS / 2)
-            NAME(column_tile)(SUMS / 2, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
-        if (rows == 4) NAME(column_tile)(4, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
-        if (rows == 1) NAME(column_tile)(1, vectors, columns, row_a, b, row_b, k, alpha, beta, out, row_c, done);
+            NAME(column_tile)(SUMS / 2, vectors, columns, step, row_a, b, row_b, k, alpha, beta, out, row_c, done);
+        if (rows == 4) NAME(column_tile)(4, vectors, columns, step, row_a, b, row_b, k, alpha, beta, out, row_c, done);
+        if (rows == 1) NAME(column_tile)(1, vectors, columns, step, row_a, b, row_b, k, alpha, beta, out, row_c, done);
         i += rows;
     }
 }
 
-TARGET static void NAME(column_products)(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n,
-                                         ptrdiff_t k, float alpha, float beta, float *c) {
+/* c = beta c + alpha (a b), with the element i, s of a at a[i step + s row_a]. */
+TARGET static void NAME(column_products)(const float *a, ptrdiff_t step, ptrdiff_t row_a, ptrdiff_t m, const float *b,
+                                         ptrdiff_t n, ptrdiff_t k, float alpha, float beta, float *c) {
     ptrdiff_t j = 0;
     for (; j + 2 * LANES <= n; j += 2 * LANES) {
-        NAME(column_strip)(2, a, row_a, m, b + j, n, k, alpha, beta, c + j, n, 0);
+        NAME(column_strip)(2, a, step, row_a, m, b + j, n, k, alpha, beta, c + j, n, 0);
     }
     for (; j < n; j += LANES) {
         /* The last strip ends where the rows do. */
         const ptrdiff_t start = j + LANES <= n ? j : n - LANES;
-        NAME(column_strip)(1, a, row_a, m, b + start, n, k, alpha, beta, c + start, n, (int)(j - start));
+        NAME(column_strip)(1, a, step, row_a, m, b + start, n, k, alpha, beta, c + start, n, (int)(j - start));
+    }
+}
+
+/* Rows of less than SHORT numbers: a vector has as many columns of c, and b is transposed for it. */
+TARGET static void NAME(short_row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
+                                            float *c, ptrdiff_t row_c) {
+    float turned[SHORT][LANES] __attribute__((aligned(64)));
+    for (ptrdiff_t j = 0; j < n; j += LANES) {
+        /* The last vector ends where the rows do. */
+        const ptrdiff_t start = j + LANES <= n || n < LANES ? j : n - LANES, count = n < LANES ? n : LANES;
+        if (count < LANES) memset(turned, 0, sizeof turned);
+        for (ptrdiff_t l = 0; l < count; l++) {
+            for (ptrdiff_t s = 0; s < k; s++) turned[s][l] = b[(start + l) * k + s];
+        }
+        if (count == LANES) {
+            NAME(column_strip)(1, a, k, 1, m, turned[0], LANES, k, 1, 0, c + start, row_c, 0);
+            continue;
+        }
+        for (ptrdiff_t i = 0; i < m; i++) {
+            float sums[LANES];
+            NAME(column_tile)(1, 1, a + i * k, k, 1, turned[0], LANES, k, 1, 0, sums, LANES, 0);
+            memcpy(c + i * row_c, sums, (size_t)n * sizeof *c);
+        }
+    }
+}
+
+TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c,
+                                      ptrdiff_t row_c) {
+    if (k < SHORT) {
+        NAME(short_row_products)(a, m, b, n, k, c, row_c);
+        return;
+    }
+    /* Rows of a that stay in the second-level cache while all of b passes. */
+    const ptrdiff_t block = BLOCK / k > ROW_TILE ? BLOCK / k / ROW_TILE * ROW_TILE : ROW_TILE;
+    for (ptrdiff_t i = 0; i < m; i += block) {
+        NAME(row_block)(a + i * k, m - i < block ? m - i : block, b, n, k, c + i * row_c, row_c);
     }
 }
 
 #undef NAME
 #undef vector
 #undef LANES
+#undef ROW_TILE
 #undef TARGET

@@ -3,20 +3,30 @@ import CShims
 /// The products of a mini-batch and a layer, each by what is faster at its sizes: OpenBLAS, which
 /// packs both factors first, or our own kernels (`products.h`), which pack nothing.
 ///
-/// The bounds are about where the two were measured to be level, on AVX2.
+/// The bounds are about where the two were measured to be level, on AVX2 and on AVX-512, by
+/// `bench/routes.c`: OpenBLAS has kernels for small products on AVX-512 alone.
 public enum BatchProducts {
-    /// c <- a b^T, with a: m x k, b: n x k, c: m x n, all contiguous.
+    /// c <- a b^T, with a: m x k, b: n x k, contiguous, and c: m x n, its rows `stride` apart.
+    @inline(__always)
+    public static func rows(
+        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
+        stride: Int, m: Int, n: Int, k: Int
+    ) {
+        if packsRows(m: m, n: n, k: k) {
+            BLAS.multiply(
+                a, stride: k, b, .yes, stride: k, into: c, stride: stride, m: m, n: n, k: k)
+        } else {
+            shim_row_products(a, m, b, n, k, c, stride)
+        }
+    }
+
+    /// The same with c contiguous.
     @inline(__always)
     public static func rows(
         _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
         m: Int, n: Int, k: Int
     ) {
-        if packsRows(m: m, n: n, k: k) {
-            BLAS.multiply(
-                a, stride: k, b, .yes, stride: k, into: c, stride: n, m: m, n: n, k: k)
-        } else {
-            shim_row_products(a, m, b, n, k, c)
-        }
+        rows(a, b, into: c, stride: n, m: m, n: n, k: k)
     }
 
     /// Whether `rows` goes to OpenBLAS.
@@ -26,8 +36,11 @@ public enum BatchProducts {
         // packs (m + n) k elements, which few rows do not pay for. And the smaller factor must stay
         // in the second-level cache.
         let fewest = min(m, n)
-        let isLong = 2 &* k >= (fillsVectors(k) ? 3 : 8) &* fewest
-        return k < 16 || !isLong || fewest &* k >= 1 << 16
+        if hasWideVectors {
+            let isLong = k >= 100 && k >= 6 &* fewest
+            return k < 16 || !(isLong || fewest == 1) || fewest &* k >= 1 << 17
+        }
+        return (k < 32 && n > 128) || fewest &* k >= 1 << 16
     }
 
     /// c <- alpha a^T b + beta c, with a: k x m, its rows `stride` apart, b: k x n, c: m x n, both
@@ -38,9 +51,10 @@ public enum BatchProducts {
         into c: UnsafeMutablePointer<Float>, m: Int, n: Int, k: Int, alpha: Float, beta: Float
     ) {
         // What is read in strips must come from the second-level cache. The strip at the rows' end
-        // overlaps the one before it, which costs more than packing where there are many rows.
-        let isEven = fillsVectors(n) || (n >= 16 && m <= 32)
-        if isEven && m &* n < 1 << 17 && k &* n < 1 << 16 {
+        // overlaps the one before it, which is too much where OpenBLAS does not pack.
+        let fits = m &* n < 1 << 16 && k &* n < 1 << 18
+        let isOwn = hasWideVectors ? n >= 32 && (n % 16 == 0 || m <= 8) : n >= 8
+        if isOwn && fits {
             shim_column_products(a, stride, m, b, n, k, alpha, beta, c)
         } else {
             // OpenBLAS clears c for beta = 0 in a pass of its own, which is slower than this one.
@@ -48,6 +62,20 @@ public enum BatchProducts {
             BLAS.multiply(
                 a, .yes, stride: stride, b, stride: n, into: c, stride: n, m: m, n: n, k: k,
                 alpha: alpha, beta: beta == 0 ? 1 : beta)
+        }
+    }
+
+    /// c <- a b + beta c, with a: m x k, b: k x n, c: m x n, all contiguous.
+    @inline(__always)
+    public static func plain(
+        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, into c: UnsafeMutablePointer<Float>,
+        m: Int, n: Int, k: Int, beta: Float
+    ) {
+        if !hasWideVectors && n >= 8 && k &* n < 1 << 17 {
+            shim_plain_products(a, m, b, n, k, beta, c)
+        } else {
+            BLAS.multiply(
+                a, stride: k, b, stride: n, into: c, stride: n, m: m, n: n, k: k, beta: beta)
         }
     }
 
@@ -67,5 +95,5 @@ public enum BatchProducts {
     }
 
     @inline(__always)
-    private static func fillsVectors(_ length: Int) -> Bool { length % 16 == 0 }
+    private static var hasWideVectors: Bool { shim_product_lanes() == 16 }
 }
