@@ -14,6 +14,8 @@ private struct Job {
     let pass: Pass
     let weights: WeightPointers
     let batch: Batch
+    /// Samples that are never parted.
+    let sampleBlock: Int
     var loss = Loss.crossEntropy
     var scale = 1.0
     var parts: Int
@@ -33,7 +35,7 @@ private struct Job {
 
     @inline(__always)
     func samples(_ part: Int) -> (first: Int, count: Int) {
-        share(part, of: batch.count, block: pass.sampleBlock)
+        share(part, of: batch.count, block: sampleBlock)
     }
 
     /// What part `part` does of something: multiples of `block` but for the last.
@@ -67,12 +69,15 @@ extension Workspace {
 
     private func job(_ weights: Weights, _ batch: Batch, _ mode: PassMode) -> Job {
         let pass = pass(mode)
-        let blocks = (batch.count + pass.sampleBlock - 1) / pass.sampleBlock
         let work = batch.count * multiplyAdds * 2
-        let parts = min(
-            max(work / Self.smallestShare, 1), ThreadPool.shared.threadCount, maximumParts,
-            max(blocks, 1))
-        return Job(pass: pass, weights: WeightPointers(weights), batch: batch, parts: parts)
+        let threads = min(
+            max(work / Self.smallestShare, 1), ThreadPool.shared.threadCount, maximumParts)
+        // Few samples are parted more evenly: 17 are 8 and 9, not 16 and 1.
+        let block = min(pass.sampleBlock, batch.count < 64 * threads ? 4 : 16)
+        let parts = min(threads, max((batch.count + block - 1) / block, 1))
+        return Job(
+            pass: pass, weights: WeightPointers(weights), batch: batch, sampleBlock: block,
+            parts: parts)
     }
 
     /// Every part does its share of the phase.
