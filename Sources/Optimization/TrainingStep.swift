@@ -19,6 +19,8 @@ public final class TrainingStep {
     private let averages: Bool
     /// Only where the step is not one product a layer.
     private let gradient: Buffer<Float>?
+    /// The sum of a large batch's pieces, where there is no `gradient`.
+    private var pieceSum: Buffer<Float>?
     /// Only where a step is not the optimizer's own on the weights: its step; DoG measures in it.
     private var move: Buffer<Float>?
     private lazy var trust = StepTrust(model, optimizer)
@@ -29,7 +31,8 @@ public final class TrainingStep {
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
+        workspace = try Workspace(
+            model.graph, capacity: Self.rows(of: batchSize, model.graph), backward: true)
         workspace.seed = model.options.seed
         self.clipNorm = clipNorm
         isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
@@ -38,6 +41,25 @@ public final class TrainingStep {
             optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
             ? try Buffer(count: model.graph.parameterCount) : nil
         move = isScheduleFree ? try Buffer(count: model.graph.parameterCount) : nil
+        try reserve(batchSize)
+    }
+
+    /// Samples that go through the net at once. Of more than these x is read from memory twice,
+    /// forward and for the gradient. Where samples meet, a batch is never cut.
+    private static let largestPiece = 512
+
+    private static func rows(of batchSize: Int, _ graph: Graph) -> Int {
+        graph.meets(.training) ? batchSize : min(batchSize, largestPiece)
+    }
+
+    /// Room for batches of `count` samples. On failure nothing changes.
+    public func reserve(_ count: Int) throws {
+        let rows = Self.rows(of: count, model.graph)
+        let pieceSum =
+            count > rows && gradient == nil && self.pieceSum == nil
+            ? try Buffer<Float>(count: model.graph.parameterCount) : self.pieceSum
+        try workspace.reserve(rows)
+        self.pieceSum = pieceSum
     }
 
     /// The number of the next step, which its random choices depend on.
@@ -60,6 +82,7 @@ public final class TrainingStep {
     /// loss, the errors or the weights after it are not finite: then weights and optimizer are as
     /// before. Takes memory only for a gradient that may be too large.
     public func take(_ batch: Batch) throws -> Double? {
+        if batch.count > workspace.capacity { return try takePieces(batch) }
         let (value, bound) = workspace.lossAndBound(
             model.weights, batch: batch, loss: loss,
             scale: loss.scale(
@@ -67,6 +90,28 @@ public final class TrainingStep {
         guard value.isFinite, bound.isFinite else { return nil }
         guard try keepsFinite(bound, { update(batch) }) else { return nil }
         workspace.updateStatistics(of: model.weights, batch)
+        workspace.stepNumber &+= 1
+        return value
+    }
+
+    /// The same with the gradient summed piece by piece.
+    private func takePieces(_ batch: Batch) throws -> Double? {
+        guard let sum = gradient ?? pieceSum else { return nil }
+        let scale = loss.scale(
+            totalWeight: batch.totalWeight, outputs: model.graph.outputWidth)
+        var (value, bound) = (0.0, 0.0)
+        for first in stride(from: 0, to: batch.count, by: Self.largestPiece) {
+            let piece = batch.slice(first, min(Self.largestPiece, batch.count - first))
+            let share = workspace.lossAndBound(
+                model.weights, batch: piece, loss: loss, scale: scale, .training)
+            value += share.loss
+            bound += share.gradient
+            guard value.isFinite, bound.isFinite else { return nil }
+            workspace.accumulateGradient(
+                model.weights, of: piece, into: sum.pointer, alpha: 1, beta: first == 0 ? 0 : 1,
+                .training)
+        }
+        guard try keepsFinite(bound, { update(sum) }) else { return nil }
         workspace.stepNumber &+= 1
         return value
     }
