@@ -1,6 +1,6 @@
-/* Exponential, tanh and sigmoid of sixteen floats, without branches or tables. What is not a number stays so, infinities
- * give their limits, and results and arguments may be denormal. Worst errors over all
- * floats, in units in the last place: exponential 1.03, sigmoid 2.41, tanh 1.34. */
+/* Exponential, tanh and sigmoid of sixteen floats, without branches or tables. What is not a number stays so,
+ * infinities give their limits, and results and arguments may be denormal. Worst errors over all floats, in units in
+ * the last place: exponential 1.03, sigmoid 2.41, tanh 1.34. */
 #ifndef TP_FUNCTIONS_H
 #define TP_FUNCTIONS_H
 
@@ -16,8 +16,8 @@ INLINE void power_of_two(vector *v, const ints *exponent) {
     memcpy(v, &bits, sizeof *v);
 }
 
-/* exp(x) = 2^n exp(r), |r| <= ln 2 / 2, the polynomial a minimax of degree 6. 2^n is multiplied in two halves: a float's
- * exponent alone does not reach from the smallest denormal to infinity. */
+/* exp(x) = 2^n exp(r), |r| <= ln 2 / 2, the polynomial a minimax of degree 6. 2^n is multiplied in two halves: a
+ * float's exponent alone does not reach from the smallest denormal to infinity. */
 INLINE void exponential(vector *x) {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
     const int32_t magic_bits = 0x4b400000;

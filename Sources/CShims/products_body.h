@@ -90,10 +90,10 @@ TARGET INLINE void NAME(row_block)(const float *a, ptrdiff_t m, const float *b, 
     }
 }
 
-/* rows x (vectors * LANES) of c, of which the first `done` columns stay. */
+/* rows x (vectors * LANES) of c, of which the first `done` columns stay; a's element i, s is at a[i step + s row_a]. */
 TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrdiff_t step, ptrdiff_t row_a,
-                                     const float *b, ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c,
-                                     int done) {
+                                     const float *b, ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c,
+                                     ptrdiff_t row_c, int done) {
     vector sum[SUMS / 2][2] = {0};
     for (ptrdiff_t s = 0; s < k; s++, a += row_a, b += row_b) {
         vector right[2];
@@ -113,8 +113,8 @@ TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrd
 
 /* m rows of a strip of c. */
 TARGET INLINE void NAME(column_strip)(int vectors, const float *a, ptrdiff_t step, ptrdiff_t row_a, ptrdiff_t m,
-                                      const float *b, ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c, ptrdiff_t row_c,
-                                      int done) {
+                                      const float *b, ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c,
+                                      ptrdiff_t row_c, int done) {
     for (ptrdiff_t i = 0; i < m;) {
         const float *columns = a + i * step;
         float *out = c + i * row_c;

@@ -125,8 +125,8 @@ public struct Dense: Layer {
     }
 
     public func sharesOutputs(rows: Int, parts: Int) -> Bool {
-        // Each thread reads, and may pack, all samples and the share of the weights that it has just
-        // moved, instead of its share of the samples and all weights.
+        // Each thread reads, and may pack, all samples and the share of the weights that it has
+        // just moved, instead of its share of the samples and all weights.
         map.outputs > rows
     }
 

@@ -1,5 +1,5 @@
-/// What becomes of a gradient as soon as some rows of it are summed, by the thread that has them in its
-/// cache: an optimizer's step that treats every parameter by itself.
+/// What becomes of a gradient as soon as some rows of it are summed, by the thread that has them in
+/// its cache: an optimizer's step that treats every parameter by itself.
 public struct GradientUpdate: BitwiseCopyable {
     /// The context, the first parameter and how many follow; on any thread, no parameter twice.
     public typealias Run = @convention(c) (UnsafeRawPointer, Int, Int) -> Void

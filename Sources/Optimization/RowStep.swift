@@ -25,8 +25,8 @@ enum RowStep: BitwiseCopyable {
     }
 }
 
-/// M <- mu M + G, which the product with the deltas has done: it is written once, and no gradient is
-/// kept.  M <- M + decay W,  W <- W - rate M.
+/// M <- mu M + G, which the product with the deltas has done: it is written once, and no gradient
+/// is kept.  M <- M + decay W,  W <- W - rate M.
 struct MomentumStep: BitwiseCopyable {
     let weights: UnsafeMutablePointer<Float>
     let moments: UnsafeMutablePointer<Float>

@@ -12,8 +12,8 @@ struct Lateness {
     /// At time `now` jobs are done without workers.
     func isAlone(_ now: Double) -> Bool { now < end }
 
-    /// The caller has done its share of a job, by time `start` and in `worked` seconds, and has then
-    /// waited for the others until now. Who is late again soon after a pause is left alone for
+    /// The caller has done its share of a job, by time `start` and in `worked` seconds, and has
+    /// then waited for the others until now. Who is late again soon after a pause is left alone for
     /// longer.
     mutating func note(worked: Double, until start: Double) {
         let now = Clock.seconds()

@@ -41,7 +41,9 @@ final class KernelTests: XCTestCase {
         var generator = RandomGenerator(seed: 2)
         for m in [1, 2, 3, 4, 5, 6, 7, 11, 16] {
             for other in [1, 2, 3, 4, 5, 8, 15, 16] {
-                for long in [1, 3, 13, 15, 16, 17, 31, 33, 48, 67] { try body(m, other, long, &generator) }
+                for long in [1, 3, 13, 15, 16, 17, 31, 33, 48, 67] {
+                    try body(m, other, long, &generator)
+                }
             }
         }
     }
