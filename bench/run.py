@@ -16,6 +16,7 @@ from pathlib import Path
 import sections
 import sections_data
 import sections_frames
+import sections_shapes
 from report import Table, machine, warn
 
 HERE = Path(__file__).resolve().parent
@@ -24,6 +25,7 @@ ROOT = HERE.parent
 SECTIONS = {
     "steps": sections.steps,
     "frames": sections_frames.frames,
+    "shapes": sections_shapes.shapes,
     "threads": sections.threads,
     "sharing": sections.sharing,
     "growth": sections.growth,
