@@ -59,7 +59,8 @@ static void compare(int kind, int m, int n, int k) {
 int main(void) {
     static const int batches[] = {8, 20, 32, 64, 256}, outputs[] = {1, 10, 16, 64, 128, 512};
     static const int inputs[] = {2, 8, 13, 16, 50, 64, 128, 256, 512, 784, 2048};
-    printf("OpenBLAS's kernels: %s\n\n| product | m | n | k | own | OpenBLAS | own / OpenBLAS |\n", openblas_get_corename());
+    printf("OpenBLAS's kernels: %s\n\n", openblas_get_corename());
+    printf("| product | m | n | k | own | OpenBLAS | own / OpenBLAS |\n");
     printf("| --- | --- | --- | --- | --- | --- | --- |\n");
 #define EACH(x, list) for (size_t x = 0; x < sizeof list / sizeof *list; x++)
     EACH(i, batches) EACH(j, outputs) EACH(l, inputs) {
