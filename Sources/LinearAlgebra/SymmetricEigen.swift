@@ -9,6 +9,14 @@ public struct SymmetricEigen {
 
     /// A's content is lost; its lower triangle is read.
     public init(_ a: Matrix) throws {
+        values = try Self.decompose(a, "V")
+        rows = a
+    }
+
+    /// The eigenvalues alone. A's content is lost.
+    static func values(_ a: Matrix) throws -> Buffer<Double> { try decompose(a, "N") }
+
+    private static func decompose(_ a: Matrix, _ vectors: String) throws -> Buffer<Double> {
         var n = Int32(truncatingIfNeeded: a.rows)
         let values = try Buffer<Double>(count: a.rows)
         var info: Int32 = 0
@@ -16,7 +24,7 @@ public struct SymmetricEigen {
         var (bestWork, bestIntegers): (Double, Int32) = (0, 0)
         // Row-major lower is LAPACK's column-major upper, and its columns are our rows.
         dsyevd_(
-            "V", "U", &n, a.pointer, &n, values.pointer, &bestWork, &workSize, &bestIntegers,
+            vectors, "U", &n, a.pointer, &n, values.pointer, &bestWork, &workSize, &bestIntegers,
             &integerSize, &info, 1, 1)
         guard info == 0, bestWork < Double(Int32.max) else {
             throw TeleportError(
@@ -27,14 +35,13 @@ public struct SymmetricEigen {
         let work = try Buffer<Double>(count: Int(workSize))
         let integers = try Buffer<Int32>(count: Int(integerSize))
         dsyevd_(
-            "V", "U", &n, a.pointer, &n, values.pointer, work.pointer, &workSize, integers.pointer,
-            &integerSize, &info, 1, 1)
+            vectors, "U", &n, a.pointer, &n, values.pointer, work.pointer, &workSize,
+            integers.pointer, &integerSize, &info, 1, 1)
         guard info == 0 else {
             throw TeleportError(
                 .linearAlgebra, "the eigenvalues of a matrix of \(a.rows) rows did not converge")
         }
-        self.values = values
-        rows = a
+        return values
     }
 
     /// The sum of f(value) v v^T.
