@@ -142,7 +142,9 @@ build/tests/c/blas_%: Tests/c/blas_%.c $(BLAS_BUFFERS) Tests/c/check.h | $(ARCHI
 	@$(CC) -std=c11 $(STRICT) $(CFLAGS) -ISources/CShims/include $< $(BLAS_BUFFERS) -o $@ $(WRAP) $(ARCHIVE) -lpthread -lm
 
 # Every copy of the kernels, by the compiler of the library; they are inlined and so have no calling convention.
-build/tests/c/products: Tests/c/products.c $(wildcard Sources/CShims/products* Sources/CShims/include/products.h) Tests/c/check.h
+KERNEL_TESTS := products convolution
+
+$(KERNEL_TESTS:%=build/tests/c/%): build/tests/c/%: Tests/c/%.c $(wildcard Sources/CShims/*.[ch] Sources/CShims/include/*.h) Tests/c/check.h
 	@mkdir -p $(@D)
 	@$(dir $(shell readlink -f $$(command -v $(SWIFT))))clang -std=gnu11 $(subst -pedantic,-Wno-psabi,$(STRICT)) $(CFLAGS) \
 		-ISources/CShims/include $< -o $@ -lm
@@ -225,7 +227,7 @@ lint: | build/stamps/system-lib
 	@scripts/line-width
 	@$(SWIFT) format lint --strict --recursive Package.swift $(SWIFT_FOLDERS)
 	@for compiler in $(CC) clang; do \
-		for file in examples/c/*.c $(filter-out Tests/c/blas_%.c Tests/c/products.c,$(wildcard Tests/c/*.c)); do \
+		for file in examples/c/*.c $(filter-out Tests/c/blas_%.c $(KERNEL_TESTS:%=Tests/c/%.c),$(wildcard Tests/c/*.c)); do \
 			$$compiler -std=c99 $(STRICT) -Iinclude -fsyntax-only $$file || exit 1; done; \
 		for file in Sources/CShims/*.c Tests/c/blas_*.c; do \
 			$$compiler -std=c11 $(STRICT) -Wno-pedantic -ISources/CShims/include -fsyntax-only $$file || exit 1; done; \

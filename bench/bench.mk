@@ -2,7 +2,7 @@
 
 .PHONY: bench bench-programs
 
-BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls folder teleports sharing routes libpng-loop malloc_count.so)
+BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls convolution folder teleports sharing routes libpng-loop malloc_count.so)
 BENCH_C := $(CC) -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) -Ibuild/include
 BENCH_LINK := -Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../lib' -lpthread -ldl -lm
 
@@ -19,6 +19,11 @@ build/bench/steps: bench/steps.c bench/bench.h build/include/teleport.h $(LIBRAR
 build/bench/routes: bench/routes.c bench/bench.h build/include/teleport.h $(LIBRARY) $(ARCHIVE)
 	@mkdir -p $(@D)
 	@$(BENCH_C) -ISources/CShims/include $< .build/release/CShims.build/products.c.o -o $@ $(ARCHIVE) $(BENCH_LINK)
+# The library exports no kernels: they are compiled here as there.
+build/bench/convolution: bench/convolution.c bench/bench.h $(wildcard Sources/CShims/convolution*) build/include/teleport.h $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(dir $(shell readlink -f $$(command -v $(SWIFT))))clang -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) -Ibuild/include \
+		-ISources/CShims/include $< $(wildcard Sources/CShims/convolution*.c) -o $@ $(ARCHIVE) -lpthread -lm
 
 build/bench/libpng-loop: bench/libpng-loop.c
 	@mkdir -p $(@D)

@@ -150,10 +150,81 @@ static void make_model(void) {
     REQUIRE((status == TP_OK) == (*place != NULL));
 }
 
+/* Parts of sets, samples at indices, and what a set is like. */
+static void use_dataset(void) {
+    tp_dataset *source = PICK(datasets), **place = PLACE(datasets), *made = NULL;
+    tp_augment_config config;
+    const int64_t indices[] = {0, whole(), byte() % 16, 0};
+    const int64_t count = byte() % 5;
+    float mean[4], std[4];
+    int64_t counts[64];
+    char text[256];
+    size_t length;
+    tp_status status = TP_OK;
+    switch (byte() % 8) {
+    case 0: status = tp_dataset_subset(&made, source, indices, count); break;
+    case 1: status = tp_dataset_shuffled(&made, source, whole(), byte()); break;
+    case 2: status = tp_dataset_normalized(&made, source, MAYBE(PICK(datasets))); break;
+    case 3:
+        REQUIRE(tp_augment_config_init(&config, sizeof config) == TP_OK);
+        config.flip = number();
+        config.flip_vertical = byte() % 2;
+        config.crop = number();
+        config.stretch = byte() % 2 ? number() : 2;
+        config.shift = small();
+        config.epoch = whole();
+        fuzz_check(tp_dataset_gather(source, indices, count, MAYBE(&config), out, byte() % 2 ? room : byte(), labels,
+                                     byte()));
+        break;
+    case 4: fuzz_check(tp_dataset_gather_targets(source, indices, count, out, room)); break;
+    case 5: fuzz_check(tp_dataset_channel_statistics(source, mean, std, byte() % 5)); break;
+    case 6:
+        fuzz_check(tp_dataset_class_counts(source, counts, byte() % 65));
+        fuzz_check(tp_dataset_normalization(source, mean, std, byte() % 5));
+        break;
+    default: fuzz_check(tp_dataset_summary(source, text, (size_t)byte() + 1, &length));
+    }
+    REQUIRE((fuzz_check(status) == TP_OK) || !made);
+    if (!made) return;
+    tp_dataset_free(*place);
+    *place = made;
+}
+
+/* A net of a text, or the arrays of one. */
+static void make_graph(void) {
+    static const char *const texts[] = {
+        "input 3; dense 4; s = relu; dense 4; add of fc2 s; leaky_relu 0.1; dense 3",
+        "input 1x2x3\ndense 5\ntanh\nout = dense 2 nobias",
+        "input 4; dense 0",
+        "input 2; dense 6; relu; dense 6; relu; dense 4",
+    };
+    tp_model **place = PLACE(models), *made = NULL;
+    char name[80];
+    int32_t sizes[4] = {0}, rank = 0;
+    if (byte() % 2) {
+        if (fuzz_check(tp_model_create(&made, MAYBE(texts[byte() % 4]), NULL)) != TP_OK) return;
+        tp_model_free(*place);
+        *place = made;
+        return;
+    }
+    tp_model *model = PICK(models);
+    if (tp_model_parameter_count(model) > room) return;
+    fuzz_check(tp_model_architecture(model, (char *)doubles, sizeof doubles, NULL));
+    fuzz_check(tp_model_summary(model, (char *)doubles, sizeof doubles, NULL));
+    memset(doubles, 0, sizeof doubles);
+    fuzz_check(tp_model_scaling_variables(model, small(), (int64_t *)doubles, byte()));
+    memset(doubles, 0, sizeof doubles);
+    if (fuzz_check(tp_model_tensor_name(model, small(), name, sizeof name, NULL)) != TP_OK) return;
+    REQUIRE(tp_model_tensor_shape(model, name, sizes, byte() % 5, &rank) != TP_ERROR_NOT_FOUND && rank <= 4);
+    fuzz_check(tp_model_get_tensor(model, name, out, byte() % 8 ? room : byte()));
+    fuzz_check(tp_model_set_tensor(model, name, y, byte() % 8 ? (size_t)sizes[0] % room : byte()));
+}
+
 static void make_dataset(void) {
     tp_dataset **place = PLACE(datasets), *first = NULL;
     int32_t shape[3];
     uint8_t kind = byte();
+    if (kind >= 192) return use_dataset();
     int64_t width = whole(), count = whole(), targets = whole();
     if (count > room || width > room || targets > room) return;
     if (count > 0 && (count * width > room || count * targets > room)) return;
@@ -162,6 +233,11 @@ static void make_dataset(void) {
         if (fuzz_check(tp_dataset_split(&first, place, PICK(datasets), number(), byte() % 3, byte())) == TP_OK) {
             tp_dataset_free(*place);
             *place = first;
+            tp_dataset *weighted = NULL;
+            if (fuzz_check(tp_dataset_with_weights(&weighted, first, y, (size_t)tp_dataset_count(first))) == TP_OK) {
+                tp_dataset_free(first);
+                *place = weighted;
+            }
         }
         return;
     }
@@ -214,7 +290,11 @@ static void frame(tp_trainer *trainer, tp_frame_config *config) {
     config->samples = whole() % 70000;
     config->damping = number();
     config->warmup_steps = small();
+    config->outputs = config->samples % 2;
     fuzz_check(tp_trainer_set_frames(trainer, MAYBE(config)));
+    tp_frame_report report;
+    REQUIRE(tp_frame_report_init(&report, sizeof report) == TP_OK);
+    fuzz_check(tp_trainer_frame_report(trainer, config->kind, &report));
     tp_model *averaged = NULL;
     fuzz_check(tp_trainer_averaged_model(&averaged, trainer));
     tp_model_free(averaged);
@@ -260,7 +340,14 @@ static void use_trainer(tp_trainer *trainer) {
         tp_trainer_learning_rate(trainer);
         break;
     }
-    case 6: fuzz_check(tp_trainer_set_learning_rate(trainer, number())); break;
+    case 6: {
+        size_t parameters = (size_t)tp_model_parameter_count(model);
+        fuzz_check(tp_trainer_set_learning_rate(trainer, number()));
+        fuzz_check(tp_trainer_loss(trainer, &samples, &value));
+        fuzz_check(tp_trainer_gradient(trainer, &samples, out, room, &value));
+        fuzz_check(tp_trainer_hessian_vector_product(trainer, &samples, y, parameters, out, room));
+        break;
+    }
     default: {
         tp_run_config config;
         tp_teleport_config moves = teleport(&held_out);
@@ -280,7 +367,17 @@ static void use_trainer(tp_trainer *trainer) {
         tp_frame_config frames;
         frame(trainer, &frames);
         config.finish = byte() % 5;
+        /* Bytes that are read already, so that the corpus stays what it is. */
+        config.balance_classes = config.watch_steps % 5 == 0;
+        config.patience = config.watch_steps % 7 == 0;
         if (byte() % 2) config.frames = &frames;
+        tp_augment_config changes;
+        REQUIRE(tp_augment_config_init(&changes, sizeof changes) == TP_OK);
+        changes.flip = 0.5;
+        changes.crop = byte() % 2 ? 0.5 : number();
+        changes.shift = byte() % 4;
+        if (byte() % 4 == 0) config.augment = &changes;
+        if (!config.frames) config.centring = config.finish % 4;
         if (byte() % 4 == 0) {
             config.checkpoint_path = path;
             config.checkpoint_steps = whole();
@@ -326,7 +423,10 @@ static void use_model(tp_model *model) {
         tp_metrics metrics;
         REQUIRE(tp_metrics_init(&metrics, sizeof metrics) == TP_OK);
         fuzz_check(tp_model_evaluate(model, PICK(datasets), loss, &metrics));
-        fuzz_check(tp_model_confusion_matrix(model, PICK(datasets), (int64_t *)doubles, capacity));
+        if (fuzz_check(tp_model_confusion_matrix(model, PICK(datasets), (int64_t *)doubles, capacity)) == TP_OK) {
+            double precision[64], f1[64];
+            fuzz_check(tp_confusion_metrics((int64_t *)doubles, 4, precision, NULL, f1, 64));
+        }
         memset(doubles, 0, sizeof doubles);
         break;
     }
@@ -386,7 +486,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     memset(doubles, 0, sizeof doubles);
     fill();
     for (int step = 0; in.left && step < 64; step++) {
-        switch (byte() % 12) {
+        uint8_t choice = byte();
+        if (choice >= 252) {
+            make_graph();
+            continue;
+        }
+        switch (choice % 12) {
         case 0:
         case 1: make_model(); break;
         case 2: make_dataset(); break;
@@ -398,6 +503,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             config.learning_rate = number();
             config.clip_norm = byte() % 4 ? 0 : number();
             config.weight_decay = byte() % 4 ? -1 : number();
+            /* No byte of its own, so that the corpus reads as before. */
+            if (config.optimizer % 4 == 1) config.label_smoothing = config.learning_rate / 4;
             tp_trainer_free(*place);
             fuzz_check(tp_trainer_create(place, PICK(models), (tp_loss)(byte() % 4), MAYBE(&config)));
             break;

@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     config.allow_empty_classes = choice >> 1 & 1;
     config.flat = choice >> 2 & 1;
     config.nested_classes = choice >> 6 & 1;
+    config.keep = choice >> 7; /* TP_KEEP_PATHS */
     static const char *const classes[] = {"a", "b", "..."};
     if (choice & 8) config.class_names = classes, config.class_count = choice >> 4 & 3;
     for (int step = 0; bytes.left && step < 60; step++) {
@@ -85,6 +86,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (int64_t i = 0; i < tp_dataset_count(dataset); i++) REQUIRE(strlen(tp_dataset_sample_path(dataset, i)) > 0);
     for (int32_t i = 0; i < tp_dataset_class_count(dataset); i++)
         REQUIRE(strlen(tp_dataset_class_name(dataset, i)) > 0);
+    for (int64_t i = 0; i < tp_dataset_count(dataset); i++) {
+        float x;
+        tp_status drawn = fuzz_check(tp_dataset_get(dataset, i, 1, &x, 1, NULL, 0));
+        REQUIRE(drawn == TP_OK || (config.keep == TP_KEEP_PATHS && config.bad_image == TP_BAD_IMAGE_FAIL));
+    }
     tp_dataset_free(dataset);
     REQUIRE(nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);
     return 0;

@@ -2,7 +2,7 @@
 
 .PHONY: fuzz fuzz-corpus
 
-FUZZ_TARGETS := png idx safetensors folders abi
+FUZZ_TARGETS := png idx safetensors folders abi architecture
 ## SECONDS=60: of fuzz, for each target
 SECONDS ?= 60
 FUZZ_FLAGS := -sanitize=fuzzer,address

@@ -1,7 +1,7 @@
 /*
  * teleport.h - train neural networks and teleport them.
  *
- * libteleport trains multi-layer perceptrons and moves their weights along symmetries of the loss: to a
+ * libteleport trains neural networks and moves their weights along symmetries of the loss: to a
  * point with the same loss and another gradient, from which training goes on. This header is the whole
  * public contract and its manual. Sections run from simple to advanced; you may stop after any of them.
  *
@@ -9,7 +9,7 @@
  *   2  Process settings          threads, stopping
  *   3  Batches                   samples in the host's own memory
  *   4  Models                    create, copy, read, write, predict
- *   5  Data sets                 arrays, PNG image folders, IDX files, splits
+ *   5  Data sets                 arrays, PNG image folders, IDX files, splits, augmentation
  *   6  Measuring                 loss, gradient, accuracy, confusion matrix
  *   7  Teleports                 groups, searches, the guard, the report
  *   8  Training                  optimizers, steps, schedules, runs, progress
@@ -135,9 +135,11 @@ typedef int32_t (*tp_stop_callback)(void *user_data);
  * your own atomics in the callback. Other threads are not concerned.
  *
  * The calls that can be stopped are tp_trainer_run, tp_trainer_teleport, tp_model_teleport, tp_model_apply_linear,
- * those that measure or predict (sections 4 and 6), tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm,
- * tp_dataset_from_image_folder, tp_dataset_from_image_files, tp_plane_descend and tp_plane_teleport. They ask between
- * pieces of their work: training steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
+ * those that measure or predict (sections 4 and 6, tp_trainer_loss and the two after it),
+ * tp_model_linear_gradient_norm, tp_model_scaling_gradient_norm, tp_dataset_from_image_folder,
+ * tp_dataset_from_image_files, tp_dataset_get, tp_dataset_gather, tp_dataset_channel_statistics,
+ * tp_dataset_normalized, tp_plane_descend and tp_plane_teleport. They ask between pieces of their work: training
+ * steps, images, candidates, steps of a rollout, an ascent or a descent, and pieces of
  * at most 1,024 samples. All others run to their end; a training step is not cut short.
  *
  * A call that was stopped returns TP_STOPPED. Models, optimizer states and points are as they were before it to the
@@ -175,8 +177,9 @@ typedef enum tp_loss {
  * 4  Models
  * ==================================================================================================== */
 
-/* A multi-layer perceptron: h_0 = x, z_m = W_m h_(m-1) + b_m, h_m = f(z_m), and no activation after the last
- * layer. Layers count from 0; layer m has widths[m] inputs and widths[m + 1] outputs. */
+/* A net. Layers count from 0, in the order of the net; those with parameters are counted alone. A multi-layer
+ * perceptron is h_0 = x, z_m = W_m h_(m-1) + b_m, h_m = f(z_m), and no activation after the last layer; layer m has
+ * widths[m] inputs and widths[m + 1] outputs. tp_model_create makes nets of other shapes. */
 typedef struct tp_model tp_model;
 
 /* f, elementwise. LEAKY_RELU and RELU take the negative side at z = 0. */
@@ -212,27 +215,73 @@ tp_status tp_model_config_init(tp_model_config *config, size_t struct_size);
 tp_status tp_model_create_mlp(tp_model **out, const int32_t *widths, size_t count,
                               const tp_model_config *config);
 
+/* A net of any shape from a text, which is also what files hold of it. A layer a line, or several with ';' between
+ * them; '#' begins a comment that ends with its line. The first is the input, the last gives the outputs:
+ *
+ *   input 3x32x32                      channels x height x width; or a vector: input 784
+ *   conv 32 3x3 pad same               a layer reads the one before it ...
+ *   batch_norm
+ *   skip = relu                        ... and has a name: the host's, or conv1, bn1, fc1, ... in order
+ *   conv 32 3x3 pad same
+ *   right = batch_norm
+ *   add of right skip                  ... unless `of` names what it reads
+ *   dense 10                           an image goes into a dense layer flattened, channels x height x width
+ *
+ * A line is [NAME =] KIND arguments [of A [B]]. Kinds:
+ *   conv OUT KHxKW [stride S] [pad P|same] [groups G] [bias|nobias]
+ *                                          without padding by default; `same` keeps the size at stride 1, of odd
+ *                                          kernels; groups of as many channels as there are: depthwise
+ *   dense OUT [bias|nobias]                z = W h + b
+ *   batch_norm [eps E] [momentum M]        1e-5 and 0.1 by default; a convolution that it alone reads has no bias
+ *                                          unless it says so
+ *   max_pool K|KHxKW [stride S] [pad P]    S is the window by default
+ *   avg_pool K|KHxKW [stride S] [pad P]    the zeros of the padding count
+ *   global_avg_pool                        the mean of each channel, a vector
+ *   relu, leaky_relu [SLOPE], tanh, sigmoid     leaky_relu's slope is 0.01 by default; z <= 0 is the negative side
+ *   add of A B                             the sum of two values of one shape
+ *   flatten                                an image as a vector
+ *   dropout P                              in training steps each number is 0 with probability P, and the others are
+ *                                          multiplied by 1 / (1 - P); else it does nothing
+ * Names have letters, digits, '_' and single '.' between them, at most 64; each is given once. A text has at most
+ * 64 KiB, 1,024 layers and as many activations, a line 512 bytes without its comment. Every value but the last is
+ * read by some layer.
+ *
+ * Of config, initialization and seed are used; activation, negative_slope and bias are the text's own. Errors name
+ * the line: "line 9: layer 'conv2' has 16 groups but gets 24 channels from 'pool1'". tp_model_create_mlp makes the
+ * net of the text of its widths: layers fc1, fc2, ... with the same weights to the bit.
+ * Complexity: O(parameters + bytes of the text). */
+tp_status tp_model_create(tp_model **out, const char *text, const tp_model_config *config);
+
+/* Copies the text of a known net to start from, with its zero: "mlp" (64 and 64 hidden units, leaky_relu), "lenet",
+ * "vgg-small", "resnet-8", "resnet-14" or "resnet-20". shape is channels, height, width of the inputs; those of a
+ * vector are width, 1, 1. *length_out (may be NULL) is the length without the zero, also when the buffer is too small;
+ * buffer NULL with capacity 0 asks for the length alone. TP_ERROR_NOT_FOUND for another name. */
+tp_status tp_architecture(const char *name, const int32_t *shape, int32_t classes, char *buffer, size_t capacity,
+                          size_t *length_out);
+
 /* An independent copy, metadata included. */
 tp_status tp_model_clone(tp_model **out, const tp_model *model);
 
 void tp_model_free(tp_model *model);
 
-/* Layers (widths - 1) and weights with biases; 0 for NULL. */
+/* Layers with parameters (of a perceptron, widths - 1), and all their parameters; 0 for NULL. */
 int32_t tp_model_layer_count(const tp_model *model);
 int64_t tp_model_parameter_count(const tp_model *model);
 
-/* Rows and columns of W_layer. Either output may be NULL. */
+/* Rows and columns of W_layer; what has more dimensions, or one, counts as rows x the rest. Either output may be
+ * NULL. */
 tp_status tp_model_layer_shape(const tp_model *model, int32_t layer, int32_t *outputs_out,
                                int32_t *inputs_out);
 
-/* The widths, layer_count + 1 of them. */
+/* The widths, layer_count + 1 of them: inputs, rows of every layer's weights but the last's, outputs. */
 tp_status tp_model_widths(const tp_model *model, int32_t *widths, size_t capacity);
 
-/* The config that made the model; the caller sets config_out->struct_size first (tp_model_config_init does). */
+/* The config that made the model, with the activation, slope and bias that its text says first (IDENTITY where it says
+ * none); the caller sets config_out->struct_size first (tp_model_config_init does). */
 tp_status tp_model_get_config(const tp_model *model, tp_model_config *config_out);
 
 /* Reads layer `layer`: weights (outputs x inputs, row-major) and bias (outputs). Either may be NULL with
- * capacity 0. bias must be NULL when the model has none. */
+ * capacity 0. bias must be NULL when the layer has none. */
 tp_status tp_model_get_layer(const tp_model *model, int32_t layer, float *weights,
                              size_t weights_capacity, float *bias, size_t bias_capacity);
 
@@ -244,6 +293,37 @@ tp_status tp_model_set_layer(tp_model *model, int32_t layer, const float *weight
 /* All parameters in one array: W_0 row-major, b_0, W_1, b_1, ... The order of tp_model_gradient. */
 tp_status tp_model_get_parameters(const tp_model *model, float *parameters, size_t capacity);
 tp_status tp_model_set_parameters(tp_model *model, const float *parameters, size_t count);
+
+/* The text that makes the net again, with its zero: the host's or the file's own, comments and all. Copied as by
+ * tp_architecture. O(length). */
+tp_status tp_model_architecture(const tp_model *model, char *buffer, size_t capacity, size_t *length_out);
+
+/* A table for people, a layer a line: name, layer, what it reads, shape of its output, parameters; the last line has
+ * the sums. Its form may change. Copied as by tp_architecture. O(layers). */
+tp_status tp_model_summary(const tp_model *model, char *buffer, size_t capacity, size_t *length_out);
+
+/* Arrays of a model by name, as PyTorch names and shapes them: "fc1.weight" (outputs x inputs), "fc1.bias",
+ * "conv1.weight" (outputs x inputs / groups x height x width), "bn1.running_mean", ... Parameters and running
+ * statistics, in the order of the layers; tp_model_get_parameters has the parameters alone, in the same order.
+ * Tensors that the model has; 0 for NULL. O(layers). */
+int32_t tp_model_tensor_count(const tp_model *model);
+
+/* Copies the name of number `index`, 0 <= index < tp_model_tensor_count, as by tp_architecture.
+ * TP_ERROR_NOT_FOUND for another index. O(layers). */
+tp_status tp_model_tensor_name(const tp_model *model, int32_t index, char *buffer, size_t capacity,
+                               size_t *length_out);
+
+/* The dimensions of a tensor, at most 4; *rank_out (may be NULL) is how many there are, also when dimensions is too
+ * small; 0 for a single number (num_batches_tracked). dimensions NULL with capacity 0 asks for the rank alone.
+ * TP_ERROR_NOT_FOUND for a name that the model does not have. O(layers). */
+tp_status tp_model_tensor_shape(const tp_model *model, const char *name, int32_t *dimensions, size_t capacity,
+                                int32_t *rank_out);
+
+/* Reads and writes a tensor, row-major. set: count must match; NaN and infinity are refused with
+ * TP_ERROR_NOT_FINITE, a negative running variance or count with TP_ERROR_INVALID_ARGUMENT.
+ * O(layers + count). */
+tp_status tp_model_get_tensor(const tp_model *model, const char *name, float *values, size_t capacity);
+tp_status tp_model_set_tensor(tp_model *model, const char *name, const float *values, size_t count);
 
 /* Strings kept with the model, such as class names and normalization. key and value are UTF-8; value NULL
  * removes the key. Keys are 1 to 255 bytes, values at most 1 MiB, at most 1,024 keys. Keys
@@ -264,9 +344,12 @@ int32_t tp_model_metadata_count(const tp_model *model);
 tp_status tp_model_metadata_key(const tp_model *model, int32_t index, char *buffer, size_t capacity,
                                 size_t *length_out);
 
-/* Models are kept as safetensors files: layers.0.weight (outputs x inputs), layers.0.bias, layers.1.weight, ... as
- * F32, and in __metadata__ activation, negative_slope, initialization and seed under teleport.*, with the model's
- * own strings beside them. A checkpoint of tp_trainer_save is such a file too. Files are little-endian. */
+/* Models are kept as safetensors files. Of a perceptron made of widths: layers.0.weight (outputs x inputs),
+ * layers.0.bias, layers.1.weight, ... as F32, and in __metadata__ activation, negative_slope, initialization and seed
+ * under teleport.*. Of any other net: its tensors by the names and dimensions of tp_model_tensor_name, as F32 and
+ * counts as I64, so that PyTorch's load_state_dict takes them into modules of the same names, and in __metadata__ the
+ * text under teleport.architecture, initialization and seed. The model's own strings stand beside them. A checkpoint
+ * of tp_trainer_save is such a file too. Files are little-endian. */
 
 /* Writes the model to the file `path`. What is there stays until all is written, synced and checked, and then gives
  * way at once; on failure it stays as it was. A link is followed to the file that it names; a link to nothing is
@@ -288,8 +371,16 @@ tp_status tp_model_save(const tp_model *model, const char *path);
  * and memory is taken only for what is there. */
 tp_status tp_model_load(tp_model **out, const char *path, const tp_model_config *config);
 
-/* The same in memory. *size_out (may be NULL) is the bytes needed, also when the buffer is too small; buffer NULL
- * with capacity 0 asks for the size alone. capacity and size count bytes; no alignment is needed. */
+/* Takes over the arrays of a file into a model that is there, such as one of a text: those of a state_dict of PyTorch
+ * that was saved with safetensors, or of this library. Where the file has all arrays by the model's names, these
+ * tell; otherwise its layers are taken in the order of the numbers in their names, as those of nn.Sequential have
+ * them (0.weight, 0.bias, 1.running_mean, ...), or in the only order that the shapes allow. Every array must be there
+ * and have the dimensions that the model's has, num_batches_tracked may be missing; one that has no place in the model
+ * is TP_ERROR_UNSUPPORTED. Errors as of tp_model_load; on failure the model stays as it was. */
+tp_status tp_model_load_weights(tp_model *model, const char *path);
+
+/* tp_model_save and tp_model_load in memory. *size_out (may be NULL) is the bytes needed, also when the buffer is too
+ * small; buffer NULL with capacity 0 asks for the size alone. capacity and size count bytes; no alignment is needed. */
 tp_status tp_model_save_buffer(const tp_model *model, void *buffer, size_t capacity, size_t *size_out);
 tp_status tp_model_load_buffer(tp_model **out, const void *data, size_t size,
                                const tp_model_config *config);
@@ -313,7 +404,8 @@ tp_status tp_model_predict_labels(const tp_model *model, const float *x, int64_t
  * ==================================================================================================== */
 
 /* Samples owned by the library, read-only once made, so one set may serve many threads. Images stay uint8 in
- * memory; a sample becomes float, (pixel / 255 - mean[c]) / std[c], when it is drawn. */
+ * memory, or in their files (TP_KEEP_PATHS); a sample becomes float, (pixel / 255 - mean[c]) / std[c], when it
+ * is drawn. */
 typedef struct tp_dataset tp_dataset;
 
 /* From arrays that are copied: x is count x x_width; labels hold 0 .. class_count - 1 (class_count 0: the
@@ -334,6 +426,12 @@ typedef enum tp_resampling {
     TP_RESAMPLING_BILINEAR = 0,   /* pixel centres at half-integers, edges repeated */
     TP_RESAMPLING_AREA = 1        /* mean over the area that a target pixel covers; for shrinking */
 } tp_resampling;
+
+typedef enum tp_keep {
+    TP_KEEP_PIXELS = 0,           /* all images of the set stay decoded in memory */
+    TP_KEEP_PATHS = 1             /* an image is read from its file whenever it is drawn, for sets that do not fit; see
+                                     tp_dataset_from_image_folder */
+} tp_keep;
 
 typedef struct tp_image_config {
     size_t struct_size;
@@ -364,6 +462,12 @@ typedef struct tp_image_config {
     int32_t reserved;
     const char *const *class_names; /* class_count names that fix the classes and their order, so that test/ */
     size_t class_count;             /*   is read with the classes of train/; NULL and 0: the folder's own */
+
+    /* What stays in memory, of a folder or of image files. */
+    int32_t keep;                 /* tp_keep; default PIXELS */
+    int32_t normalize;            /* 1: mean and std are those of the images read, as tp_dataset_normalized gives
+                                     them, and none are given; default 0 */
+    int64_t keep_bytes;           /* PATHS: memory for decoded images, at least one; default 2^28 */
 } tp_image_config;
 
 tp_status tp_image_config_init(tp_image_config *config, size_t struct_size);
@@ -385,7 +489,15 @@ typedef int32_t (*tp_progress_callback)(int64_t done, int64_t total, void *user_
  *   RGB to grey     (19595 R + 38470 G + 7471 B + 32768) >> 16
  * A file whose first chunk is not IHDR, or whose image data go on more than 8 KiB after the last row, is bad. Where
  * height and width are set and memory cannot hold all images in that size, the call is TP_ERROR_OUT_OF_MEMORY
- * before any is decoded. Decoding runs on all threads. progress may be NULL. */
+ * before any is decoded. Decoding runs on all threads. progress may be NULL.
+ * With TP_KEEP_PATHS the folder is listed and the first image read, which decides what all become; with
+ * TP_BAD_IMAGE_SKIP every image is decoded once, to know which are left out, and with normalize too. Samples are
+ * the same to the bit as with TP_KEEP_PIXELS. Whatever draws them (runs, evaluations, tp_dataset_get) decodes them
+ * on all threads, runs ahead of their steps. keep_bytes bounds the memory for decoded images, whoever draws: the
+ * images that are read first stay as far as it reaches. Beside it each thread that decodes has one image in the size
+ * of its file and one of the set's. A file that cannot be read when it is drawn ends that call with an error that
+ * names it, as TP_BAD_IMAGE_FAIL does here; a run then stands before that mini-batch, and another run goes on there
+ * once the file is back. */
 tp_status tp_dataset_from_image_folder(tp_dataset **out, const char *path,
                                        const tp_image_config *config, tp_progress_callback progress,
                                        void *user_data);
@@ -410,6 +522,26 @@ tp_status tp_dataset_from_idx(tp_dataset **out, const char *images_path, const c
  * its list of skipped files stays with it. */
 tp_status tp_dataset_split(tp_dataset **first_out, tp_dataset **second_out, const tp_dataset *dataset,
                            double fraction, int32_t stratified, uint64_t seed);
+
+/* A new set with the same samples, which it shares, and a weight for each: `count` values, as many as it has samples,
+ * finite, not negative and not all 0. weights NULL with count 0: 1 each. Runs and teleports weigh the samples by them
+ * as a batch's weights do, tp_model_evaluate its loss; sets made from this one keep them. Samples of weight 0 count for
+ * nothing but accuracy, confusion matrix and what layers average over a batch. O(count). */
+tp_status tp_dataset_with_weights(tp_dataset **out, const tp_dataset *dataset, const float *weights, size_t count);
+
+/* A set of the samples at `indices`, each 0 .. tp_dataset_count - 1, in this order; one may come again. Like every set
+ * made from another it shares the samples, and may outlive its source. */
+tp_status tp_dataset_subset(tp_dataset **out, const tp_dataset *dataset, const int64_t *indices, int64_t count);
+
+/* A set of `count` samples drawn without putting back, in random order; 0: all. For a teleport of a loop of one's own,
+ * say, with the step as the seed. Complexity: O(samples of the source). */
+tp_status tp_dataset_shuffled(tp_dataset **out, const tp_dataset *dataset, int64_t count, uint64_t seed);
+
+/* A set of the same images, whose floats have mean 0 and standard deviation 1 over the samples of `reference`, by
+ * channel; a channel that is the same in all pixels keeps its size. `reference` is the training set, for itself and
+ * for what it is measured on; NULL: `dataset` itself. TP_ERROR_UNSUPPORTED for arrays, TP_ERROR_SHAPE_MISMATCH for
+ * another number of channels. Complexity: tp_dataset_channel_statistics of the reference. */
+tp_status tp_dataset_normalized(tp_dataset **out, const tp_dataset *dataset, const tp_dataset *reference);
 
 void tp_dataset_free(tp_dataset *dataset);
 
@@ -437,6 +569,56 @@ tp_status tp_dataset_get(const tp_dataset *dataset, int64_t first, int64_t count
                          size_t x_capacity, int32_t *labels, size_t labels_capacity);
 tp_status tp_dataset_get_targets(const tp_dataset *dataset, int64_t first, int64_t count, float *targets,
                                  size_t capacity);
+
+/* Weights of samples first .. first + count - 1; 1 each where the set has none. */
+tp_status tp_dataset_get_weights(const tp_dataset *dataset, int64_t first, int64_t count, float *weights,
+                                 size_t capacity);
+
+/* How images are changed as mini-batches are gathered, in this order: a part is resized to the whole (linearly, to
+ * bytes), mirrored, moved. What becomes of a sample is a function of seed, epoch and sample alone, whatever the
+ * threads, the order and the pauses; the sample counts as in the set that was read, also in what is made from that
+ * set. */
+typedef struct tp_augment_config {
+    size_t struct_size;
+    double flip;                  /* probability of a mirror image, left to right; 0 (default) .. 1 */
+    double flip_vertical;         /* the same, top to bottom */
+    double crop;                  /* smallest part of the area that is cut out, up to 1, each as likely; default 1: no
+                                     crop */
+    double stretch;               /* sides of the part differ from the image's ratio by a factor of up to this, at most
+                                     100; default 1 */
+    int32_t shift;                /* longest move along each axis in pixels, both ways, each as likely; black comes in.
+                                     Below both sides; default 0 */
+    int32_t reserved;
+    uint64_t seed;                /* of tp_dataset_gather; a run takes its own seed and the trainer's epoch instead */
+    int64_t epoch;                /*   default 0 */
+} tp_augment_config;
+
+tp_status tp_augment_config_init(tp_augment_config *config, size_t struct_size);
+
+/* As tp_dataset_get and tp_dataset_get_targets, for the samples at `indices` (count, each 0 .. tp_dataset_count - 1),
+ * which may be NULL where count is 0. augment NULL: images as they are; for arrays it is TP_ERROR_UNSUPPORTED. */
+tp_status tp_dataset_gather(const tp_dataset *dataset, const int64_t *indices, int64_t count,
+                            const tp_augment_config *augment, float *x, size_t x_capacity, int32_t *labels,
+                            size_t labels_capacity);
+tp_status tp_dataset_gather_targets(const tp_dataset *dataset, const int64_t *indices, int64_t count, float *targets,
+                                    size_t capacity);
+
+/* Mean and standard deviation of pixel / 255 by channel over all pixels of all samples, from exact sums. Each of mean
+ * and std has room for `capacity` channels. TP_ERROR_UNSUPPORTED for arrays. Complexity: one look at every pixel, and
+ * with TP_KEEP_PATHS the decoding of what is not kept. */
+tp_status tp_dataset_channel_statistics(const tp_dataset *dataset, float *mean, float *std, size_t capacity);
+
+/* The mean and std that the set's floats are made with, given or measured, as for another set that is to be read alike.
+ * Buffers and errors are those of tp_dataset_channel_statistics. */
+tp_status tp_dataset_normalization(const tp_dataset *dataset, float *mean, float *std, size_t capacity);
+
+/* Samples of each class, in the order of the labels: tp_dataset_class_count numbers. Complexity: O(samples). */
+tp_status tp_dataset_class_counts(const tp_dataset *dataset, int64_t *counts, size_t capacity);
+
+/* A text for people, a line each: samples and shape, mean and std and whether they were measured, weights, the classes
+ * in the order of their labels with their counts (the first 1,000), files left out. *length_out (may be NULL) is its
+ * length without the zero, also when the buffer is too small; buffer NULL with capacity 0 asks for the length alone. */
+tp_status tp_dataset_summary(const tp_dataset *dataset, char *buffer, size_t capacity, size_t *length_out);
 
 /* Files left out with TP_BAD_IMAGE_SKIP, in data-set order, each with its reason. */
 int64_t tp_dataset_skipped_count(const tp_dataset *dataset);
@@ -469,15 +651,16 @@ tp_status tp_model_hessian_vector_product(const tp_model *model, const tp_batch 
 
 typedef struct tp_metrics {
     size_t struct_size;
-    double loss;          /* over the whole set */
-    double accuracy;      /* correct / count; NaN for targets */
+    double loss;          /* over the whole set, by its samples' weights */
+    double accuracy;      /* correct / count, whatever the weights; NaN for targets */
     int64_t correct;      /* samples whose label is predicted; 0 for targets */
     int64_t count;
 } tp_metrics;
 
 tp_status tp_metrics_init(tp_metrics *metrics, size_t struct_size);
 
-/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). */
+/* Loss and accuracy over a data set; the caller sets metrics_out->struct_size first (tp_metrics_init does). A part of a
+ * set whose weights are all 0 is TP_ERROR_INVALID_ARGUMENT. */
 tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp_loss loss,
                             tp_metrics *metrics_out);
 
@@ -485,6 +668,14 @@ tp_status tp_model_evaluate(const tp_model *model, const tp_dataset *dataset, tp
  * are TP_ERROR_SHAPE_MISMATCH. */
 tp_status tp_model_confusion_matrix(const tp_model *model, const tp_dataset *dataset, int64_t *counts,
                                     size_t capacity);
+
+/* What a confusion matrix says of each class c: counts are class_count x class_count, as above, none negative.
+ *   precision[c]  counts[c * k + c] / sum over t of counts[t * k + c]      NaN where no sample is predicted as c
+ *   recall[c]     counts[c * k + c] / sum over p of counts[c * k + p]      NaN where no sample is of class c
+ *   f1[c]         2 * counts[c * k + c] / (both sums)                      NaN where both are 0
+ * Each output has class_count values and may be NULL; capacity is that of each. O(class_count^2). */
+tp_status tp_confusion_metrics(const int64_t *counts, size_t class_count, double *precision, double *recall, double *f1,
+                               size_t capacity);
 
 /* ======================================================================================================
  * 7  Teleports
@@ -516,8 +707,9 @@ typedef enum tp_group {
      * tp_model_check_teleport: TP_ERROR_UNSUPPORTED. tp_trainer_teleport makes new frames from the batch's inputs,
      * those of the trainer's frames if it has any; search, objective and the other fields have no meaning for it.
      * Loss and outputs do not change by one bit. In the report: `condition` the largest of what was inverted for a
-     * frame, `refused` the layers without a new one, gradient_norm2_before and _after |grad L|^2 by the old and the
-     * new coordinates. */
+     * frame, `refused` the layers without a new one, `rank` the least rank of a C, gradient_norm2_before and _after
+     * |grad L|^2 by the old and the new coordinates. Complexity: two refreshes, and two times the eigenvalues of a
+     * matrix of min(samples, values read) rows a layer. */
     TP_GROUP_FRAME = 4
 } tp_group;
 
@@ -701,6 +893,11 @@ typedef struct tp_teleport_report {
     double input_condition;        /* LINEAR: of the layer's input h, the worst layer's */
     double fit_residual;           /* LINEAR: part of the wanted change of z that no change of W gives, the worst
                                       layer's; 0: exact on the batch */
+
+    /* FRAME, by tp_trainer_teleport: the condition of C by the old and by the new coordinates, the geometric mean over
+     * the layers with a frame. tp_trainer_frame_report has them a layer. */
+    double condition_before;
+    double condition_after;
 } tp_teleport_report;
 
 tp_status tp_teleport_report_init(tp_teleport_report *report, size_t struct_size);
@@ -725,9 +922,20 @@ tp_status tp_model_check_teleport(const tp_model *model, const tp_teleport_confi
 tp_status tp_model_teleport(tp_model *model, const tp_batch *batch, tp_loss loss,
                             const tp_teleport_config *config, tp_teleport_report *report_out);
 
-/* Applies given factors to the units of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
- * positive finite factor a unit. Refused with TP_ERROR_NOT_FINITE, and nothing moves, when a weight would
- * overflow. Refused with TP_ERROR_UNSUPPORTED for SIGMOID and TANH. */
+/* Channels that the scaling group moves, each with a factor of its own: of a perceptron, its hidden units. Channels
+ * that layers add up are one, and what reaches the net's inputs or outputs, SIGMOID, TANH or a norm has none. 0 for
+ * NULL. O(layers). */
+int64_t tp_model_scaling_count(const tp_model *model);
+
+/* For every row of a layer's weights (every output channel), the number of its channel among those of
+ * tp_model_scaling_count, or -1 where it does not move. variables has one element a row. log_scale of
+ * tp_model_scaling_gradient_norm has the channels in this order. O(layers + rows). */
+tp_status tp_model_scaling_variables(const tp_model *model, int32_t layer, int64_t *variables, size_t capacity);
+
+/* Applies given factors to the channels of hidden layer `layer`, 0 <= layer < layer_count - 1: scale has one
+ * positive finite factor a channel; what other layers add to them moves together with them. Refused with
+ * TP_ERROR_NOT_FINITE, and nothing moves, when a weight would overflow. Refused with TP_ERROR_UNSUPPORTED for channels
+ * that do not move, SIGMOID's and TANH's among them; where a norm reads them, the sentence names it. */
 tp_status tp_model_apply_scaling(tp_model *model, int32_t layer, const float *scale, size_t count);
 
 /* Acts with g (k x k row-major, k units) on hidden layer `layer`, 0 <= layer < layer_count - 1, through the inputs of
@@ -804,6 +1012,11 @@ typedef struct tp_optimizer_config {
     double initial_radius;        /* of DOG: the first r in units of 1 + |W_0|; 0 (default): 1e-6 */
     int32_t dog_layerwise;        /* of DOG: 1 (default) r and S for each layer, 0 one of each for all */
     int32_t average;              /* tp_average; default DEFAULT */
+    double label_smoothing;       /* of CROSS_ENTROPY, [0, 1); default 0. The trainer's loss is then
+                                     sum_i a_i * sum_j q_ij * -ln softmax(o_i)[j] / A, q_ij = label_smoothing / k and
+                                     1 - label_smoothing more at j = label_i: in steps and runs, its teleports, and in
+                                     tp_trainer_loss, _gradient and _hessian_vector_product. Validation and tp_model_*
+                                     know the plain loss */
 } tp_optimizer_config;
 
 tp_status tp_optimizer_config_init(tp_optimizer_config *config, size_t struct_size);
@@ -831,6 +1044,15 @@ tp_status tp_trainer_step(tp_trainer *trainer, const tp_batch *batch, double *lo
  * that is not finite, or leads to weights or averages that are not, is refused with TP_ERROR_NOT_FINITE and nothing
  * changes. */
 tp_status tp_trainer_apply_gradient(tp_trainer *trainer, const float *gradient, size_t count);
+
+/* The loss that the trainer trains, its gradient, and its Hessian times v, as tp_model_loss, tp_model_gradient and
+ * tp_model_hessian_vector_product (section 6): they differ where there is label_smoothing. Weight decay and clip_norm
+ * are the optimizer's and no part of it. */
+tp_status tp_trainer_loss(const tp_trainer *trainer, const tp_batch *batch, double *loss_out);
+tp_status tp_trainer_gradient(const tp_trainer *trainer, const tp_batch *batch, float *gradient, size_t capacity,
+                              double *loss_out);
+tp_status tp_trainer_hessian_vector_product(const tp_trainer *trainer, const tp_batch *batch, const float *v,
+                                            size_t count, float *product, size_t capacity);
 
 /* Teleports the trainer's model: rollouts use a copy of its optimizer at its learning rate. The state before
  * an accepted teleport is kept for tp_trainer_undo_teleport until the next accepted one. */
@@ -912,12 +1134,16 @@ typedef enum tp_frame_kind {
 /* The frame of layers that read the samples themselves. */
 typedef enum tp_frame_input {
     TP_FRAME_INPUT_CENTRE = 0,    /* the mean of the inputs is subtracted in the step: A = [[I, 0], [-mean^T, 1]] */
-    TP_FRAME_INPUT_NONE = 1
+    TP_FRAME_INPUT_NONE = 1,
+    TP_FRAME_INPUT_RANK = 2       /* centred, and whitened in the input_rank directions of the largest eigenvalues; the
+                                     others are taken for as large as the next of these */
 } tp_frame_input;
 
-/* Layers inside that read more than 256 values, and layers without bias that read the samples, have no frame and
- * step as without. Weight decay acts on the weights as without frames; of a gradient that it is added to, it becomes
- * part before the frame. clip_norm bounds the gradient by the frame's coordinates, |G_bar A|. */
+/* A layer inside that reads more than 256 values is whitened in `rank` directions, those of the largest eigenvalues of
+ * C, with the mean of the others for all others, and has no rotated frame; a layer without bias that reads the samples
+ * has none. Layers without a frame step as without. Weight decay acts on the weights as without frames; of a
+ * gradient that it is added to, it becomes part before the frame. clip_norm bounds the gradient by the frame's
+ * coordinates, |G_bar A|. */
 typedef struct tp_frame_config {
     size_t struct_size;
     int32_t kind;                 /* tp_frame_kind; default WHITEN */
@@ -929,23 +1155,58 @@ typedef struct tp_frame_config {
     int64_t samples;              /* that C is the mean over, 1 to 65,536; default 512 */
     double damping;               /* above 0; under 1 training is near the edge of divergence; default 1 */
     int64_t warmup_steps;         /* the rate grows over these from 1 / warmup_steps of it; DOG has none; default 100 */
+    int32_t outputs;              /* 1: layers with a frame and at most 256 outputs have one of these too, W_bar =
+                                     B V A^T, so that W_bar -= rate * B B^T G_bar A A^T. B is made as A is, by `kind`
+                                     and `damping`, of an average of G' G'^T, G' = G_bar A, over every eighth of the
+                                     first early_steps steps and every 32nd after them, the last with a weight of
+                                     0.1; it comes with the first refresh after a step. Not with CENTRE.
+                                     0 (default): none */
+    int32_t reserved;
+    int64_t rank;                 /* of layers inside that read more than 256 values, 1 to 256; default 64 */
+    int64_t input_rank;           /* of TP_FRAME_INPUT_RANK, 1 to 256; default 16 */
 } tp_frame_config;
 
 tp_status tp_frame_config_init(tp_frame_config *config, size_t struct_size);
 
 /* Steps are taken in frames from now on; NULL: no longer, and averages of gradients go back to the weights'
  * coordinates. The same config again changes nothing. Refreshes use the inputs of the last `samples` samples that
- * tp_trainer_step has seen, which the trainer keeps (samples x input width floats); tp_trainer_run draws its own.
+ * tp_trainer_step has seen, which the trainer keeps (samples x input width floats) from the steps near a refresh; where
+ * batches come to less than half their size, some may be older. tp_trainer_run draws its own.
  * tp_trainer_apply_gradient steps in the frames and sees no samples. Checkpoints keep frames, samples and watch.
- * Complexity of a step beside one without: batch x width^2 a layer, and out x width^2 where it is not plain SGD; of
- * a refresh: a forward pass of `samples` samples, samples x width^2 and width^3 a layer, and some dozens of small
- * blocks of memory; steps between refreshes allocate nothing. */
+ * Complexity of a step beside one without: min(batch, out) x width^2 a layer, and out x width^2 where it is not
+ * plain SGD; of a layer with a rank, width^2 is twice rank x width; with `outputs` batch x out^2 more, out^2 x width
+ * where it is not plain SGD, and for the average mentioned there the gradient once more and out^2 x width; of a
+ * refresh: a forward pass of `samples` samples where layers inside have frames, samples x width^2 and width^3 a
+ * layer, with a rank samples x rank x width. The first refresh takes its memory; those of `outputs` some dozens of
+ * small blocks each, the others and all steps none. */
 tp_status tp_trainer_set_frames(tp_trainer *trainer, const tp_frame_config *config);
+
+/* The frame of one layer, and what the last refresh or teleport of the frames came to for it. */
+typedef struct tp_frame_report {
+    size_t struct_size;
+    int32_t framed;               /* 1: the layer has a frame */
+    int32_t renewed;              /* 1: the last refresh or teleport gave it a new one */
+    int32_t size;                 /* rows of C: the values that the layer reads, and 1 for its bias */
+    int32_t rank;                 /* of C: eigenvalues above 1e-12 of the largest. This and the conditions are measured
+                                     by TP_GROUP_FRAME alone: 0 and NaN after a refresh and without a frame */
+    double condition_before;      /* of C by the old coordinates: its largest eigenvalue / its rank-th */
+    double condition_after;       /* of C by the new coordinates, A^T C A, likewise */
+    const char *reason;           /* a sentence: why the layer has no frame, or kept its old one; NULL: neither.
+                                     Static */
+} tp_frame_report;
+
+tp_status tp_frame_report_init(tp_frame_report *report, size_t struct_size);
+
+/* Of layer `layer`, 0 <= layer < layer_count, since the frames were set or loaded; checkpoints do not keep it.
+ * TP_ERROR_BAD_STATE where the trainer steps in no frames. report_out needs its struct_size. */
+tp_status tp_trainer_frame_report(const tp_trainer *trainer, int32_t layer, tp_frame_report *report_out);
 
 typedef enum tp_event_kind {
     TP_EVENT_STEP = 0,            /* every progress_interval steps */
     TP_EVENT_EPOCH = 1,           /* after each epoch, with validation if there is a set for it */
-    TP_EVENT_TELEPORT = 2         /* after each teleport, and again when one is undone */
+    TP_EVENT_TELEPORT = 2,        /* after each teleport, and again when one is undone */
+    TP_EVENT_EARLY_STOP = 3       /* once, when `patience` is used up and the best weights are back: `epoch`, valid_loss
+                                     and valid_accuracy are those of the best, -1 and NaN where there is none */
 } tp_event_kind;
 
 /* Passed to the callback; valid during the call. */
@@ -958,10 +1219,10 @@ typedef struct tp_event {
     int64_t step_in_epoch;
     int64_t steps_per_epoch;
     double loss;                  /* STEP: of the last mini-batch; EPOCH: mean over the epoch's mini-batches,
-                                     each before its step, weighted by samples; TELEPORT: NaN */
+                                     each before its step, by the weight of their samples; TELEPORT: NaN */
     double learning_rate;
     double seconds;               /* since tp_trainer_run began */
-    double valid_loss;            /* EPOCH with a validation set, otherwise NaN */
+    double valid_loss;            /* EPOCH with a validation set, and EARLY_STOP; otherwise NaN */
     double valid_accuracy;        /* the same; NaN for targets */
     const tp_teleport_report *teleport;  /* TELEPORT, otherwise NULL */
 } tp_event;
@@ -971,13 +1232,38 @@ typedef struct tp_event {
  * whatever else would change the trainer or the weights, through any handle of either, is TP_ERROR_BAD_STATE. */
 typedef int32_t (*tp_event_callback)(const tp_event *event, void *user_data);
 
-/* The weights that a run ends with when it has come to its end. Without an average: always the last. */
+/* The weights that a run ends with when it has come to its end. Without patience and an average: always the last. */
 typedef enum tp_finish {
-    TP_FINISH_DEFAULT = 0,        /* BEST where the trainer averages weights */
+    TP_FINISH_DEFAULT = 0,        /* with patience those of the best validation; else BEST where the trainer averages
+                                     weights */
     TP_FINISH_LAST = 1,
     TP_FINISH_AVERAGE = 2,
     TP_FINISH_BEST = 3            /* whichever has the smaller loss over `train`: two more passes over it */
 } tp_finish;
+
+/* What a run came to. */
+typedef struct tp_run_result {
+    size_t struct_size;
+    int64_t epochs;               /* completed in this run */
+    int64_t best_epoch;           /* of the trainer, from 0: with patience the one of the best validation; else, and
+                                     where no validation gave a finite loss, -1 */
+    double best_valid_loss;       /* of that epoch; NaN with -1 */
+    double best_valid_accuracy;   /* the same */
+    int32_t stopped_early;        /* 1: patience was used up */
+    int32_t reserved;
+} tp_run_result;
+
+tp_status tp_run_result_init(tp_run_result *result, size_t struct_size);
+/* The mean of the inputs, subtracted within the step of layers that read the samples: the frame TP_FRAME_CENTRE with
+ * the mean of 1,024 samples, taken once, before the first step of the first such run. Weights, outputs and what the
+ * net reads stay as they are, so there is nothing to undo; the teleport is an event as those of frames are. */
+typedef enum tp_centring {
+    TP_CENTRING_DEFAULT = 0,      /* ON for DOG where a layer can take the mean and no other group teleports; else the
+                                     trainer's own: a rate that was chosen goes on as it was chosen */
+    TP_CENTRING_ON = 1,           /* whatever the optimizer is. Not together with `teleport` of another group; where no
+                                     layer with a bias reads the samples TP_ERROR_UNSUPPORTED */
+    TP_CENTRING_OFF = 2           /* and off again for a trainer that an earlier run has centred */
+} tp_centring;
 
 typedef struct tp_run_config {
     size_t struct_size;
@@ -1017,14 +1303,40 @@ typedef struct tp_run_config {
                                      1.5 times the best between two refreshes and 0.05 of the first, or one is not
                                      finite, training goes back to where that piece began, with half the rate: an
                                      event with TP_TELEPORT_UNDONE. Not together with `teleport` of another group */
+
+    /* How classes are weighed: a sample's weight is its own in `train` (1 without tp_dataset_with_weights) times that
+     * of its class, in steps, in the samples of teleports, which have some, and in the loss of epochs and of
+     * TP_FINISH_BEST. A mini-batch without any weight is a step with gradient 0. Validation knows the weights of
+     * `valid` alone. Sets with targets: TP_ERROR_UNSUPPORTED. */
+    const float *class_weights;   /* one factor a class of `train`, finite, not negative; NULL (default) with */
+    size_t class_weight_count;    /*   count 0: 1 each; another count than its classes: TP_ERROR_SHAPE_MISMATCH */
+    int32_t balance_classes;      /* 1, with class_weights NULL: A / (k A_c), A the weight of all samples of `train`,
+                                     A_c of those of the class and k the classes that have any; default 0 */
+
+    /* Its early stop. With patience the loss over `valid` decides after each epoch: of the weights, or of their average
+     * where the trainer has one. A loss below the best by more than min_delta is the new best; one that is not finite
+     * is none. When the run has come to its end, early or not, the best weights are back to the bit (see `finish`); the
+     * optimizer's state stays the last one. A run that is stopped waits on in the next run with patience and the same
+     * `valid`, and checkpoints keep that. */
+    int32_t patience;             /* validations without a new best after which the run ends; needs `valid`;
+                                     0 (default): it does not end early */
+    double min_delta;             /* finite, >= 0; default 0; with patience alone */
+    tp_run_result *result;        /* is written when the run returns TP_OK or TP_STOPPED, struct_size set first; or NULL
+                                     (default) */
+
+    const tp_augment_config *augment;    /* changes the images of mini-batches, those of teleports, frames and
+                                     measurements not; NULL (default): none. `train` must hold images */
+    int32_t centring;             /* tp_centring, of runs without `frames`, which have `input` for it, of a trainer
+                                     without frames of its own; default DEFAULT */
+    int32_t reserved;
 } tp_run_config;
 
 tp_status tp_run_config_init(tp_run_config *config, size_t struct_size);
 
 /* Writes a checkpoint: the model, optimizer settings and state, schedule, rate, epoch, steps, the running loss of an
- * epoch, and what tp_trainer_undo_teleport and watch_steps need. Written as tp_model_save writes; an optimizer's
- * averages that are not finite (squares of gradients above 1e19) are TP_ERROR_NOT_FINITE as weights are. May be
- * called inside the callback of a run. */
+ * epoch, what tp_trainer_undo_teleport and watch_steps need, and with patience the best weights and how long the run
+ * has waited. Written as tp_model_save writes; an optimizer's averages that are not finite (squares of gradients above
+ * 1e19) are TP_ERROR_NOT_FINITE as weights are. May be called inside the callback of a run. */
 tp_status tp_trainer_save(const tp_trainer *trainer, const char *path);
 
 /* A new trainer, with a new model (tp_trainer_model), where a checkpoint left off. Given the same data, configs and

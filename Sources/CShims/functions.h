@@ -25,9 +25,9 @@ INLINE void exponential(vector *x) {
     fill(&least, -104.0f); /* 0 from here down, infinity from there up; NaN passes both */
     fill(&most, 89.0f);
     ints outside = *x < least;
-    choose(x, &outside, &least, x);
+    select(x, &outside, &least, x);
     outside = *x > most;
-    choose(x, &outside, &most, x);
+    select(x, &outside, &most, x);
     const vector shifted = *x * 1.44269504088896341f + magic;
     ints n;
     memcpy(&n, &shifted, sizeof n);
@@ -64,7 +64,7 @@ INLINE void logistic(vector *x) {
     vector one;
     fill(&one, 1);
     const vector sum = t + 1;
-    choose(&t, &negative, &t, &one);
+    select(&t, &negative, &t, &one);
     *x = t / sum;
 }
 
@@ -85,7 +85,7 @@ INLINE void hyperbolic_tangent(vector *x) {
     p = p * z * m + m;
     memcpy(&bits, x, sizeof bits);
     sign = bits & ~0x7fffffff;
-    choose(&p, &near, &p, &far);
+    select(&p, &near, &p, &far);
     memcpy(&magnitude_bits, &p, sizeof bits);
     magnitude_bits |= sign;
     memcpy(x, &magnitude_bits, sizeof bits);

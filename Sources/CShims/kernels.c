@@ -6,7 +6,7 @@
 INLINE void rectified(vector *z, float slope) {
     vector scaled = *z * slope;
     ints positive = *z > 0;
-    choose(z, &positive, z, &scaled);
+    select(z, &positive, z, &scaled);
 }
 
 FOR_EACH_PROCESSOR
@@ -32,7 +32,7 @@ void shim_rectify(float *z, ptrdiff_t rows, ptrdiff_t width, const float *bias, 
             load(&before, z + whole);
             v = before + tail_bias;
             rectified(&v, slope);
-            choose(&v, &inside, &v, &before);
+            select(&v, &inside, &v, &before);
             store(z + whole, &v);
         } else {
             load_some(&v, z + whole, rest);

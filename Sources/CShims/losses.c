@@ -13,7 +13,7 @@ INLINE float largest(const vector *v) {
 #define HALVE(...)                                           \
     other = __builtin_shufflevector(best, best, __VA_ARGS__); \
     more = best > other;                                     \
-    choose(&best, &more, &best, &other)
+    select(&best, &more, &best, &other)
     HALVE(8, 9, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1);
     HALVE(4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
     HALVE(2, 3, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
@@ -49,11 +49,11 @@ INLINE float short_row(const float *z, ptrdiff_t width, ptrdiff_t left, vector *
     fill(&lowest, -INFINITY);
     load_part(&v, z, width, left);
     const ints inside = lane < (int32_t)width;
-    choose(&v, &inside, &v, &lowest);
+    select(&v, &inside, &v, &lowest);
     const float top = largest(&v);
     v -= top;
     exponential(&v);
-    choose(out, &inside, &v, &nothing);
+    select(out, &inside, &v, &nothing);
     return top;
 }
 
@@ -64,9 +64,9 @@ INLINE float row_largest(const float *z, ptrdiff_t width, ptrdiff_t left) {
         const ptrdiff_t count = width - i < LANES ? width - i : LANES;
         load_part(&v, z + i, count, left - i);
         const ints inside = lane < (int32_t)count;
-        choose(&v, &inside, &v, &best);
+        select(&v, &inside, &v, &best);
         ints more = v > best;
-        choose(&best, &more, &v, &best);
+        select(&best, &more, &v, &best);
     }
     return largest(&best);
 }
@@ -81,7 +81,7 @@ INLINE double row_exponentials(const float *z, ptrdiff_t width, ptrdiff_t left, 
         v -= top;
         exponential(&v);
         const ints inside = lane < (int32_t)count;
-        choose(&v, &inside, &v, &nothing);
+        select(&v, &inside, &v, &nothing);
         if (out) store_part(out + i, &v, count, left - i, spill);
         sum += total(&v);
     }
@@ -153,6 +153,25 @@ double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const
         }
     }
     return factor * (all.sum + log(all.product));
+}
+
+FOR_EACH_PROCESSOR
+double shim_label_smoothing(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
+                            const float *weights, double factor, double smoothing, float *delta) {
+    double total = 0;
+    for (ptrdiff_t row = 0; row < rows; row++, z += width) {
+        const double share = smoothing * (weights ? (double)weights[row] : 1);
+        if (!(share > 0)) continue;
+        double sum = 0;
+        for (ptrdiff_t i = 0; i < width; i++) sum += (double)z[i];
+        total += share * ((double)z[labels[row]] - sum / (double)width);
+        if (!delta) continue;
+        float *out = delta + row * width;
+        const float spread = (float)(factor * share / (double)width);
+        for (ptrdiff_t i = 0; i < width; i++) out[i] -= spread;
+        out[labels[row]] += (float)(factor * share);
+    }
+    return factor * total;
 }
 
 FOR_EACH_PROCESSOR

@@ -9,7 +9,7 @@ typedef float quad __attribute__((vector_size(16)));
 #define INLINE static inline __attribute__((always_inline))
 /* A tile has 12 sums: with what it loads they fill the 16 registers of AVX2. Tiles of rows are higher on AVX-512, which
  * has 32: each load is used four times then. */
-enum { SUMS = 12, COLUMN_TILE = 4, BLOCK = 1 << 15, MOST_LANES = 16, SHORT = 16 };
+enum { SUMS = 12, COLUMN_TILE = 4, BLOCK = 1 << 15, MOST_LANES = 16, SHORT = 16, SHORT_BLOCK = 32 };
 
 /* From MOST_LANES - LANES + n on: a mask of the last n lanes. */
 static const int endings[2 * MOST_LANES] = {[MOST_LANES ... 2 * MOST_LANES - 1] = -1};
@@ -57,9 +57,9 @@ void shim_row_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n,
 
 void shim_column_products(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
                           float alpha, float beta, float *c) {
-    FOR_THIS_PROCESSOR(column_products, a, 1, row_a, m, b, n, k, alpha, beta, c);
+    const shim_product product = {.a = a, .row_a = 1, .column_a = row_a, .b = b, .c = c, .m = m, .n = n, .k = k,
+                                  .alpha = alpha, .beta = beta};
+    shim_multiply(&product);
 }
 
-void shim_plain_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float beta, float *c) {
-    FOR_THIS_PROCESSOR(column_products, a, k, 1, m, b, n, k, 1, beta, c);
-}
+void shim_multiply(const shim_product *product) { FOR_THIS_PROCESSOR(product, product); }

@@ -90,76 +90,89 @@ TARGET INLINE void NAME(row_block)(const float *a, ptrdiff_t m, const float *b, 
     }
 }
 
-/* rows x (vectors * LANES) of c, of which the first `done` columns stay; a's element i, s is at a[i step + s row_a]. */
-TARGET INLINE void NAME(column_tile)(int rows, int vectors, const float *a, ptrdiff_t step, ptrdiff_t row_a,
-                                     const float *b, ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c,
-                                     ptrdiff_t row_c, int done) {
+/* rows x (vectors * LANES) of c, of which the first `done` columns stay. */
+TARGET INLINE void NAME(product_tile)(int rows, int vectors, const shim_product *p, ptrdiff_t row, ptrdiff_t column,
+                                      int done) {
+    const float *a = p->a + row * p->row_a, *b = p->b + column;
+    const ptrdiff_t row_a = p->row_a, column_a = p->column_a, k = p->k, n = p->n;
+    const float alpha = p->alpha, beta = p->beta;
     vector sum[SUMS / 2][2] = {0};
-    for (ptrdiff_t s = 0; s < k; s++, a += row_a, b += row_b) {
+    if (p->first_b) {
+        for (int i = 0; i < rows; i++) {
+            const float first = p->first_a ? p->first_a[row + i] : 1.0f;
+            for (int v = 0; v < vectors; v++) sum[i][v] = *(const vector *)(p->first_b + column + v * LANES) * first;
+        }
+    }
+    for (ptrdiff_t s = 0; s < k; s++, a += column_a, b += n) {
         vector right[2];
         for (int v = 0; v < vectors; v++) right[v] = *(const vector *)(b + v * LANES);
         for (int i = 0; i < rows; i++) {
-            for (int v = 0; v < vectors; v++) sum[i][v] += right[v] * a[i * step];
+            for (int v = 0; v < vectors; v++) sum[i][v] += right[v] * a[i * row_a];
         }
     }
     for (int i = 0; i < rows; i++) {
         for (int v = 0; v < vectors; v++) {
-            vector *out = (vector *)(c + i * row_c + v * LANES);
+            vector *out = (vector *)(p->c + (row + i) * n + column + v * LANES);
             const vector total = beta == 0 ? sum[i][v] * alpha : sum[i][v] * alpha + *out * beta;
             *out = done ? NAME(ending)(*out, total, LANES - done) : total;
         }
     }
 }
 
-/* m rows of a strip of c. */
-TARGET INLINE void NAME(column_strip)(int vectors, const float *a, ptrdiff_t step, ptrdiff_t row_a, ptrdiff_t m,
-                                      const float *b, ptrdiff_t row_b, ptrdiff_t k, float alpha, float beta, float *c,
-                                      ptrdiff_t row_c, int done) {
-    for (ptrdiff_t i = 0; i < m;) {
-        const float *columns = a + i * step;
-        float *out = c + i * row_c;
-        const int rows = m - i >= SUMS / 2 ? SUMS / 2 : m - i >= 4 ? 4 : 1;
-        if (rows == SUMS / 2)
-            NAME(column_tile)(SUMS / 2, vectors, columns, step, row_a, b, row_b, k, alpha, beta, out, row_c, done);
-        if (rows == 4) NAME(column_tile)(4, vectors, columns, step, row_a, b, row_b, k, alpha, beta, out, row_c, done);
-        if (rows == 1) NAME(column_tile)(1, vectors, columns, step, row_a, b, row_b, k, alpha, beta, out, row_c, done);
-        i += rows;
+/* A strip of c. */
+TARGET INLINE void NAME(product_strip)(int vectors, const shim_product *p, ptrdiff_t column, int done) {
+    for (ptrdiff_t row = 0; row < p->m;) {
+        const ptrdiff_t rest = p->m - row;
+        /* 8 are two tiles of 4: a tile of one row waits for its own sums. */
+        const int rows = rest >= SUMS / 2 && rest != 8 ? SUMS / 2 : rest >= 4 ? 4 : 1;
+        if (rows == SUMS / 2) NAME(product_tile)(SUMS / 2, vectors, p, row, column, done);
+        if (rows == 4) NAME(product_tile)(4, vectors, p, row, column, done);
+        if (rows == 1) NAME(product_tile)(1, vectors, p, row, column, done);
+        row += rows;
     }
 }
 
-/* c = beta c + alpha (a b), with the element i, s of a at a[i step + s row_a]. */
-TARGET static void NAME(column_products)(const float *a, ptrdiff_t step, ptrdiff_t row_a, ptrdiff_t m, const float *b,
-                                         ptrdiff_t n, ptrdiff_t k, float alpha, float beta, float *c) {
+TARGET INLINE void NAME(product_strips)(const shim_product *p) {
+    const ptrdiff_t n = p->n;
     ptrdiff_t j = 0;
-    for (; j + 2 * LANES <= n; j += 2 * LANES) {
-        NAME(column_strip)(2, a, step, row_a, m, b + j, n, k, alpha, beta, c + j, n, 0);
-    }
+    for (; j + 2 * LANES <= n; j += 2 * LANES) NAME(product_strip)(2, p, j, 0);
     for (; j < n; j += LANES) {
         /* The last strip ends where the rows do. */
         const ptrdiff_t start = j + LANES <= n ? j : n - LANES;
-        NAME(column_strip)(1, a, step, row_a, m, b + start, n, k, alpha, beta, c + start, n, (int)(j - start));
+        NAME(product_strip)(1, p, start, (int)(j - start));
+    }
+}
+
+TARGET static void NAME(product)(const shim_product *product) {
+    shim_product p = *product;
+    if (p.row_a == 1) {
+        /* A constant of this copy, so that loads have it in their addresses. */
+        p.row_a = 1;
+        NAME(product_strips)(&p);
+    } else {
+        NAME(product_strips)(&p);
     }
 }
 
 /* Rows of less than SHORT numbers: a vector has as many columns of c, and b is transposed for it. */
 TARGET static void NAME(short_row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
                                             float *c, ptrdiff_t row_c) {
-    float turned[SHORT][LANES] __attribute__((aligned(64)));
+    float turned[SHORT][LANES] __attribute__((aligned(64))) = {0};
+    float sums[SHORT_BLOCK][LANES] __attribute__((aligned(64)));
     for (ptrdiff_t j = 0; j < n; j += LANES) {
-        /* The last vector ends where the rows do. */
-        const ptrdiff_t start = j + LANES <= n || n < LANES ? j : n - LANES, count = n < LANES ? n : LANES;
-        if (count < LANES) memset(turned, 0, sizeof turned);
+        const ptrdiff_t count = n - j < LANES ? n - j : LANES;
         for (ptrdiff_t l = 0; l < count; l++) {
-            for (ptrdiff_t s = 0; s < k; s++) turned[s][l] = b[(start + l) * k + s];
+            for (ptrdiff_t s = 0; s < k; s++) turned[s][l] = b[(j + l) * k + s];
         }
-        if (count == LANES) {
-            NAME(column_strip)(1, a, k, 1, m, turned[0], LANES, k, 1, 0, c + start, row_c, 0);
-            continue;
-        }
-        for (ptrdiff_t i = 0; i < m; i++) {
-            float sums[LANES];
-            NAME(column_tile)(1, 1, a + i * k, k, 1, turned[0], LANES, k, 1, 0, sums, LANES, 0);
-            memcpy(c + i * row_c, sums, (size_t)n * sizeof *c);
+        for (ptrdiff_t i = 0; i < m; i += SHORT_BLOCK) {
+            const shim_product part = {.a = a + i * k, .row_a = k, .column_a = 1, .b = turned[0], .c = sums[0],
+                                       .m = m - i < SHORT_BLOCK ? m - i : SHORT_BLOCK, .n = LANES, .k = k, .alpha = 1};
+            NAME(product_strip)(1, &part, 0, 0);
+            for (ptrdiff_t r = 0; r < part.m; r++) {
+                float *out = c + (i + r) * row_c + j;
+                if (count == LANES) memcpy(out, sums[r], sizeof *sums);
+                else memcpy(out, sums[r], (size_t)count * sizeof *out);
+            }
         }
     }
 }

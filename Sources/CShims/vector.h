@@ -24,14 +24,6 @@ enum { LANES = 16 };
 
 static const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-INLINE void choose(vector *out, const ints *mask, const vector *yes, const vector *no) {
-    ints a, b;
-    memcpy(&a, yes, sizeof a);
-    memcpy(&b, no, sizeof b);
-    a = (a & *mask) | (b & ~*mask);
-    memcpy(out, &a, sizeof a);
-}
-
 INLINE void load(vector *v, const float *p) { memcpy(v, p, sizeof *v); }
 INLINE void store(float *p, const vector *v) { memcpy(p, v, sizeof *v); }
 
@@ -48,6 +40,36 @@ INLINE void store_some(float *p, const vector *v, ptrdiff_t count) {
     float values[LANES];
     memcpy(values, v, sizeof values);
     for (ptrdiff_t i = 0; i < count; i++) p[i] = values[i];
+}
+
+INLINE void select(vector *out, const ints *mask, const vector *yes, const vector *no) {
+    ints a, b;
+    memcpy(&a, yes, sizeof a);
+    memcpy(&b, no, sizeof b);
+    a = (a & *mask) | (b & ~*mask);
+    memcpy(out, &a, sizeof a);
+}
+
+/* `count` channels of a position; `left`: floats from the first of them to the image's end. What comes after the
+ * channels is read where there is that much, and means nothing. */
+INLINE void load_channels(vector *v, const float *p, ptrdiff_t count, ptrdiff_t left) {
+    if (left >= LANES) load(v, p);
+    else load_some(v, p, count);
+}
+
+/* What comes after the channels is written as it was. */
+INLINE void store_channels(float *p, const vector *v, ptrdiff_t count, ptrdiff_t left) {
+    if (count == LANES) {
+        store(p, v);
+    } else if (left >= LANES) {
+        const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, inside = lane < (int32_t)count;
+        vector before, after;
+        load(&before, p);
+        select(&after, &inside, v, &before);
+        store(p, &after);
+    } else {
+        store_some(p, v, count);
+    }
 }
 
 INLINE void load_row(vector *v, const float *p, ptrdiff_t count) {

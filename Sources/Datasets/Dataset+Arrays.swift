@@ -15,8 +15,7 @@ extension Dataset {
         let classes = try checkLabels(labels, count: count, classCount: classCount)
         try copyFinite(x, "x", width: width, into: values)
         ownLabels.pointer.initialize(from: labels, count: count)
-        let storage = Storage(
-            normalization: try Normalization(), labels: ownLabels.pointer, owner: ownLabels)
+        let storage = Storage(labels: ownLabels.pointer, owner: ownLabels)
         storage.values = values
         return Dataset(
             storage: storage, count: count,
@@ -33,7 +32,7 @@ extension Dataset {
         let ownTargets = try room("targets", count: count, width: targetWidth)
         try copyFinite(x, "x", width: width, into: values)
         try copyFinite(targets, "targets", width: targetWidth, into: ownTargets)
-        let storage = Storage(normalization: try Normalization(), labels: nil, owner: nil)
+        let storage = Storage(labels: nil, owner: nil)
         storage.values = values
         storage.targets = ownTargets
         return Dataset(
@@ -73,9 +72,8 @@ extension Dataset {
         _ pixels: Buffer<UInt8>, shape: SampleShape, labels: Buffer<Int32>?, count: Int,
         options: ImageConfig
     ) throws -> Dataset {
-        let storage = Storage(
-            normalization: try Normalization(mean: options.mean, std: options.std),
-            labels: labels?.pointer, owner: labels)
+        let normalization = try Normalization(mean: options.mean, std: options.std)
+        let storage = Storage(labels: labels?.pointer, owner: labels)
         storage.pixels = pixels
         var classes = 0
         if let labels {
@@ -83,7 +81,10 @@ extension Dataset {
                 labels.pointer, count: count, classCount: options.classCount)
             storage.classNames = options.classNames
         }
-        return Dataset(storage: storage, count: count, shape: shape, classCount: classes)
+        let set = Dataset(
+            storage: storage, normalization: normalization, count: count, shape: shape,
+            classCount: classes)
+        return options.isMeasured ? try set.normalized(by: set) : set
     }
 
     private static func checkCount(_ count: Int) throws {

@@ -2,68 +2,64 @@ import CShims
 import Runtime
 
 extension Dataset {
-    /// Copies the samples at `positions`, each in `0 ..< count`, to the rows of `x`, and their
-    /// labels and targets.
-    ///
-    /// Any output may be nil; `labels` and `targets` must be where the set has none. Allocates
-    /// nothing.
-    public func gather(
-        _ positions: UnsafePointer<Int>, count: Int, x: UnsafeMutablePointer<Float>?,
-        labels: UnsafeMutablePointer<Int32>?, targets: UnsafeMutablePointer<Float>?
-    ) {
-        let order = order?.pointer
-        copy(count: count, x: x, labels: labels, targets: targets) { i in
-            order.map { $0[positions[i]] } ?? positions[i]
-        }
-    }
-
-    /// The same for the samples `first ..< first + count`.
-    public func copy(
-        first: Int, count: Int, x: UnsafeMutablePointer<Float>?,
-        labels: UnsafeMutablePointer<Int32>?, targets: UnsafeMutablePointer<Float>?
-    ) {
-        let order = order?.pointer
-        copy(count: count, x: x, labels: labels, targets: targets) { i in
-            order.map { $0[first + i] } ?? first + i
-        }
-    }
-
-    @inline(__always)
-    private func copy(
-        count: Int, x: UnsafeMutablePointer<Float>?, labels: UnsafeMutablePointer<Int32>?,
-        targets: UnsafeMutablePointer<Float>?, place: (Int) -> Int
-    ) {
-        guard count > 0 else { return }
+    /// What is in memory, into the rows of `x`. Allocates nothing.
+    func copyValues(_ places: Places, count: Int, x: UnsafeMutablePointer<Float>?) {
+        guard let x else { return }
         let width = sampleWidth
-        if let x, let values = storage.values?.pointer {
+        if let values = storage.values?.pointer {
             for i in 0..<count {
-                (x + i &* width).update(from: values + place(i) &* width, count: width)
+                (x + i &* width).update(from: values + places[i] &* width, count: width)
             }
-        } else if let x, let pixels = storage.pixels?.pointer {
-            let plane = shape.height * shape.width
-            let channels = shape.channels
-            let (scale, shift) = (storage.normalization.scale, storage.normalization.shift)
+        } else if let pixels = storage.pixels?.pointer {
+            let floats = PixelFloats(self)
             for i in 0..<count {
                 // Shuffled samples lie anywhere in memory: waiting for them took most of the time.
                 if i + ahead < count {
-                    shim_prefetch(pixels + place(i + ahead) &* width, min(width, mostPrefetched))
+                    shim_prefetch(
+                        pixels + places[i + ahead] &* width, min(width, mostPrefetched))
                 }
-                let sample = pixels + place(i) &* width
-                for c in 0..<channels {
-                    normalize(
-                        sample + c &* plane, count: plane, scale: scale[c], shift: shift[c],
-                        into: x + i &* width + c &* plane)
-                }
+                floats.write(pixels + places[i] &* width, into: x + i &* width)
             }
         }
+    }
+
+    /// Labels and targets, where they are asked for.
+    func copyAnswers(
+        _ places: Places, count: Int, labels: UnsafeMutablePointer<Int32>?,
+        targets: UnsafeMutablePointer<Float>?
+    ) {
         if let labels, let source = storage.labels {
-            for i in 0..<count { labels[i] = source[place(i)] }
+            for i in 0..<count { labels[i] = source[places[i]] }
         }
         if let targets, let source = storage.targets?.pointer {
             let width = targetWidth
             for i in 0..<count {
-                (targets + i &* width).update(from: source + place(i) &* width, count: width)
+                (targets + i &* width).update(from: source + places[i] &* width, count: width)
             }
+        }
+    }
+}
+
+/// What the pixels of a set's images become.
+struct PixelFloats {
+    private let plane: Int
+    private let channels: Int
+    private let scale: SIMD4<Float>
+    private let shift: SIMD4<Float>
+
+    init(_ dataset: Dataset) {
+        plane = dataset.shape.height &* dataset.shape.width
+        channels = dataset.shape.channels
+        scale = dataset.normalization.scale
+        shift = dataset.normalization.shift
+    }
+
+    @inline(__always)
+    func write(_ image: UnsafePointer<UInt8>, into x: UnsafeMutablePointer<Float>) {
+        for c in 0..<channels {
+            normalize(
+                image + c &* plane, count: plane, scale: scale[c], shift: shift[c],
+                into: x + c &* plane)
         }
     }
 }
@@ -75,7 +71,7 @@ private let mostPrefetched = 2048
 
 /// `pixel * scale + shift`, two roundings; the compiler makes vector code of it.
 @inline(__always)
-private func normalize(
+func normalize(
     _ pixels: UnsafePointer<UInt8>, count: Int, scale: Float, shift: Float,
     into out: UnsafeMutablePointer<Float>
 ) {

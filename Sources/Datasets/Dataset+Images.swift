@@ -51,16 +51,21 @@ extension Dataset {
             return nil
         }
         if hasLabels && !options.allowsEmptyClasses { try images.requireEveryClass(of: files) }
+        let normalization = try Normalization(mean: options.mean, std: options.std)
         let storage = Storage(
-            normalization: try Normalization(mean: options.mean, std: options.std),
             labels: hasLabels ? files.labels.pointer : nil, owner: files.labels)
         storage.pixels = images.pixels
+        if images.pixels == nil {
+            storage.images = try PathImages(
+                paths: files.paths, options: options, target: images.target)
+        }
         storage.paths = files.paths
         if hasLabels { storage.classNames = files.classNames }
-        return Dataset(
-            storage: storage, count: images.count, shape: images.shape,
-            classCount: hasLabels ? files.classNames.count : 0,
+        let set = Dataset(
+            storage: storage, normalization: normalization, count: images.count,
+            shape: images.target.shape, classCount: hasLabels ? files.classNames.count : 0,
             skippedPaths: images.skippedPaths, skippedReasons: images.skippedReasons)
+        return options.isMeasured ? try set.normalized(by: set, report: report) : set
     }
 
     /// Decodes one file into `pixels`, channels x height x width bytes.

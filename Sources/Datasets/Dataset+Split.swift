@@ -82,20 +82,20 @@ extension Dataset {
         return order
     }
 
-    private func label(_ position: Int) -> Int {
+    func label(_ position: Int) -> Int {
         guard let labels = storage.labels else { return 0 }
         return Int(labels[order?.pointer[position] ?? position])
     }
 
     private func part(_ isSecond: Buffer<Bool>, _ side: Bool, count: Int) throws -> Dataset {
         let places = try Buffer<Int>(count: count)
+        let kept = try weights.map { _ in try Buffer<Float>(count: count) }
         var filled = 0
         for position in 0..<isSecond.count where isSecond.pointer[position] == side {
             places.pointer[filled] = order?.pointer[position] ?? position
+            if let kept, let weights { kept.pointer[filled] = weights.pointer[position] }
             filled += 1
         }
-        return Dataset(
-            storage: storage, order: places, count: count, shape: shape, classCount: classCount,
-            targetWidth: targetWidth)
+        return Dataset(self, order: places, weights: kept)
     }
 }

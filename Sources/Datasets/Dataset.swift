@@ -3,15 +3,15 @@ import Runtime
 /// Samples with labels, with targets or with neither; read-only once made, so many threads may read
 /// one set.
 ///
-/// Pixels stay bytes and become floats as a batch is gathered. A set made by a split shares the
-/// samples of its source and adds an order of its own.
+/// Pixels stay bytes, or paths, and become floats as a batch is gathered. A set made from another
+/// one shares its samples and adds an order, or a normalization, of its own.
 public final class Dataset: @unchecked Sendable {
-    /// What all splits of one set share.
+    /// What all parts of one set share.
     final class Storage: @unchecked Sendable {
-        /// Exactly one of these two has values, one sample a row.
+        /// Exactly one of these three has values, one sample a row.
         var pixels: Buffer<UInt8>?
         var values: Buffer<Float>?
-        var normalization: Normalization
+        var images: PathImages?
         var labels: UnsafeMutablePointer<Int32>?
         var targets: Buffer<Float>?
         var classNames: StringTable?
@@ -20,9 +20,7 @@ public final class Dataset: @unchecked Sendable {
         /// Keeps the memory of `labels`.
         private let labelOwner: AnyObject?
 
-        init(normalization: Normalization, labels: UnsafeMutablePointer<Int32>?, owner: AnyObject?)
-        {
-            self.normalization = normalization
+        init(labels: UnsafeMutablePointer<Int32>?, owner: AnyObject?) {
             self.labels = labels
             labelOwner = owner
         }
@@ -31,8 +29,14 @@ public final class Dataset: @unchecked Sendable {
     let storage: Storage
     /// Places in the storage; nil: all, in order.
     let order: Buffer<Int>?
-    private let skippedPaths: StringTable?
-    private let skippedReasons: StringTable?
+    /// What the floats of pixels are made with.
+    let normalization: Normalization
+    let skippedPaths: StringTable?
+    let skippedReasons: StringTable?
+
+    /// One a sample of this set, finite, not negative and not all 0 in the set that they were given
+    /// to; nil: 1 each.
+    public let weights: Buffer<Float>?
 
     /// Samples.
     public let count: Int
@@ -46,14 +50,17 @@ public final class Dataset: @unchecked Sendable {
     public let targetWidth: Int
 
     public var hasLabels: Bool { storage.labels != nil }
+    public var hasImages: Bool { storage.values == nil }
 
     init(
-        storage: Storage, order: Buffer<Int>? = nil, count: Int, shape: SampleShape,
+        storage: Storage, order: Buffer<Int>? = nil,
+        normalization: Normalization = Normalization(), count: Int, shape: SampleShape,
         classCount: Int = 0, targetWidth: Int = 0, skippedPaths: StringTable? = nil,
         skippedReasons: StringTable? = nil
     ) {
         self.storage = storage
         self.order = order
+        self.normalization = normalization
         self.count = count
         self.shape = shape
         sampleWidth = shape.count
@@ -61,6 +68,37 @@ public final class Dataset: @unchecked Sendable {
         self.targetWidth = targetWidth
         self.skippedPaths = skippedPaths
         self.skippedReasons = skippedReasons
+        weights = nil
+    }
+
+    /// Some samples of another set, with their weights.
+    init(_ source: Dataset, order: Buffer<Int>, weights: Buffer<Float>?) {
+        storage = source.storage
+        self.order = order
+        normalization = source.normalization
+        self.weights = weights
+        count = order.count
+        shape = source.shape
+        sampleWidth = source.sampleWidth
+        classCount = source.classCount
+        targetWidth = source.targetWidth
+        skippedPaths = nil
+        skippedReasons = nil
+    }
+
+    /// Another set, normalized or weighed in another way.
+    init(_ source: Dataset, normalization: Normalization, weights: Buffer<Float>?) {
+        storage = source.storage
+        order = source.order
+        self.normalization = normalization
+        self.weights = weights
+        count = source.count
+        shape = source.shape
+        sampleWidth = source.sampleWidth
+        classCount = source.classCount
+        targetWidth = source.targetWidth
+        skippedPaths = source.skippedPaths
+        skippedReasons = source.skippedReasons
     }
 
     /// Name of a class, or nil where there is none; lives as long as the set.

@@ -6,6 +6,12 @@ public enum BadImagePolicy: Int32, Sendable {
     case skip = 1
 }
 
+/// What of the images of a folder stays in memory; raw values of `tp_keep`.
+public enum KeptImages: Int32, Sendable {
+    case pixels = 0
+    case paths = 1
+}
+
 /// How an image is brought to another size; raw values of `tp_resampling`.
 public enum Resampling: Int32, Sendable {
     case bilinear = 0
@@ -34,6 +40,11 @@ public struct ImageConfig {
     public var maxPixels = 1 << 26
     public var maxChunkBytes = 8 << 20
     public var takesNestedClasses = false
+    public var keep = KeptImages.pixels
+    /// Bytes that decoded images may take where paths are kept.
+    public var keptBytes = 256 << 20
+    /// Mean and deviation are those of the images that are read.
+    public var isMeasured = false
 
     public init() {}
 
@@ -41,7 +52,7 @@ public struct ImageConfig {
     static let largestSide = 65_535
 
     /// Bounds what a single label can make others count by class.
-    static let mostClasses = 1 << 24
+    public static let mostClasses = 1 << 24
 
     /// Bounds the exact integer sums of `Resampling`.
     static let largestPixelCount = 1 << 46
@@ -94,11 +105,15 @@ public struct ImageConfig {
         try require("max_height", maxHeight, in: 1...Int(Int32.max))
         try require("max_pixels", maxPixels, in: 1...Self.largestPixelCount)
         try require("max_chunk_bytes", maxChunkBytes, in: 1...Int.max)
+        try require("keep_bytes", keptBytes, in: 1...Int.max)
         try validateNumbers()
     }
 
     /// What samples in memory need of the options.
     func validateNumbers() throws {
         _ = try Normalization(mean: mean, std: std)
+        guard !isMeasured || (mean == (0, 0, 0, 0) && std == (1, 1, 1, 1)) else {
+            throw TeleportError.invalid("normalize is 1, but mean or std is given too")
+        }
     }
 }

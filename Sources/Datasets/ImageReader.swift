@@ -3,7 +3,8 @@ import Glibc
 import Runtime
 import Synchronization
 
-/// Decodes a list of files on all threads into one block.
+/// Decodes a list of files on all threads into one block, or only to see which of them can be
+/// decoded.
 ///
 /// Files are taken in rounds, each all decoded before it is looked at, so neither the thread count
 /// nor the clock decides which file is the first bad one. Each file is decoded once.
@@ -64,18 +65,23 @@ struct ImageReader {
 
     private mutating func read() throws -> LoadedImages? {
         guard let (target, first, index) = try readFirst() else { return nil }
+        let keeps = options.keep == .pixels
+        // Bad files that are an error where they are drawn need not be known before.
+        if !keeps && options.badImage == .fail { return loaded(target, nil, count: files.count) }
         let size = first.count
-        let pixels = try storage(samples: files.count - index, target.shape)
+        let largest = keeps ? Self.largestRound : Self.rounds(of: size, in: options.keptBytes)
+        let pixels = try storage(
+            samples: keeps ? files.count - index : min(largest, files.count), target.shape)
         pixels.pointer.update(from: first.pointer, count: size)
         files.move(from: index, to: 0)
 
         var next = index + 1
         var kept = 1
-        var round = Self.smallestRound
+        var round = min(Self.smallestRound, largest)
         while next < files.count {
             let count = min(round, files.count - next)
             let began = Clock.seconds()
-            let out = pixels.pointer + kept * size
+            let out = pixels.pointer + (keeps ? kept * size : 0)
             guard decodeRound(from: next, count: count, target, into: out, size: size) else {
                 return nil
             }
@@ -83,21 +89,36 @@ struct ImageReader {
             var good = 0
             for i in 0..<count where try accept(i, file: next + i) {
                 // Bad images leave gaps: close them.
-                if good < i { (out + good * size).update(from: out + i * size, count: size) }
+                if keeps && good < i {
+                    (out + good * size).update(from: out + i * size, count: size)
+                }
                 files.move(from: next + i, to: kept + good)
                 good += 1
             }
             kept += good
             next += count
-            if seconds < Self.roundSeconds / 2 { round = min(round * 2, Self.largestRound) }
-            if seconds > Self.roundSeconds * 2 { round = max(round / 2, 2 * decoders.count) }
+            if seconds < Self.roundSeconds / 2 { round = min(round * 2, largest) }
+            if seconds > Self.roundSeconds * 2 {
+                round = max(round / 2, min(2 * decoders.count, largest))
+            }
             guard report.goesOn(done: next, total: files.count) else { return nil }
         }
         let total = files.count
         files.removeLast(to: kept)
         guard report.goesOn(done: total, total: total, isLast: true) else { return nil }
-        return LoadedImages(
-            shape: target.shape, pixels: pixels, count: kept, skippedPaths: skippedPaths,
+        return loaded(target, keeps ? pixels : nil, count: kept)
+    }
+
+    /// Images that may be decoded before they are looked at, where none is kept.
+    private static func rounds(of size: Int, in bytes: Int) -> Int {
+        min(max(bytes / size, 1), largestRound)
+    }
+
+    private func loaded(
+        _ target: ImageTarget, _ pixels: Buffer<UInt8>?, count: Int
+    ) -> LoadedImages {
+        LoadedImages(
+            target: target, pixels: pixels, count: count, skippedPaths: skippedPaths,
             skippedReasons: skippedReasons, skippedLabels: skippedLabels)
     }
 
@@ -111,7 +132,7 @@ struct ImageReader {
                 ) { shape in
                     // A size that the host chose is final. One that this file claims may turn out
                     // to be nothing.
-                    guard options.isResampling else { return }
+                    guard options.isResampling, options.keep == .pixels else { return }
                     _ = try storage(samples: files.count - index, shape)
                 }
                 return (target, pixels, index)

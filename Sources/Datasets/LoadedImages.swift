@@ -1,10 +1,11 @@
 import Files
 import Runtime
 
-/// The decoded images of a data set and what was left out.
+/// The images of a data set and what was left out.
 struct LoadedImages {
-    let shape: SampleShape
-    let pixels: Buffer<UInt8>
+    let target: ImageTarget
+    /// Nil where paths are kept instead.
+    let pixels: Buffer<UInt8>?
     let count: Int
     let skippedPaths: StringTable
     let skippedReasons: StringTable

@@ -3,15 +3,37 @@ import Runtime
 /// The map from stored bytes to floats, `pixel * scale + shift` for each channel, as two rounded
 /// operations: no fused multiply-add, so every machine gives the same bits.
 struct Normalization: Sendable {
+    let mean: SIMD4<Float>
+    let std: SIMD4<Float>
     let scale: SIMD4<Float>
     let shift: SIMD4<Float>
+    /// Measured on images, not given by the host.
+    let isMeasured: Bool
 
-    init(
-        mean: (Float, Float, Float, Float) = (0, 0, 0, 0),
-        std: (Float, Float, Float, Float) = (1, 1, 1, 1)
-    ) throws {
-        let mean = SIMD4(mean.0, mean.1, mean.2, mean.3)
-        let std = SIMD4(std.0, std.1, std.2, std.3)
+    /// `pixel / 255`
+    init() {
+        mean = .zero
+        std = .one
+        scale = SIMD4(repeating: Float(1 / 255.0))
+        shift = .zero
+        isMeasured = false
+    }
+
+    init(mean: (Float, Float, Float, Float), std: (Float, Float, Float, Float)) throws {
+        try self.init(
+            mean: SIMD4(mean.0, mean.1, mean.2, mean.3), std: SIMD4(std.0, std.1, std.2, std.3),
+            isMeasured: false)
+    }
+
+    /// What is the same in all pixels stays as far from its mean as it is.
+    init(_ measured: ChannelStatistics) throws {
+        try self.init(
+            mean: measured.mean,
+            std: measured.std.replacing(with: .one, where: measured.std .== .zero),
+            isMeasured: true)
+    }
+
+    private init(mean: SIMD4<Float>, std: SIMD4<Float>, isMeasured: Bool) throws {
         var scale = SIMD4<Float>.zero
         var shift = SIMD4<Float>.zero
         for c in 0..<4 {
@@ -27,7 +49,10 @@ struct Normalization: Sendable {
                         + "stay finite")
             }
         }
+        self.mean = mean
+        self.std = std
         self.scale = scale
         self.shift = shift
+        self.isMeasured = isMeasured
     }
 }

@@ -7,14 +7,27 @@ public struct Tensor: BitwiseCopyable {
     fileprivate var name = JSONReader.Text(start: 0, count: 0)
     fileprivate var typeIndex: UInt8 = 0
     public fileprivate(set) var rank = 0
-    /// Its first two dimensions; 1 where it has fewer.
-    public fileprivate(set) var dimensions = (1, 1)
+    /// Its first four dimensions; 1 where it has fewer.
+    public fileprivate(set) var dimensions = (1, 1, 1, 1)
     public fileprivate(set) var count = 1
     /// Bytes of the data section.
     fileprivate var begin = 0
     fileprivate var end = 0
 
     public var type: TensorType { TensorType.allCases[Int(typeIndex)] }
+
+    /// Of the dimensions of at most four, whether it has these.
+    public func hasShape(_ sizes: [Int]) -> Bool {
+        let own = [dimensions.0, dimensions.1, dimensions.2, dimensions.3]
+        return sizes.count == rank && rank <= 4 && sizes.elementsEqual(own.prefix(rank))
+    }
+
+    /// For messages: "3 x 4".
+    public var shapeText: String {
+        guard rank > 0 else { return "no dimension" }
+        let own = [dimensions.0, dimensions.1, dimensions.2, dimensions.3].prefix(rank)
+        return own.map { "\($0)" }.joined(separator: " x ") + (rank > 4 ? " x ..." : "")
+    }
 }
 
 /// The header of a safetensors file, checked as the reference implementation checks it and where
@@ -24,9 +37,9 @@ public struct Tensor: BitwiseCopyable {
 public final class SafetensorsReader {
     /// The reference's own limit.
     public static let mostHeaderBytes = 100_000_000
-    /// Names of tensors, and keys of metadata. A plain model has 2,046 tensors at most, a trainer
-    /// five more.
-    public static let mostNames = 4_096
+    /// Names of tensors, and keys of metadata. A net of 1,024 norms has 5,120 tensors, a trainer
+    /// some more.
+    public static let mostNames = 8_192
     /// Of a tensor's name, which becomes a string.
     public static let mostNameBytes = 1_024
 
@@ -244,12 +257,17 @@ extension SafetensorsReader {
     }
 
     private func shape(of tensor: inout Tensor, _ json: inout JSONReader) throws(FileFailure) {
-        var (rank, count, dimensions) = (0, 1, (1, 1))
+        var (rank, count, dimensions) = (0, 1, (1, 1, 1, 1))
         var overflows = false
         try json.array { (json) throws(FileFailure) in
             let size = try json.natural()
-            if rank == 0 { dimensions.0 = size }
-            if rank == 1 { dimensions.1 = size }
+            switch rank {
+            case 0: dimensions.0 = size
+            case 1: dimensions.1 = size
+            case 2: dimensions.2 = size
+            case 3: dimensions.3 = size
+            default: break
+            }
             rank += 1
             let (product, overflow) = count.multipliedReportingOverflow(by: size)
             overflows = overflows || overflow

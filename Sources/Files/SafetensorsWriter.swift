@@ -7,6 +7,8 @@ import Runtime
 public final class SafetensorsWriter {
     private let json: JSONWriter
     private let blocks: GrowingBuffer<UnsafeRawBufferPointer>
+    /// Numbers that nobody else keeps.
+    private var counters: [Buffer<Int64>] = []
     private var dataSize = 0
     private var isEmpty = true
     private var isInMetadata = false
@@ -21,6 +23,14 @@ public final class SafetensorsWriter {
     }
 
     public func text(_ key: String, _ value: String) throws {
+        try beginText()
+        try json.string(key)
+        try json.raw(":")
+        try json.string(value)
+    }
+
+    /// A value that is valid UTF-8.
+    public func text(_ key: String, _ value: UnsafeBufferPointer<UInt8>) throws {
         try beginText()
         try json.string(key)
         try json.raw(":")
@@ -47,6 +57,13 @@ public final class SafetensorsWriter {
         _ name: String, _ shape: [Int], of data: UnsafePointer<Double>, count: Int
     ) throws {
         try tensor(name, .f64, shape, UnsafeRawBufferPointer(start: data, count: count * 8))
+    }
+
+    /// A whole number, which has no dimension; it is copied.
+    public func tensor(_ name: String, counter: Int64) throws {
+        let copy = try Buffer(repeating: counter, count: 1)
+        counters.append(copy)
+        try tensor(name, .i64, [], UnsafeRawBufferPointer(start: copy.pointer, count: 8))
     }
 
     private func tensor(

@@ -14,17 +14,20 @@ public struct Add: Layer {
     public init(
         _ arguments: inout LayerArguments, inputs: [Shape], activation: Activation
     ) throws {
-        output = try arguments.pair(inputs)
+        let shape = try arguments.pair(inputs)
+        output = try arguments.output(
+            channels: shape.channels, height: shape.height, width: shape.width)
         self.inputs = inputs
         self.activation = activation
-        epilogue = Epilogue(width: output.count, activation: activation)
+        epilogue = Epilogue(output, activation: activation)
     }
 
+    public var multiplyAdds: Int { output.count }
+
     public func forward(_ pass: LayerPass) {
-        let count = pass.rows &* output.count
-        pass.output.update(from: pass.input.value, count: count)
+        inputs[0].copy(pass.input.value, to: pass.output, as: output, rows: pass.rows, adds: false)
         if let second = pass.second {
-            addScaled(second.value, by: 1, to: pass.output, count: count)
+            inputs[1].copy(second.value, to: pass.output, as: output, rows: pass.rows, adds: true)
         }
         epilogue.forward(pass, bias: nil)
     }
@@ -32,28 +35,38 @@ public struct Add: Layer {
     public func backward(_ pass: LayerPass) {
         epilogue.backward(pass)
         guard let delta = pass.outputDelta else { return }
-        let count = pass.rows &* output.count
-        pass.input.takeDelta(delta, count: count)
-        pass.second?.takeDelta(delta, count: count)
+        give(pass, UnsafePointer(delta)) { $0.delta }
     }
 
     public func forwardTangent(_ pass: LayerPass) {
-        let count = pass.rows &* output.count
-        pass.outputTangent.update(repeating: 0, count: count)
+        output.clear(pass.outputTangent, rows: pass.rows)
         if let tangent = pass.input.tangent {
-            addScaled(tangent, by: 1, to: pass.outputTangent, count: count)
+            inputs[0].copy(tangent, to: pass.outputTangent, as: output, rows: pass.rows, adds: true)
         }
         if let tangent = pass.second?.tangent {
-            addScaled(tangent, by: 1, to: pass.outputTangent, count: count)
+            inputs[1].copy(tangent, to: pass.outputTangent, as: output, rows: pass.rows, adds: true)
         }
         epilogue.forwardTangent(pass, bias: nil)
     }
 
     public func backwardTangent(_ pass: LayerPass) {
         epilogue.backwardTangent(pass)
-        let count = pass.rows &* output.count
-        pass.input.takeDeltaTangent(pass.outputDeltaTangent, count: count)
-        pass.second?.takeDeltaTangent(pass.outputDeltaTangent, count: count)
+        give(pass, UnsafePointer(pass.outputDeltaTangent)) { $0.deltaTangent }
+    }
+
+    /// The delta of a sum flows on as it is.
+    @inline(__always)
+    private func give(
+        _ pass: LayerPass, _ delta: UnsafePointer<Float>,
+        _ target: (LayerPass.Input) -> UnsafeMutablePointer<Float>?
+    ) {
+        if let below = target(pass.input) {
+            output.copy(
+                delta, to: below, as: inputs[0], rows: pass.rows, adds: pass.input.addsDelta)
+        }
+        if let second = pass.second, let below = target(second) {
+            output.copy(delta, to: below, as: inputs[1], rows: pass.rows, adds: second.addsDelta)
+        }
     }
 
     /// Carries its inputs' classes, which become one: a residual stream scales as a whole.

@@ -17,6 +17,10 @@ public struct ChannelMap: Sendable {
         /// Classes of the rows' and the columns' channels; -1: they do not scale.
         public fileprivate(set) var rowClass: Int
         public fileprivate(set) var columnClass: Int
+        /// The channels of the first row and the first column: a group of a convolution has some of
+        /// its class's.
+        public var firstRow = 0
+        public var firstColumn = 0
     }
 
     private let parents: GrowingBuffer<Int>
@@ -74,6 +78,30 @@ public struct ChannelMap: Sendable {
         return output
     }
 
+    /// A convolution with its activation: each of `groups` makes its share of the rows from its
+    /// share of the input's channels, `taps` neighbouring columns each. The weights begin at
+    /// `offset`, the bias follows them.
+    public mutating func convolution(
+        offset: Int, outputs: Int, groups: Int, taps: Int, hasBias: Bool, activation: Activation,
+        input: Int
+    ) throws -> Int {
+        let output = try newClass(outputs, isPinned: !activation.isPositivelyHomogeneous)
+        let (rows, channels) = (outputs / groups, sizes[root(input)] / groups)
+        for group in 0..<groups {
+            try found.append(
+                Block(
+                    offset: offset + group * rows * channels * taps, rows: rows,
+                    columns: channels * taps, columnsPerChannel: taps, rowClass: output,
+                    columnClass: input, firstRow: group * rows, firstColumn: group * channels))
+        }
+        guard hasBias else { return output }
+        try found.append(
+            Block(
+                offset: offset + outputs * channels * taps, rows: outputs, columns: 1,
+                columnsPerChannel: 1, rowClass: output, columnClass: -1))
+        return output
+    }
+
     /// The blocks with classes numbered 0, 1, ... in the order of the net, -1 for those that do not
     /// move; and the number of channels of each class.
     public func numbered() throws -> (blocks: GrowingBuffer<Block>, sizes: GrowingBuffer<Int>) {
@@ -91,5 +119,22 @@ public struct ChannelMap: Sendable {
             try blocks.append(block)
         }
         return (blocks, counts)
+    }
+}
+
+extension ChannelMap {
+    /// A factor and an offset for each channel of a class of its own, with their activation: the
+    /// factors begin at `offset`, the offsets follow them.
+    public mutating func affine(
+        offset: Int, channels: Int, activation: Activation
+    ) throws -> Int {
+        let output = try newClass(channels, isPinned: !activation.isPositivelyHomogeneous)
+        for place in [offset, offset + channels] {
+            try found.append(
+                Block(
+                    offset: place, rows: channels, columns: 1, columnsPerChannel: 1,
+                    rowClass: output, columnClass: -1))
+        }
+        return output
     }
 }

@@ -1,9 +1,12 @@
+import CShims
 import LinearAlgebra
 import Runtime
 
 /// h = f(W x + b): `dense OUT [bias|nobias]`. An image goes in flattened, C x H x W.
 public struct Dense: Layer {
     public static let word = "dense"
+    public static let namePrefix = "fc"
+    public static let readsVectors = true
 
     public let inputs: [Shape]
     public let output: Shape
@@ -17,7 +20,7 @@ public struct Dense: Layer {
         tensors = try LinearMap.tensors(inputs.count, outputs, hasBias)
         map = LinearMap(
             inputs: inputs.count, outputs: outputs, hasBias: hasBias, activation: activation)
-        epilogue = Epilogue(width: outputs, activation: activation)
+        epilogue = Epilogue(output, activation: activation)
     }
 
     public init(
@@ -67,10 +70,16 @@ public struct Dense: Layer {
         into target: UnsafeMutablePointer<Float>, first: Int, count: Int, alpha: Float,
         beta: Float
     ) {
+        var further: BatchProducts.Further?
+        if let shift = pass.shift {
+            let sums = shift.sums + first
+            shim_column_sums(delta + first, pass.rows, count, map.outputs, 1, 0, sums)
+            further = (UnsafePointer(sums), shift.row)
+        }
         BatchProducts.columns(
             delta + first, stride: map.outputs, pass.framedInput ?? pass.input.value,
             into: target + first &* map.inputs,
-            m: count, n: map.inputs, k: pass.rows, alpha: alpha, beta: beta)
+            m: count, n: map.inputs, k: pass.rows, alpha: alpha, beta: beta, further: further)
         guard map.hasBias else { return }
         epilogue.accumulate(
             delta, ones: pass.framedOnes, rows: pass.rows, into: target + map.weightCount,

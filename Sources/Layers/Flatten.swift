@@ -1,54 +1,33 @@
-/// h = f(x), with an image of C x H x W as one vector: `flatten`. The values stay as they lie.
-public struct Flatten: Layer {
+/// h = f(x), with an image as one vector of C x H x W: `flatten`.
+public struct Flatten: CarryingLayer {
     public static let word = "flatten"
 
     public let inputs: [Shape]
-    public let output: Shape
-    public let activation: Activation
-    public var tensors: [LayerTensor] { [] }
     public var arguments: String { "" }
-    private let epilogue: Epilogue
+    let epilogue: Epilogue
+    private let transposition: Transposition
 
     public init(
         _ arguments: inout LayerArguments, inputs: [Shape], activation: Activation
     ) throws {
-        output = try Shape(channels: try arguments.single(inputs).count)
+        let input = try arguments.single(inputs)
         self.inputs = inputs
-        self.activation = activation
-        epilogue = Epilogue(width: output.count, activation: activation)
+        epilogue = Epilogue(try Shape(channels: input.count), activation: activation)
+        transposition = Transposition(image: input)
     }
 
-    public func forward(_ pass: LayerPass) {
-        pass.output.update(from: pass.input.value, count: pass.rows &* output.count)
-        epilogue.forward(pass, bias: nil)
+    func take(
+        _ pass: LayerPass, _ numbers: UnsafePointer<Float>,
+        into out: UnsafeMutablePointer<Float>
+    ) {
+        transposition.planes(numbers, into: out, rows: pass.rows, adds: false)
     }
 
-    public func backward(_ pass: LayerPass) {
-        epilogue.backward(pass)
-        guard let delta = pass.outputDelta else { return }
-        pass.input.takeDelta(delta, count: pass.rows &* output.count)
-    }
-
-    public func forwardTangent(_ pass: LayerPass) {
-        let count = pass.rows &* output.count
-        if let tangent = pass.input.tangent {
-            pass.outputTangent.update(from: tangent, count: count)
-        } else {
-            pass.outputTangent.update(repeating: 0, count: count)
-        }
-        epilogue.forwardTangent(pass, bias: nil)
-    }
-
-    public func backwardTangent(_ pass: LayerPass) {
-        epilogue.backwardTangent(pass)
-        pass.input.takeDeltaTangent(pass.outputDeltaTangent, count: pass.rows &* output.count)
-    }
-
-    /// Carries its input's class: a channel is H x W neighbouring columns of what reads it.
-    public func describe(
-        _ channels: inout ChannelMap, inputs: [Int], parameterOffset: Int
-    ) -> Int {
-        if !activation.isPositivelyHomogeneous { channels.pin(inputs[0]) }
-        return channels.root(inputs[0])
+    /// A channel of the input is H x W neighbouring columns of what reads the output.
+    func give(
+        _ pass: LayerPass, _ numbers: UnsafePointer<Float>,
+        to target: UnsafeMutablePointer<Float>, adds: Bool
+    ) {
+        transposition.image(numbers, into: target, rows: pass.rows, adds: adds)
     }
 }

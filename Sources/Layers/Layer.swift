@@ -11,6 +11,18 @@ import Runtime
 public protocol Layer: Sendable {
     /// The kind's name in an architecture's text.
     static var word: String { get }
+    /// What names begin with that a text leaves to the library: fc1, fc2, ...
+    static var namePrefix: String { get }
+    /// Whether a text may name it; the others are made by graphs alone.
+    static var isWritten: Bool { get }
+    /// Whether it reads an image as a vector, C x H x W: a text flattens it before.
+    static var readsVectors: Bool { get }
+    /// Whether it takes the scale and the mean away from its input's channels, and whether a text
+    /// that says nothing leaves the kind's bias to such a layer after it.
+    static var isNorm: Bool { get }
+    static var leavesBiasToNorm: Bool { get }
+    /// Whether an activation's line after the layer's becomes a part of it.
+    static var takesActivation: Bool { get }
 
     /// From the words after the kind's name and the shapes of one or two inputs. Whatever is wrong
     /// with them is an error that names it: a file or a host wrote them.
@@ -46,7 +58,8 @@ public protocol Layer: Sendable {
     /// Whether samples meet in the layer in a pass of this mode. Then, before each of the four
     /// passes goes through it, `gather` has written what each sample adds into `pass.kept`, for
     /// shares of samples, and `meet` has joined them in the order of the samples, for all: no sum
-    /// depends on who did it.
+    /// depends on who did it. `gather` comes to each sample once, so it may begin with the pass's
+    /// own work (delta f'(z)). Passes back and tangents are of modes in which samples meet.
     func meets(_ mode: PassMode) -> Bool
     func gather(_ pass: LayerPass, _ phase: PassPhase)
     func meet(_ pass: LayerPass, _ phase: PassPhase)
@@ -84,6 +97,12 @@ public protocol Layer: Sendable {
 }
 
 extension Layer {
+    public static var namePrefix: String { word }
+    public static var isWritten: Bool { true }
+    public static var readsVectors: Bool { false }
+    public static var isNorm: Bool { false }
+    public static var leavesBiasToNorm: Bool { false }
+    public static var takesActivation: Bool { true }
     public var linearMap: LinearMap? { nil }
     public var gradientRows: Int { 0 }
     public var multiplyAdds: Int { parameterCount }

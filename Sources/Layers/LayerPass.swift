@@ -18,29 +18,6 @@ public struct LayerPass {
         public var deltaTangent: UnsafeMutablePointer<Float>?
 
         public init(_ value: UnsafePointer<Float>) { self.value = value }
-
-        /// The delta of an output that is the input, or a sum with it, flows on as it is.
-        @inline(__always)
-        func takeDelta(_ outputDelta: UnsafePointer<Float>, count: Int) {
-            take(outputDelta, into: delta, count: count)
-        }
-
-        @inline(__always)
-        func takeDeltaTangent(_ outputDeltaTangent: UnsafePointer<Float>, count: Int) {
-            take(outputDeltaTangent, into: deltaTangent, count: count)
-        }
-
-        @inline(__always)
-        private func take(
-            _ source: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>?, count: Int
-        ) {
-            guard let target else { return }
-            if addsDelta {
-                addScaled(source, by: 1, to: target, count: count)
-            } else {
-                target.update(from: source, count: count)
-            }
-        }
     }
 
     /// Samples of this run, and the number of the first of them in its batch.
@@ -61,6 +38,9 @@ public struct LayerPass {
     /// instead of the 1 that a bias reads, one a row: the same input in a frame's coordinates.
     public var framedInput: UnsafePointer<Float>?
     public var framedOnes: UnsafePointer<Float>?
+    /// What is added to each row of the input for its 1, and room for the sums of deltas, one a
+    /// channel of the output: one more row of the product instead of another input.
+    public var shift: (row: UnsafePointer<Float>, sums: UnsafeMutablePointer<Float>)?
 
     public var mode = PassMode.batch
     /// What numbers a step's random choices: with a layer's place, a sample's number and a unit's.

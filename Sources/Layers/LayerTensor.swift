@@ -35,5 +35,7 @@ public struct LayerTensor: Equatable, Sendable {
         self.role = role
         self.start = start
         count = try dimensions.reduce(1) { try Memory.product($0, $1) }
+        // Sums of counts stay within an Int.
+        _ = try Memory.product(count, 64)
     }
 }

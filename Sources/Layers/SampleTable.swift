@@ -6,6 +6,7 @@ import Runtime
 /// samples are the coordinates of.
 public struct SampleTable: Layer {
     public static let word = "sample_table"
+    public static let isWritten = false
 
     public let inputs: [Shape]
     public let output: Shape
@@ -20,7 +21,7 @@ public struct SampleTable: Layer {
         map = LinearMap(
             inputs: samples.count, outputs: outputs, hasBias: hasBias, activation: activation,
             readsTable: true)
-        epilogue = Epilogue(width: outputs, activation: activation)
+        epilogue = Epilogue(output, activation: activation)
     }
 
     public init(

@@ -44,9 +44,9 @@ public struct Shape: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// Floats from one row of a stored image to the next.
-    public var rowStride: Int { (width + 2 * border) * channels }
+    public var rowStride: Int { (width &+ 2 &* border) &* channels }
     /// Floats of a stored image before its first value.
-    public var interiorOffset: Int { border * rowStride + border * channels }
+    public var interiorOffset: Int { border &* (rowStride &+ channels) }
 
     public var description: String {
         isVector ? "\(channels)" : "\(channels)x\(height)x\(width)"

@@ -8,9 +8,25 @@ public struct Cholesky {
     /// 1 / condition number in the 1-norm (`dpocon`).
     public let reciprocalCondition: Double
 
+    /// What LAPACK works in, for any number of factors of one size.
+    public final class Room {
+        fileprivate let work: Buffer<Double>
+        fileprivate let integers: Buffer<Int32>
+
+        public init(size: Int) throws {
+            work = try Buffer(count: try Memory.product(size, 3))
+            integers = try Buffer(count: size)
+        }
+    }
+
     /// Nil when A is not positive definite to working precision. A's content is lost.
     public init?(_ a: Matrix) throws {
         try Stop.ask()
+        self.init(a, in: try Room(size: a.rows))
+    }
+
+    /// The same without asking whether to stop; allocates nothing.
+    public init?(_ a: Matrix, in room: Room) {
         var n = Int32(truncatingIfNeeded: a.rows)
         var info: Int32 = 0
         var norm = 0.0
@@ -22,11 +38,10 @@ public struct Cholesky {
         // Row-major lower is LAPACK's column-major upper.
         dpotrf_("U", &n, a.pointer, &n, &info, 1)
         guard info == 0 else { return nil }
-        let work = try Buffer<Double>(count: 3 * a.rows)
-        let integers = try Buffer<Int32>(count: a.rows)
         var reciprocal = 0.0
         dpocon_(
-            "U", &n, a.pointer, &n, &norm, &reciprocal, work.pointer, integers.pointer, &info, 1)
+            "U", &n, a.pointer, &n, &norm, &reciprocal, room.work.pointer, room.integers.pointer,
+            &info, 1)
         guard info == 0 else { return nil }
         factor = a
         reciprocalCondition = reciprocal
@@ -34,29 +49,47 @@ public struct Cholesky {
 
     /// b <- A^-1 b
     public func solve(_ b: Matrix) throws {
-        try divide(b, CblasNoTrans)
-        try divide(b, CblasTrans)
+        try Stop.ask()
+        divide(b, CblasNoTrans)
+        try Stop.ask()
+        divide(b, CblasTrans)
     }
 
     /// L^-1
     public func inverseFactor() throws -> Matrix {
-        let inverse = try Matrix(identity: factor.rows)
-        try divide(inverse, CblasNoTrans)
+        try Stop.ask()
+        let inverse = try Matrix(factor.rows, factor.rows)
+        writeInverse(into: inverse)
         return inverse
     }
 
     /// L
     public func lowerFactor() throws -> Matrix {
-        let lower = try Matrix(zeros: factor.rows, factor.rows)
-        for row in 0..<factor.rows {
-            for column in 0...row { lower[row, column] = factor[row, column] }
-        }
+        let lower = try Matrix(factor.rows, factor.rows)
+        writeFactor(into: lower)
         return lower
     }
 
+    /// target <- L^-1. Allocates nothing.
+    public func writeInverse(into target: Matrix) {
+        target.pointer.update(repeating: 0, count: target.count)
+        for i in 0..<target.rows { target[i, i] = 1 }
+        divide(target, CblasNoTrans)
+    }
+
+    /// b <- L^-1 b. Allocates nothing.
+    public func divideByFactor(_ b: Matrix) { divide(b, CblasNoTrans) }
+
+    /// target <- L
+    public func writeFactor(into target: Matrix) {
+        target.pointer.update(repeating: 0, count: target.count)
+        for row in 0..<factor.rows {
+            for column in 0...row { target[row, column] = factor[row, column] }
+        }
+    }
+
     /// b <- L^-1 b, or L^-T b (`dtrsm`)
-    private func divide(_ b: Matrix, _ transpose: Int) throws {
-        try Stop.ask()
+    private func divide(_ b: Matrix, _ transpose: Int) {
         cblas_dtrsm(
             Int32(CblasRowMajor), Int32(CblasLeft), Int32(CblasLower), Int32(transpose),
             Int32(CblasNonUnit), Int32(truncatingIfNeeded: b.rows),

@@ -28,28 +28,8 @@ public struct SVD {
         return values
     }
 
-    /// Rows up to which the eigenvalues of a matrix take no longer than a call may go on unasked.
-    private static let mostGramRows = 512
-    /// Eigenvalues of the Gram matrix are the squares of the singular values: below this their
-    /// ratio keeps ten digits.
-    private static let largestGramRatio = 1e6
-
-    /// Largest singular value over smallest; by the Gram matrix where that is well-conditioned,
-    /// which takes a third of the time.
+    /// Largest singular value over smallest.
     public static func condition(_ a: Matrix) throws -> Double {
-        if a.isFinite, min(a.rows, a.columns) <= mostGramRows {
-            try Stop.ask()
-            let isWide = a.rows <= a.columns
-            let gram = try Matrix.product(a, isWide ? .no : .yes, a, isWide ? .yes : .no)
-            if gram.isFinite {
-                let squares = try SymmetricEigen.values(gram)
-                if let low = squares.elements.first, let high = squares.elements.last,
-                    low * largestGramRatio > high
-                {
-                    return (high / low).squareRoot()
-                }
-            }
-        }
         let values = try values(a)
         guard let low = values.elements.last, let high = values.elements.first else { return 1 }
         return high / low

@@ -1,56 +1,75 @@
 import COpenBLAS
 import Runtime
 
-/// Eigenvalues and vectors of a symmetric matrix (`dsyevd`), values ascending.
-public struct SymmetricEigen {
+/// Eigenvalues and vectors of symmetric matrices of one size (`dsyevd`), in memory that is taken
+/// once.
+public final class SymmetricEigen {
+    /// Ascending.
     public let values: Buffer<Double>
-    /// size x size; an eigenvector a row.
+    /// What is decomposed, of which the lower triangle is read, and then an eigenvector a row.
     public let rows: Matrix
 
-    /// A's content is lost; its lower triangle is read.
-    public init(_ a: Matrix) throws {
-        values = try Self.decompose(a, "V")
-        rows = a
-    }
+    private let scaled: Matrix
+    private let work: Buffer<Double>
+    private let integers: Buffer<Int32>
 
-    /// The eigenvalues alone. A's content is lost.
-    static func values(_ a: Matrix) throws -> Buffer<Double> { try decompose(a, "N") }
-
-    private static func decompose(_ a: Matrix, _ vectors: String) throws -> Buffer<Double> {
-        var n = Int32(truncatingIfNeeded: a.rows)
-        let values = try Buffer<Double>(count: a.rows)
-        var info: Int32 = 0
+    public init(size: Int) throws {
+        rows = try Matrix(size, size)
+        scaled = try Matrix(size, size)
+        values = try Buffer(count: size)
+        var (n, info): (Int32, Int32) = (Int32(truncatingIfNeeded: size), 0)
         var (workSize, integerSize): (Int32, Int32) = (-1, -1)
         var (bestWork, bestIntegers): (Double, Int32) = (0, 0)
-        // Row-major lower is LAPACK's column-major upper, and its columns are our rows.
         dsyevd_(
-            vectors, "U", &n, a.pointer, &n, values.pointer, &bestWork, &workSize, &bestIntegers,
+            "V", "U", &n, rows.pointer, &n, values.pointer, &bestWork, &workSize, &bestIntegers,
             &integerSize, &info, 1, 1)
-        guard info == 0, bestWork < Double(Int32.max) else {
+        guard info == 0, bestWork >= 0, bestWork < Double(Int32.max) else {
             throw TeleportError(
-                .linearAlgebra, "a matrix of \(a.rows) rows is too large for dsyevd")
+                .linearAlgebra, "a matrix of \(size) rows is too large for dsyevd")
         }
-        workSize = Int32(bestWork)
-        integerSize = bestIntegers
-        let work = try Buffer<Double>(count: Int(workSize))
-        let integers = try Buffer<Int32>(count: Int(integerSize))
-        dsyevd_(
-            vectors, "U", &n, a.pointer, &n, values.pointer, work.pointer, &workSize,
-            integers.pointer, &integerSize, &info, 1, 1)
-        guard info == 0 else {
+        work = try Buffer(count: Int(bestWork))
+        integers = try Buffer(count: Int(bestIntegers))
+    }
+
+    /// Of a; an error where they do not converge.
+    public convenience init(_ a: Matrix) throws {
+        try self.init(size: a.rows)
+        rows.pointer.update(from: a.pointer, count: a.count)
+        guard decompose() else {
             throw TeleportError(
                 .linearAlgebra, "the eigenvalues of a matrix of \(a.rows) rows did not converge")
         }
-        return values
     }
 
     /// The sum of f(value) v v^T.
     public func function(_ f: (Double) -> Double) throws -> Matrix {
-        let scaled = try rows.copy()
-        for i in 0..<rows.rows {
+        let result = try Matrix(rows.rows, rows.rows)
+        write(f, into: result)
+        return result
+    }
+
+    /// False where they do not converge. Allocates nothing.
+    public func decompose() -> Bool {
+        var (n, info): (Int32, Int32) = (Int32(truncatingIfNeeded: rows.rows), 0)
+        var workSize = Int32(truncatingIfNeeded: work.count)
+        var integerSize = Int32(truncatingIfNeeded: integers.count)
+        // Row-major lower is LAPACK's column-major upper, and its columns are our rows.
+        dsyevd_(
+            "V", "U", &n, rows.pointer, &n, values.pointer, work.pointer, &workSize,
+            integers.pointer, &integerSize, &info, 1, 1)
+        return info == 0
+    }
+
+    /// target <- the sum of f(value) v v^T.
+    public func write(_ f: (Double) -> Double, into target: Matrix) {
+        let size = rows.rows
+        for i in 0..<size {
             let factor = f(values.pointer[i])
-            for j in 0..<rows.columns { scaled[i, j] *= factor }
+            let (from, to) = (rows.pointer + i * size, scaled.pointer + i * size)
+            for j in 0..<size { to[j] = from[j] * factor }
         }
-        return try Matrix.product(rows, .yes, scaled)
+        BLAS.multiply(
+            rows.pointer, .yes, stride: size, scaled.pointer, stride: size, into: target.pointer,
+            stride: size, m: size, n: size, k: size)
     }
 }

@@ -57,7 +57,7 @@ public struct Batch {
         }
         _ = try Memory.product(try Memory.product(count, max(inputWidth, targetWidth)), 8)
         let outputs = graph.outputWidth
-        switch loss {
+        switch loss.kind {
         case .crossEntropy:
             guard let labels, targets == nil else {
                 throw TeleportError.invalid("cross-entropy needs labels and no targets")

@@ -17,21 +17,37 @@ public final class Graph: Sendable {
     /// so that training steps read it without counting references.
     public let layers: Buffer<LinearMap>
     private let offsets: Buffer<Int>
+    private let statisticOffsets: Buffer<Int>
+    /// The nodes with parameters, in their order: what hosts number as layers.
+    public let weighted: Buffer<Int>
+    /// What each node is called, in a text, by the library or by nobody: then it is empty.
+    private let names: [String]
+    /// The text that it was made of.
+    let text: Buffer<UInt8>?
 
     /// The last of the nodes gives the net's outputs.
-    public init(input: Shape, _ nodes: NodeList) throws {
-        guard (1...Self.maximumLayerCount).contains(nodes.count) else {
-            throw TeleportError.invalid(
-                "a net has 1 to \(Self.maximumLayerCount) layers; \(nodes.count) given")
+    public convenience init(input: Shape, _ nodes: NodeList) throws {
+        try self.init(input: input, nodes, text: nil)
+    }
+
+    init(input: Shape, _ nodes: NodeList, text: Buffer<UInt8>?) throws {
+        // A text's images, vectors of them and activations that stand alone are nodes too.
+        let most = 4 * Self.maximumLayerCount
+        guard (1...most).contains(nodes.count) else {
+            throw TeleportError.invalid("a net has 1 to \(most) nodes; \(nodes.count) given")
         }
         let maps = try GrowingBuffer<LinearMap>()
+        let weighted = try GrowingBuffer<Int>()
         offsets = try Buffer(count: nodes.count)
+        statisticOffsets = try Buffer(count: nodes.count)
         var (offset, statistics) = (0, 0)
         for index in 0..<nodes.count {
             let facts = nodes[index].facts
             try Self.check(index, of: nodes, input)
             offsets.pointer[index] = offset
             if let map = facts.linearMap { try maps.append(map.placed(at: offset)) }
+            if facts.parameterCount > 0 { try weighted.append(index) }
+            statisticOffsets.pointer[index] = statistics
             offset += facts.parameterCount
             statistics += facts.statisticCount
             // Float arrays of this many elements must be addressable.
@@ -41,6 +57,9 @@ public final class Graph: Sendable {
             throw TeleportError.invalid("a net needs a layer with weights")
         }
         layers = try Buffer(copying: maps.pointer, count: maps.count)
+        self.weighted = try Buffer(copying: weighted.pointer, count: weighted.count)
+        self.text = text
+        names = nodes.automaticNames()
         self.input = input
         self.nodes = nodes
         parameterCount = offset
@@ -74,9 +93,13 @@ public final class Graph: Sendable {
 
     /// Where a layer's parameters begin in those of the net.
     public func parameterOffset(_ node: Int) -> Int { offsets.pointer[node] }
+    /// The same for statistics.
+    public func statisticOffset(_ node: Int) -> Int { statisticOffsets.pointer[node] }
+    public func name(of node: Int) -> String { names[node] }
 
-    public var layerCount: Int { layers.count }
-    public var hiddenLayerCount: Int { layers.count - 1 }
+    /// Layers with parameters.
+    public var layerCount: Int { weighted.count }
+    public var hiddenLayerCount: Int { weighted.count - 1 }
     public var inputWidth: Int { input.count }
     /// Floats of all layers' outputs, for one sample.
     public var valueCount: Int {
@@ -167,6 +190,30 @@ extension Graph {
         }
     }
 
-    /// Widths of a perceptron, inputs first.
-    public var widths: [Int] { [inputWidth] + layers.elements.map { $0.outputs } }
+    /// What keeps the net from being such a row, as the end of a sentence; nil in a row. A layer
+    /// with weights that sees images says most.
+    public var otherThanRow: String? {
+        guard !isRow else { return nil }
+        for index in 0..<nodes.count {
+            let facts = nodes[index].facts
+            guard facts.parameterCount > 0, !facts.output.isVector, let weight = facts.tensors.first
+            else { continue }
+            let inputs = weight.count / facts.output.channels
+            let positions = facts.output.height * facts.output.width
+            return
+                "layer '\(name(of: index))' sees \(positions) positions a sample and has \(inputs) inputs"
+        }
+        for index in 0..<nodes.count {
+            let node = nodes[index]
+            let name = "layer '\(name(of: index))'"
+            if node.facts.linearMap == nil { return "\(name) is \(node.facts.line)" }
+            if node.first != index - 1 { return "\(name) does not read the layer before it" }
+        }
+        return "a layer reads two"
+    }
+
+    /// Inputs, rows of every hidden layer's weights, outputs: the widths of a perceptron.
+    public var widths: [Int] {
+        [inputWidth] + (0..<hiddenLayerCount).map { parts($0).outputs } + [outputWidth]
+    }
 }

@@ -153,7 +153,7 @@ public final class HessianVectorProduct {
         let width = last.width
         let tangent = tangents.pointer + last.offset
         let result = deltaTangents.pointer + last.offset
-        if loss == .crossEntropy { shim_softmax(pass.outputs, batch.count, width) }
+        if loss.kind == .crossEntropy { shim_softmax(pass.outputs, batch.count, width) }
         for row in 0..<batch.count {
             let weight = batch.weights.map { Double($0[row]) } ?? 1
             let rz = tangent + row * width
@@ -163,7 +163,7 @@ public final class HessianVectorProduct {
                 out.update(repeating: 0, count: width)
                 continue
             }
-            if loss == .crossEntropy {
+            if loss.kind == .crossEntropy {
                 // (diag p - p p^T) R z, p the softmax
                 let p = pass.outputs + row * width
                 var mean = 0.0

@@ -17,6 +17,14 @@ public final class Model: @unchecked Sendable {
             options: options)
     }
 
+    /// The net of an architecture's text; what the text says, the options take from it.
+    public convenience init(
+        text: UnsafeBufferPointer<UInt8>, options: ModelConfig = ModelConfig()
+    ) throws {
+        let graph = try Graph(text: text)
+        try self.init(drawing: graph, options: options.describing(graph))
+    }
+
     /// A model with the first weights that its options ask for.
     public convenience init(drawing graph: Graph, options: ModelConfig) throws {
         try self.init(graph, options: options)
@@ -41,12 +49,12 @@ public final class Model: @unchecked Sendable {
     /// W_0 row-major, b_0, W_1, b_1, ...: the order of gradients too.
     public var parameters: Buffer<Float> { weights.parameters }
 
-    public func shape(ofLayer layer: Int) throws -> LinearMap {
+    public func parts(ofLayer layer: Int) throws -> LayerParts {
         guard layer >= 0, layer < graph.layerCount else {
             throw TeleportError.invalid(
                 "layer is \(layer); the model has layers 0 to \(graph.layerCount - 1)")
         }
-        return graph.layers.pointer[layer]
+        return graph.parts(layer)
     }
 
     /// Refuses to change weights that a run, or a step that asks for its rate, is about to change:

@@ -23,4 +23,14 @@ public struct ModelConfig: Sendable {
             "negative_slope", negativeSlope, negativeSlope >= 0 && negativeSlope.isFinite,
             "finite and not negative")
     }
+
+    /// With the activation, slope and bias that a net of another origin has.
+    public func describing(_ graph: Graph) -> ModelConfig {
+        var options = self
+        let hidden = graph.hiddenActivation
+        options.activation = hidden.kind
+        if hidden.kind == .leakyReLU { options.negativeSlope = hidden.negativeSlope }
+        options.hasBias = graph.hasBias
+        return options
+    }
 }

@@ -11,7 +11,7 @@ public final class NodeList: @unchecked Sendable {
         /// The nodes whose values it reads; -1: the net's input.
         public let first: Int
         /// Nil: it reads one value.
-        let second: Int?
+        public let second: Int?
 
         /// The layer's facts, while the list lives.
         public var facts: any Layer { layer._withUnsafeGuaranteedRef { $0.facts } }
@@ -20,6 +20,8 @@ public final class NodeList: @unchecked Sendable {
     }
 
     private let entries: GrowingBuffer<Node>
+    /// Empty for those that a graph names.
+    private(set) var names: [String] = []
 
     public init() throws { entries = try GrowingBuffer() }
 
@@ -29,7 +31,9 @@ public final class NodeList: @unchecked Sendable {
     public subscript(index: Int) -> Node { entries[index] }
 
     /// `first`, `second`: earlier nodes, counted from 0, or -1 for the net's input.
-    public func append(_ layer: any Layer, reading first: Int, _ second: Int? = nil) throws {
+    public func append(
+        _ layer: any Layer, reading first: Int, _ second: Int? = nil, name: String = ""
+    ) throws {
         let shapes = layer.inputs
         guard shapes.count == (second == nil ? 1 : 2) else {
             throw TeleportError.invalid(
@@ -43,5 +47,22 @@ public final class NodeList: @unchecked Sendable {
         try entries.append(
             Node(
                 layer: Unmanaged.passRetained(layer.boxed()), first: first, second: second))
+        names.append(name)
+    }
+}
+
+extension NodeList {
+    /// The names of all nodes; those that have none yet get the next number of their kind.
+    func automaticNames() -> [String] {
+        var counts: [String: Int] = [:]
+        let taken = Set(names)
+        return names.enumerated().map { index, name in
+            guard name.isEmpty else { return name }
+            let prefix = type(of: self[index].facts).namePrefix
+            var number = counts[prefix, default: 0]
+            repeat { number += 1 } while taken.contains(prefix + String(number))
+            counts[prefix] = number
+            return prefix + String(number)
+        }
     }
 }

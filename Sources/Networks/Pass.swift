@@ -29,7 +29,7 @@ struct Pass {
     let hidesInputs: Bool
     let partialLosses: UnsafeMutablePointer<PartialLoss>
     /// One a step; nil: gradients are taken as they are.
-    let frames: UnsafePointer<FramedInput>?
+    var frames: UnsafePointer<FramedInput>?
     /// What the pass is for; what numbers a training step's random choices.
     var mode = PassMode.batch
     var seed: UInt64 = 0
@@ -161,23 +161,30 @@ extension Pass {
     /// frames.
     func frameInputs(_ batch: Batch, first: Int, count: Int) {
         guard let frames else { return }
-        for index in 0..<stepCount where frames[index].isFramed {
+        for index in 0..<stepCount where frames[index].map != nil {
             let source = steps[index].input
             let rows = first &* source.width
             let x = source.offset >= 0 ? UnsafePointer(values) + source.offset : batch.x
-            frames[index].write(x + rows, first: first, count: count)
+            frames[index].write(x + rows, first: first, count: count, batch: batch.count)
         }
     }
 
-    /// A layer's pass whose gradient is by the frame's coordinates where there is a frame.
+    /// The frame whose gradient is mapped, if that is the cheaper side.
+    @inline(__always)
+    func gradientFrame(_ index: Int, _ batch: Batch) -> FramedInput? {
+        guard let frames, frames[index].mapsGradient(batch: batch.count) else { return nil }
+        return frames[index]
+    }
+
+    /// A layer's pass over all samples, by the coordinates of its frame where the inputs are.
     @inline(__always)
     func gradientPass(
         _ index: Int, _ weights: WeightPointers, _ batch: Batch, part: Int
     ) -> LayerPass {
         var pass = layerPass(index, weights, batch, first: 0, count: batch.count, part: part)
-        guard let frames, frames[index].isFramed else { return pass }
-        pass.framedInput = UnsafePointer(frames[index].values)
-        pass.framedOnes = UnsafePointer(frames[index].ones)
+        if let frames, !frames[index].mapsGradient(batch: batch.count) {
+            frames[index].enter(&pass)
+        }
         return pass
     }
 }

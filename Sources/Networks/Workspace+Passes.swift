@@ -11,7 +11,7 @@ import Runtime
 
 /// What the parts of a pass share; lives on the caller's stack.
 private struct Job {
-    let pass: Pass
+    var pass: Pass
     let weights: WeightPointers
     let batch: Batch
     /// Samples that are never parted.
@@ -206,9 +206,11 @@ extension Workspace {
     /// hold for it; needs `hasParameterRows`.
     public func accumulateGradient(
         _ weights: Weights, of batch: Batch, into target: UnsafeMutablePointer<Float>,
-        alpha: Float, beta: Float, _ mode: PassMode, then update: GradientUpdate? = nil
+        alpha: Float, beta: Float, _ mode: PassMode, inFrames: Bool = true,
+        then update: GradientUpdate? = nil
     ) {
         var job = job(weights, batch, mode)
+        if !inFrames { job.pass.frames = nil }
         if let update {
             job.parts = max(
                 job.parts, min(update.parts, ThreadPool.shared.threadCount, maximumParts))
@@ -292,11 +294,14 @@ extension Job {
             let (first, count) = rows(part, of: step)
             guard count > 0 else { continue }
             let layerPass = pass.gradientPass(index, weights, batch, part: part)
+            let own = target + step.parameterOffset
+            let frame = pass.gradientFrame(index, batch)
             step.layer._withUnsafeGuaranteedRef {
                 $0.accumulate(
-                    layerPass, into: target + step.parameterOffset, first: first, count: count,
-                    alpha: alpha, beta: beta)
+                    layerPass, into: frame?.gradient ?? own, first: first, count: count,
+                    alpha: frame == nil ? alpha : 1, beta: frame == nil ? beta : 0)
             }
+            frame?.map(into: own, first: first, count: count, alpha: alpha, beta: beta)
             guard let update else { continue }
             for tensor in UnsafeBufferPointer(start: step.tensors, count: step.tensorCount) {
                 update.run(

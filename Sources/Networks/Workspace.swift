@@ -35,7 +35,7 @@ public final class Workspace: @unchecked Sendable {
     /// The frames that gradients are taken in, and room for the inputs in their coordinates.
     private var frameMaps: [RowMap?] = []
     private var framedInputs: Buffer<FramedInput>?
-    private var framedValues: Buffer<Float>?
+    private var framedValues: [Buffer<Float>] = []
 
     /// What the passes of a plan write, for `capacity` samples.
     private struct Memories {
@@ -108,20 +108,24 @@ public final class Workspace: @unchecked Sendable {
 
     private func frames(
         for maps: [RowMap?], rows: Int
-    ) throws -> (inputs: Buffer<FramedInput>?, values: Buffer<Float>?) {
-        guard !maps.isEmpty else { return (nil, nil) }
-        let width = maps.reduce(0) { $0 + ($1.map { $0.width + 16 } ?? 0) }
-        let values = try Buffer<Float>(count: try Memory.product(width, rows))
+    ) throws -> (inputs: Buffer<FramedInput>?, values: [Buffer<Float>]) {
+        guard !maps.isEmpty else { return (nil, []) }
+        let layers = maps.indices.map { maps[$0] == nil ? nil : graph.nodes[$0].facts.linearMap }
+        let width = layers.reduce(0) { $0 + ($1.map { $0.inputs + 16 } ?? 0) }
+        let count = try Memory.product(width, rows)
+        let values = try Buffer<Float>(count: count)
+        let gradients = try Buffer<Float>(count: graph.parameterCount)
         let inputs = try Buffer<FramedInput>(count: maps.count)
         var next = values.pointer
         for (index, map) in maps.enumerated() {
-            let hasBias = graph.nodes[index].facts.linearMap?.hasBias ?? false
-            let width = map?.width ?? 0
+            let ones = next + (layers[index]?.inputs ?? 0) * rows
             inputs.pointer[index] = FramedInput(
-                map: map, values: next, ones: hasBias ? next + width * rows : nil)
-            next += map == nil ? 0 : (width + 16) * rows
+                map: layers[index] == nil ? nil : map, outputs: layers[index]?.outputs ?? 0,
+                values: next, ones: layers[index]?.hasBias ?? false ? ones : nil,
+                gradient: gradients.pointer + graph.parameterOffset(index))
+            if layers[index] != nil { next = ones + 16 * rows }
         }
-        return (inputs, values)
+        return (inputs, [values, gradients])
     }
 
     /// The pointers of a pass; valid while the workspace lives and does not grow.

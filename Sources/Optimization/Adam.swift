@@ -9,13 +9,8 @@ struct Adam: OptimizerRule {
     let decaysBeside: Bool
     var keepsGradients: Bool { true }
     var keepsSquares: Bool { true }
-    var stepsInPlace: Bool { true }
 
-    func take(_ step: OptimizerStep) { adaptiveStep(step)?.run() }
-
-    func rows(_ step: OptimizerStep) -> RowStep? { adaptiveStep(step).map { .adaptive($0) } }
-
-    private func adaptiveStep(_ step: OptimizerStep) -> AdaptiveStep? {
+    func adaptive(_ step: OptimizerStep) -> AdaptiveStep? {
         let (steps, config) = (Double(step.state.steps), step.config)
         let (beta1, beta2) = (config.gradientBeta1, config.beta2)
         return AdaptiveStep(

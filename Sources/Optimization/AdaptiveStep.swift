@@ -3,7 +3,7 @@ import Runtime
 
 /// One pass of the adaptive optimizers over all weights (`shim_adaptive_step`), shared by threads
 /// where it pays.
-struct AdaptiveStep {
+struct AdaptiveStep: BitwiseCopyable {
     /// Weights for which a second thread gains more than it takes to wake.
     static let smallestShare = 1 << 17
 
@@ -35,7 +35,7 @@ struct AdaptiveStep {
             let vectors = (count + 15) / 16
             let first = vectors * part / job.pointee.parts * 16
             let end = vectors * (part + 1) / job.pointee.parts * 16
-            job.pointee.step.run(first, min(end, count) - first)
+            job.pointee.step.run(first..<min(end, count))
         }
     }
 
@@ -43,18 +43,18 @@ struct AdaptiveStep {
         min(max(count / smallestShare, 1), ThreadPool.shared.threadCount)
     }
 
-    /// Of weights `first ..< first + count`.
-    @inline(__always)
-    func run(_ first: Int, _ count: Int) {
+    /// The part of it that is the given weights'.
+    func run(_ range: Range<Int>) {
+        let first = range.lowerBound
         let moments = moments.map { $0 + first }
         withUnsafePointer(to: factors) {
             if let weights {
                 shim_adaptive_step(
-                    weights + first, gradient + first, moments, squares + first, count, $0)
+                    weights + first, gradient + first, moments, squares + first, range.count, $0)
             } else {
                 shim_adaptive_move(
                     UnsafeMutablePointer(mutating: gradient) + first, moments, squares + first,
-                    count, $0)
+                    range.count, $0)
             }
         }
     }

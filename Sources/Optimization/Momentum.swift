@@ -18,7 +18,8 @@ struct Momentum: OptimizerRule {
     }
 
     func take(_ step: OptimizerStep) {
-        guard let weights = step.weights, let moments = step.gradients else { return }
+        guard let moments = step.gradients else { return }
+        guard let weights = step.weights else { return takeInPlace(step, moments) }
         let (rate, decay, gradient) = (Float(step.rate), step.decay, step.gradient)
         let (momentum, isNesterov) = (Float(step.config.momentum), isNesterov)
         forEachVector(step.count) { i in
@@ -31,6 +32,21 @@ struct Momentum: OptimizerRule {
             let slope = gradient[i] + decay * weights[i]
             moments[i] = momentum * moments[i] + slope
             weights[i] -= rate * (isNesterov ? slope + momentum * moments[i] : moments[i])
+        }
+    }
+
+    private func takeInPlace(_ step: OptimizerStep, _ moments: UnsafeMutablePointer<Float>) {
+        let (place, rate) = (step.place, Float(step.rate))
+        let (momentum, isNesterov) = (Float(step.config.momentum), isNesterov)
+        forEachVector(step.count) { i in
+            let slope = load(place + i)
+            let moment = momentum * load(moments + i) + slope
+            store(moment, moments + i)
+            store(-rate * (isNesterov ? slope + momentum * moment : moment), place + i)
+        } tail: { i in
+            let slope = place[i]
+            moments[i] = momentum * moments[i] + slope
+            place[i] = -rate * (isNesterov ? slope + momentum * moments[i] : moments[i])
         }
     }
 }

@@ -45,15 +45,7 @@ public final class Optimizer {
 
     /// One step. Arrays have the model's parameter count.
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
-        take(parameters, gradient)
-    }
-
-    /// The step itself, without decay, in the gradient's place; false, and nothing done, where
-    /// there is no such way.
-    public func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) -> Bool {
-        guard rule.stepsInPlace else { return false }
-        take(nil, gradient)
-        return true
+        step(parameters, gradient: gradient, averaging: nil)
     }
 
     /// The next step for rows of weights; it counts as taken. Nil, and nothing done, where the
@@ -61,24 +53,45 @@ public final class Optimizer {
     func beginRows(
         _ weights: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>
     ) -> RowStep? {
-        guard hasRowSteps else { return nil }
-        state.steps += 1
-        return rule.rows(step(weights, gradient))
+        hasRowSteps ? rule.rows(next(weights, gradient)) : nil
     }
 
-    private func take(
-        _ weights: UnsafeMutablePointer<Float>?, _ gradient: UnsafePointer<Float>
+    /// The same, and the average of the weights after it.
+    func step(
+        _ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>,
+        averaging: AveragingPass?
     ) {
-        if remembers { state.steps += 1 }
-        rule.take(step(weights, gradient))
+        rule.take(next(parameters, gradient, averaging))
+        if dog == nil { averaging?.run(0..<parameterCount) }
     }
 
-    private func step(
-        _ weights: UnsafeMutablePointer<Float>?, _ gradient: UnsafePointer<Float>
+    /// The step itself, without decay, in the gradient's place.
+    func step(inPlaceOf gradient: UnsafeMutablePointer<Float>) {
+        rule.take(next(nil, gradient))
+    }
+
+    /// The same for part after part: what makes a part of the gradient its step where this is
+    /// elementwise; else it is in the gradient's place, but for a factor of DoG's.
+    func stepByParts(_ gradient: UnsafeMutablePointer<Float>) -> AdaptiveStep? {
+        let step = next(nil, gradient)
+        if let adaptive = rule.adaptive(step) { return adaptive }
+        if let dog {
+            dog.sum(step)
+        } else {
+            rule.take(step)
+        }
+        return nil
+    }
+
+    /// Counts the step.
+    private func next(
+        _ weights: UnsafeMutablePointer<Float>?, _ gradient: UnsafePointer<Float>,
+        _ averaging: AveragingPass? = nil
     ) -> OptimizerStep {
-        OptimizerStep(
+        if remembers { state.steps += 1 }
+        return OptimizerStep(
             weights: weights, gradient: gradient, count: parameterCount, rate: learningRate,
-            config: options, state: state)
+            config: options, state: state, averaging: averaging)
     }
 
     /// What shrinks the weights, or is added to their gradients, in each step.

@@ -8,8 +8,8 @@ protocol OptimizerRule {
     /// The factors of a step that is `parameters <- beta parameters + alpha gradient`.
     func linearStep(_ config: OptimizerConfig, rate: Double) -> (alpha: Float, beta: Float)?
 
-    /// The step can go into the gradient's place.
-    var stepsInPlace: Bool { get }
+    /// A step that is elementwise, for any part of the weights by itself.
+    func adaptive(_ step: OptimizerStep) -> AdaptiveStep?
 
     func take(_ step: OptimizerStep)
 
@@ -20,9 +20,10 @@ protocol OptimizerRule {
 extension OptimizerRule {
     var keepsGradients: Bool { false }
     var keepsSquares: Bool { false }
-    var stepsInPlace: Bool { false }
+    func adaptive(_ step: OptimizerStep) -> AdaptiveStep? { nil }
+    func take(_ step: OptimizerStep) { adaptive(step)?.run() }
     func linearStep(_ config: OptimizerConfig, rate: Double) -> (alpha: Float, beta: Float)? { nil }
-    func rows(_ step: OptimizerStep) -> RowStep? { nil }
+    func rows(_ step: OptimizerStep) -> RowStep? { adaptive(step).map { .adaptive($0) } }
 }
 
 /// What a rule works on: arrays of `count` numbers.
@@ -35,7 +36,11 @@ struct OptimizerStep {
     let rate: Double
     let config: OptimizerConfig
     let state: OptimizerState
+    /// For rules that take the average of the weights along.
+    let averaging: AveragingPass?
 
+    /// Where the step goes if there are no weights.
+    var place: UnsafeMutablePointer<Float> { UnsafeMutablePointer(mutating: gradient) }
     var gradients: UnsafeMutablePointer<Float>? { state.firstMoments?.pointer }
     var squares: UnsafeMutablePointer<Float>? { state.secondMoments?.pointer }
     /// Added to the gradient, times the weight.

@@ -81,42 +81,28 @@ extension OptimizerState {
         fast?.pointer.update(from: weights, count: fast?.count ?? 0)
     }
 
-    /// After a step: x_avg <- x_avg + 9 / (t + 9) (x - x_avg)
-    func addToAverage(_ weights: UnsafePointer<Float>) {
-        guard let average, fast == nil else { return }
-        let share = Float((1 + Self.order) / (Double(averagedSteps) + 1 + Self.order))
+    /// After a step: x_avg <- x_avg + 9 / (t + 9) (x - x_avg). Counts the step; nil: there is no
+    /// such average.
+    func nextAverage(_ weights: UnsafeMutablePointer<Float>) -> AveragingPass? {
+        guard let average, fast == nil else { return nil }
+        let share = (1 + Self.order) / (Double(averagedSteps) + 1 + Self.order)
         averagedSteps += 1
-        let target = average.pointer
-        forEachVector(average.count) { i in
-            let old = load(target + i)
-            store(old + share * (load(weights + i) - old), target + i)
-        } tail: { i in
-            target[i] += share * (weights[i] - target[i])
-        }
+        return AveragingPass(
+            weights: weights, average: average.pointer, share: Float(share), fast: nil)
     }
 
     /// A Schedule-Free step from weights y, once z has moved:  z <- z - rate decay y,  x <- x + c
-    /// (z - x) with c the share of rate^2 in their sum,  y <- (1 - beta) z + beta x.
-    func stepScheduleFree(
+    /// (z - x) with c the share of rate^2 in their sum,  y <- (1 - beta) z + beta x. Counts the
+    /// step.
+    func nextScheduleFree(
         _ weights: UnsafeMutablePointer<Float>, rate: Double, decay: Double, beta: Double
-    ) {
-        guard let average, let fast else { return }
+    ) -> AveragingPass? {
+        guard let average, let fast else { return nil }
         rateSum += rate * rate
         averagedSteps += 1
-        let share = Float(rateSum > 0 ? rate * rate / rateSum : 1)
-        let (lost, beta) = (Float(rate * decay), Float(beta))
-        let (x, z) = (average.pointer, fast.pointer)
-        forEachVector(average.count) { i in
-            let new = load(z + i) - lost * load(weights + i)
-            let old = load(x + i)
-            let mean = old + share * (new - old)
-            store(new, z + i)
-            store(mean, x + i)
-            store(new + beta * (mean - new), weights + i)
-        } tail: { i in
-            z[i] -= lost * weights[i]
-            x[i] += share * (z[i] - x[i])
-            weights[i] = z[i] + beta * (x[i] - z[i])
-        }
+        let share = rateSum > 0 ? rate * rate / rateSum : 1
+        return AveragingPass(
+            weights: weights, average: average.pointer, share: Float(share), fast: fast.pointer,
+            lost: Float(rate * decay), beta: Float(beta))
     }
 }

@@ -4,13 +4,8 @@ import CShims
 /// W <- W - learningRate G / (sqrt(S) + epsilon).
 struct RMSProp: OptimizerRule {
     var keepsSquares: Bool { true }
-    var stepsInPlace: Bool { true }
 
-    func take(_ step: OptimizerStep) { adaptiveStep(step)?.run() }
-
-    func rows(_ step: OptimizerStep) -> RowStep? { adaptiveStep(step).map { .adaptive($0) } }
-
-    private func adaptiveStep(_ step: OptimizerStep) -> AdaptiveStep? {
+    func adaptive(_ step: OptimizerStep) -> AdaptiveStep? {
         let alpha = step.config.alpha
         return AdaptiveStep(
             step,

@@ -19,7 +19,7 @@ enum RowStep: BitwiseCopyable {
     /// Of weights `first ..< first + count`, on any thread.
     func run(_ first: Int, _ count: Int) {
         switch self {
-        case .adaptive(let step): step.run(first, count)
+        case .adaptive(let step): step.run(first..<first + count)
         case .momentum(let step): step.run(first, count)
         }
     }

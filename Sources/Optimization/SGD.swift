@@ -7,9 +7,15 @@ struct SGD: OptimizerRule {
     }
 
     func take(_ step: OptimizerStep) {
-        guard let weights = step.weights,
-            let (alpha, beta) = linearStep(step.config, rate: step.rate)
-        else { return }
+        guard let (alpha, beta) = linearStep(step.config, rate: step.rate) else { return }
+        guard let weights = step.weights else {
+            let place = step.place
+            return forEachVector(step.count) { i in
+                store(alpha * load(place + i), place + i)
+            } tail: { i in
+                place[i] *= alpha
+            }
+        }
         forEachVector(step.count) { i in
             store(beta * load(weights + i) + alpha * load(step.gradient + i), weights + i)
         } tail: { i in

@@ -18,11 +18,15 @@ public final class TrainingStep {
     private let isScheduleFree: Bool
     private let averages: Bool
     /// Only where the step is not one product a layer.
-    private let gradient: Buffer<Float>?
+    private var gradient: Buffer<Float>?
+    private let hasGradient: Bool
+    /// Steps are made of the gradient; otherwise some need one all the same.
+    private var usesGradient: Bool
     /// The sum of a large batch's pieces, where there is no `gradient`.
     private var pieceSum: Buffer<Float>?
-    /// Only where a step is not the optimizer's own on the weights: its step; DoG measures in it.
-    private var move: Buffer<Float>?
+    private let isNeverCut: Bool
+    /// Samples that there is room for, in pieces or not.
+    private var batchSize: Int
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
@@ -32,34 +36,36 @@ public final class TrainingStep {
         self.loss = loss
         self.optimizer = optimizer
         workspace = try Workspace(
-            model.graph, capacity: Self.rows(of: batchSize, model.graph), backward: true)
+            model.graph, capacity: min(batchSize, Self.largestPiece), backward: true)
         workspace.seed = model.options.seed
         self.clipNorm = clipNorm
         isScheduleFree = optimizer.options.resolvedAverage == .scheduleFree
         averages = optimizer.options.resolvedAverage != .none
-        gradient =
-            optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
-            ? try Buffer(count: model.graph.parameterCount) : nil
-        move = isScheduleFree ? try Buffer(count: model.graph.parameterCount) : nil
+        hasGradient = optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
+        usesGradient = hasGradient
+        gradient = hasGradient ? try Buffer(count: model.graph.parameterCount) : nil
+        isNeverCut = model.graph.meets(.training)
+        self.batchSize = batchSize
         try reserve(batchSize)
     }
 
     /// Samples that go through the net at once. Of more than these x is read from memory twice,
-    /// forward and for the gradient. Where samples meet, a batch is never cut.
+    /// forward and for the gradient. Where samples meet, and in frames, a batch is never cut.
     private static let largestPiece = 512
 
-    private static func rows(of batchSize: Int, _ graph: Graph) -> Int {
-        graph.meets(.training) ? batchSize : min(batchSize, largestPiece)
+    private func isCut(_ count: Int) -> Bool {
+        count > Self.largestPiece && frames == nil && !isNeverCut
     }
 
     /// Room for batches of `count` samples. On failure nothing changes.
     public func reserve(_ count: Int) throws {
-        let rows = Self.rows(of: count, model.graph)
+        let isCut = isCut(count)
         let pieceSum =
-            count > rows && gradient == nil && self.pieceSum == nil
+            isCut && gradient == nil && self.pieceSum == nil
             ? try Buffer<Float>(count: model.graph.parameterCount) : self.pieceSum
-        try workspace.reserve(rows)
+        try workspace.reserve(isCut ? Self.largestPiece : count)
         self.pieceSum = pieceSum
+        batchSize = max(batchSize, count)
     }
 
     /// The number of the next step, which its random choices depend on.
@@ -72,17 +78,19 @@ public final class TrainingStep {
     /// coordinates; nil: in none.
     public func setFrames(_ frames: Frames?) throws {
         let count = model.graph.parameterCount
-        let moves = frames.map { $0.coordinates != .folded } ?? false
-        let move = moves || isScheduleFree ? try self.move ?? Buffer(count: count) : nil
+        let needsGradient = hasGradient || frames?.hasOutputs ?? false
+        let gradient = needsGradient ? try self.gradient ?? Buffer(count: count) : nil
+        if frames != nil { try workspace.reserve(batchSize) }
         try workspace.setFrames(frames?.maps ?? [])
-        (self.frames, self.move) = (frames, move)
+        (self.frames, self.gradient) = (frames, gradient)
+        usesGradient = hasGradient || frames.map { $0.coordinates != .folded } ?? false
     }
 
     /// A step on a valid batch that fits the workspace; returns the loss before it, or nil when the
     /// loss, the errors or the weights after it are not finite: then weights and optimizer are as
     /// before. Takes memory only for a gradient that may be too large.
     public func take(_ batch: Batch) throws -> Double? {
-        if batch.count > workspace.capacity { return try takePieces(batch) }
+        if isCut(batch.count) { return try takePieces(batch) }
         let (value, bound) = workspace.lossAndBound(
             model.weights, batch: batch, loss: loss,
             scale: loss.scale(
@@ -118,14 +126,23 @@ public final class TrainingStep {
 
     @inline(__always)
     private func keepsFinite(_ bound: Double, _ step: () -> Void) throws -> Bool {
+        frames?.begin(bound)
         guard try trust.keepsFinite(bound * (frames?.growth ?? 1), step) else { return false }
-        frames?.age += 1
+        frames?.end()
         return true
     }
 
     private func update(_ batch: Batch) {
         let parameters = model.parameters.pointer
-        if let gradient {
+        if let plain = frames?.plainGradient {
+            workspace.accumulateGradient(
+                model.weights, of: batch, into: plain, alpha: 1, beta: 0, .training,
+                inFrames: false)
+            update(gradient: plain, nil)
+            return
+        }
+        frames?.enterOutputs(workspace, count: batch.count)
+        if usesGradient, let gradient {
             if stepsByRows, takeRows(batch, gradient) { return }
             workspace.accumulateGradient(
                 model.weights, of: batch, into: gradient.pointer, alpha: 1, beta: 0, .training)
@@ -135,7 +152,9 @@ public final class TrainingStep {
             workspace.accumulateGradient(
                 model.weights, of: batch, into: parameters, alpha: step.alpha, beta: step.beta,
                 .training)
-            if averages { optimizer.state.addToAverage(parameters) }
+            if averages {
+                optimizer.state.nextAverage(parameters)?.run(0..<model.parameters.count)
+            }
         }
     }
 
@@ -148,7 +167,7 @@ public final class TrainingStep {
         guard optimizer.step(model.weights, batch, workspace, scratch: gradient.pointer) else {
             return false
         }
-        if averages { optimizer.state.addToAverage(parameters) }
+        if averages { optimizer.state.nextAverage(parameters)?.run(0..<model.parameters.count) }
         return true
     }
 
@@ -168,7 +187,7 @@ public final class TrainingStep {
             return
         }
         own.pointer.update(from: source, count: own.count)
-        frames?.enter(own.pointer)
+        frames?.enter(own.pointer, collecting: source)
         update(own)
     }
 
@@ -185,42 +204,33 @@ public final class TrainingStep {
             frames.add(weights, scaledBy: Float(decay), to: gradient.pointer)
         }
         clip(gradient)
-        optimizer.dog?.measure(weights, optimizer.state, in: frames, scratch: move?.pointer)
-        guard let move else {
-            optimizer.step(weights, gradient: gradient.pointer)
-            if averages { optimizer.state.addToAverage(weights) }
-            return
-        }
-        var step = gradient
-        if !optimizer.step(inPlaceOf: gradient.pointer) {
-            // From zero an optimizer's step is the step itself, and no decay has anything to act
-            // on.
-            move.pointer.update(repeating: 0, count: move.count)
-            optimizer.step(move.pointer, gradient: gradient.pointer)
-            step = move
-        }
-        if isScheduleFree, let fast = optimizer.state.fast {
-            add(step, to: fast.pointer)
-            optimizer.state.stepScheduleFree(
+        optimizer.dog?.measure(weights, optimizer.state, in: frames)
+        let isCoupled = options.hasCoupledDecay || decay == 0
+        let averaging =
+            isScheduleFree
+            ? optimizer.state.nextScheduleFree(
                 weights, rate: optimizer.learningRate, decay: decay, beta: options.interpolation)
-            return
+            : averages ? optimizer.state.nextAverage(weights) : nil
+        let fast = isScheduleFree ? optimizer.state.fast?.pointer : nil
+        if let frames, frames.coordinates != .folded {
+            let kept = isCoupled || isScheduleFree ? 1 : Float(1 - optimizer.learningRate * decay)
+            frames.step(
+                gradient.pointer, by: optimizer, target: fast ?? weights, beta: kept,
+                averaging: averaging)
+        } else if let fast {
+            optimizer.step(inPlaceOf: gradient.pointer)
+            for first in stride(from: 0, to: gradient.count, by: Self.piece) {
+                let range = first..<min(first + Self.piece, gradient.count)
+                shim_step(fast + first, gradient.pointer + first, range.count, 1, 1)
+                averaging?.run(range)
+            }
+        } else {
+            optimizer.step(weights, gradient: gradient.pointer, averaging: averaging)
         }
-        if !options.hasCoupledDecay, decay > 0 {
-            let kept = Float(1 - optimizer.learningRate * decay)
-            for i in 0..<move.count { weights[i] *= kept }
-        }
-        add(step, to: weights)
-        if averages { optimizer.state.addToAverage(weights) }
     }
 
-    /// weights <- weights + move, out of the frames.
-    private func add(_ move: Buffer<Float>, to weights: UnsafeMutablePointer<Float>) {
-        if let frames, frames.coordinates != .folded {
-            frames.add(step: move.pointer, to: weights)
-        } else {
-            addScaled(move.pointer, by: 1, to: weights, count: move.count)
-        }
-    }
+    /// Numbers that are stepped at a time, so that the next pass finds them in the cache.
+    private static let piece = 2_048
 
     /// Shortens a gradient that is longer than `clipNorm`, as `torch.nn.utils.clip_grad_norm_`
     /// does.

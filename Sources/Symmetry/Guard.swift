@@ -64,7 +64,7 @@ struct Guard {
     }
 
     private var rounding: Double {
-        switch loss {
+        switch loss.kind {
         case .crossEntropy:
             return 1e-7 * before.elements.reduce(0) { max($0, Double(abs($1))) }
         case .meanSquaredError, .halfSquaredError:

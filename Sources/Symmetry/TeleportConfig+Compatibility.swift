@@ -48,12 +48,13 @@ extension TeleportConfig {
         switch layers {
         case .all: return
         case .one(let layer):
-            let count = try group.layerCount(graph)
+            let count = graph.hiddenLayerCount
             guard layer >= 0, layer < count else {
                 throw TeleportError.invalid(
                     "layer is \(layer); the model has hidden layers 0 to \(count - 1), -1 means all and -2 a random one"
                 )
             }
+            try group.requireMovable(layer, graph)
         case .random:
             guard search == .random else {
                 throw TeleportError(.unsupported, "a random layer needs the random search")

@@ -39,6 +39,9 @@ public struct TeleportReport: Sendable {
     public var scoreBefore = Double.nan
     public var scoreAfter = Double.nan
     public var seconds = 0.0
+    /// Of frames: the condition of C by the old and by the new coordinates.
+    public var conditionBefore = Double.nan
+    public var conditionAfter = Double.nan
 
     public var accepted: Bool { outcome == .accepted }
 

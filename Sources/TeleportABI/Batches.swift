@@ -44,6 +44,7 @@ extension Batch {
     }
 }
 
-func lossMember(_ loss: tp_loss) throws -> Loss {
-    try member(Int32(truncatingIfNeeded: loss.rawValue), Loss.self, "loss")
+func lossMember(_ loss: tp_loss, smoothing: Double = 0) throws -> Loss {
+    let kind = try member(Int32(truncatingIfNeeded: loss.rawValue), Loss.Kind.self, "loss")
+    return Loss(kind, smoothing: smoothing)
 }

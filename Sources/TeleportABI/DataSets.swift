@@ -16,6 +16,7 @@ extension tp_image_config {
         config.max_height = Int32(options.maxHeight)
         config.max_pixels = Int64(options.maxPixels)
         config.max_chunk_bytes = Int64(options.maxChunkBytes)
+        config.keep_bytes = Int64(options.keptBytes)
         return config
     }
 }
@@ -46,6 +47,9 @@ extension ImageConfig {
         maxChunkBytes = given(config.max_chunk_bytes, or: maxChunkBytes)
         takesNestedClasses = try flag(config.nested_classes, "nested_classes")
         try requireZero(config.reserved)
+        keep = try member(config.keep, KeptImages.self, "keep")
+        isMeasured = try flag(config.normalize, "normalize")
+        keptBytes = given(config.keep_bytes, or: keptBytes)
     }
 }
 
@@ -232,7 +236,7 @@ public func tp_dataset_sample_path(
 }
 
 /// Checks a range of samples.
-private func checkRange(_ dataset: Dataset, _ first: Int64, _ count: Int64) throws {
+func checkRange(_ dataset: Dataset, _ first: Int64, _ count: Int64) throws {
     guard first >= 0, count >= 0, first <= Int64(dataset.count),
         count <= Int64(dataset.count) - first
     else {
@@ -247,7 +251,7 @@ public func tp_dataset_get(
     _ dataset: OpaquePointer?, _ first: Int64, _ count: Int64, _ x: UnsafeMutablePointer<Float>?,
     _ x_capacity: Int, _ labels: UnsafeMutablePointer<Int32>?, _ labels_capacity: Int
 ) -> tp_status {
-    call {
+    callStoppable {
         let dataset = try dataset.object(Dataset.self, "dataset")
         try checkRange(dataset, first, count)
         try requireOptional(
@@ -256,7 +260,8 @@ public func tp_dataset_get(
             throw TeleportError.invalid("labels are asked for, but the data set has none")
         }
         try requireOptional(labels, labels_capacity, Int(count), "labels")
-        dataset.copy(first: Int(first), count: Int(count), x: x, labels: labels, targets: nil)
+        try SampleReader(dataset, capacity: Int(count)).copy(
+            first: Int(first), count: Int(count), x: x, labels: labels, targets: nil)
     }
 }
 
@@ -274,7 +279,8 @@ public func tp_dataset_get_targets(
         }
         try requireCapacity(
             capacity, try Memory.product(Int(count), dataset.targetWidth), "targets")
-        dataset.copy(first: Int(first), count: Int(count), x: nil, labels: nil, targets: targets)
+        try SampleReader(dataset, capacity: 0).copy(
+            first: Int(first), count: Int(count), x: nil, labels: nil, targets: targets)
     }
 }
 

@@ -18,6 +18,9 @@ extension tp_frame_config {
         config.samples = Int64(options.samples)
         config.damping = options.damping
         config.warmup_steps = Int64(options.warmupSteps)
+        config.outputs = options.outputs ? 1 : 0
+        config.rank = Int64(options.rank)
+        config.input_rank = Int64(options.inputRank)
         return config
     }
 }
@@ -34,6 +37,10 @@ extension FrameConfig {
         samples = Int(config.samples)
         damping = config.damping
         warmupSteps = Int(config.warmup_steps)
+        outputs = try flag(config.outputs, "outputs")
+        try requireZero(config.reserved)
+        rank = Int(config.rank)
+        inputRank = Int(config.input_rank)
         try validate()
     }
 }
@@ -61,5 +68,43 @@ public func tp_trainer_averaged_model(
 ) -> tp_status {
     call {
         try create(out) { try trainer.object(Trainer.self, "trainer").averagedModel() }
+    }
+}
+
+extension tp_frame_report {
+    fileprivate init(_ report: FrameReport) {
+        self.init()
+        struct_size = MemoryLayout<tp_frame_report>.size
+        framed = report.isFramed ? 1 : 0
+        renewed = report.isRenewed ? 1 : 0
+        size = Int32(truncatingIfNeeded: report.size)
+        rank = Int32(truncatingIfNeeded: report.rank)
+        condition_before = report.conditionBefore
+        condition_after = report.conditionAfter
+        reason = report.reason.map {
+            UnsafeRawPointer($0.utf8Start).assumingMemoryBound(to: CChar.self)
+        }
+    }
+}
+
+@_cdecl("tp_frame_report_init") @implementation
+public func tp_frame_report_init(
+    _ report: UnsafeMutablePointer<tp_frame_report>?, _ struct_size: Int
+) -> tp_status {
+    call {
+        try initialize(report, size: struct_size, with: tp_frame_report(FrameReport()), "report")
+    }
+}
+
+@_cdecl("tp_trainer_frame_report") @implementation
+public func tp_trainer_frame_report(
+    _ trainer: OpaquePointer?, _ layer: Int32, _ report_out: UnsafeMutablePointer<tp_frame_report>?
+) -> tp_status {
+    call {
+        let trainer = try trainer.object(Trainer.self, "trainer")
+        _ = try report_out.required("report_out")
+        try writeOutput(
+            tp_frame_report(try trainer.frameReport(layer: Int(layer))), to: report_out,
+            "report_out")
     }
 }

@@ -55,3 +55,14 @@ public func tp_model_load_buffer(
         }
     }
 }
+
+@_cdecl("tp_model_load_weights") @implementation
+public func tp_model_load_weights(
+    _ model: OpaquePointer?, _ path: UnsafePointer<CChar>?
+) -> tp_status {
+    call {
+        let model = try model.object(Model.self, "model")
+        try model.requireIdle()
+        try model.loadWeights(from: try path.required("path"))
+    }
+}

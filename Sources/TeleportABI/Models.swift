@@ -100,7 +100,7 @@ public func tp_model_layer_shape(
     _ inputs_out: UnsafeMutablePointer<Int32>?
 ) -> tp_status {
     call {
-        let shape = try model.object(Model.self, "model").shape(ofLayer: Int(layer))
+        let shape = try model.object(Model.self, "model").parts(ofLayer: Int(layer))
         outputs_out?.pointee = Int32(truncatingIfNeeded: shape.outputs)
         inputs_out?.pointee = Int32(truncatingIfNeeded: shape.inputs)
     }
@@ -138,13 +138,13 @@ public func tp_model_get_layer(
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
-        let shape = try model.shape(ofLayer: Int(layer))
+        let shape = try model.parts(ofLayer: Int(layer))
         try requireOptional(weights, weights_capacity, shape.weightCount, "weights")
-        if bias != nil { try requireBias(shape) }
+        let biasOffset = bias == nil ? 0 : try requireBias(shape)
         try requireOptional(bias, bias_capacity, shape.outputs, "bias")
         let parameters = model.parameters.pointer
         weights?.update(from: parameters + shape.weightOffset, count: shape.weightCount)
-        bias?.update(from: parameters + shape.biasOffset, count: shape.outputs)
+        bias?.update(from: parameters + biasOffset, count: shape.outputs)
     }
 }
 
@@ -155,17 +155,18 @@ public func tp_model_set_layer(
 ) -> tp_status {
     call {
         let model = try model.object(Model.self, "model")
-        let shape = try model.shape(ofLayer: Int(layer))
+        let shape = try model.parts(ofLayer: Int(layer))
         try model.requireIdle()
         if weights == nil {
             try requireNoCapacity(weights_count, "weights")
         } else {
             try requireCount(weights_count, shape.weightCount, "weights")
         }
+        var biasOffset = 0
         if bias == nil {
             try requireNoCapacity(bias_count, "bias")
         } else {
-            try requireBias(shape)
+            biasOffset = try requireBias(shape)
             try requireCount(bias_count, shape.outputs, "bias")
         }
         // Both are checked before either is written.
@@ -176,15 +177,16 @@ public func tp_model_set_layer(
                 from: weights, count: shape.weightCount)
         }
         if let bias {
-            (model.parameters.pointer + shape.biasOffset).update(from: bias, count: shape.outputs)
+            (model.parameters.pointer + biasOffset).update(from: bias, count: shape.outputs)
         }
     }
 }
 
-private func requireBias(_ shape: LinearMap) throws {
-    guard shape.hasBias else {
-        throw TeleportError.invalid("bias is given, but the model has no biases")
+private func requireBias(_ shape: LayerParts) throws -> Int {
+    guard let offset = shape.biasOffset else {
+        throw TeleportError.invalid("bias is given, but the layer has none")
     }
+    return offset
 }
 
 func requireFinite(
@@ -225,7 +227,7 @@ public func tp_model_set_parameters(
 // Strings.
 
 /// A text and its zero into a host's buffer; NULL with capacity 0 asks for the length alone.
-private func copy(
+func copy(
     _ text: Buffer<UInt8>, into buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int,
     _ length_out: UnsafeMutablePointer<Int>?
 ) throws {
@@ -237,7 +239,7 @@ private func copy(
     buffer[text.count] = 0
 }
 
-private func bytes(_ text: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
+func bytes(_ text: UnsafePointer<CChar>) -> UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(
         start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
 }

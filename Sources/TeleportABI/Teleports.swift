@@ -105,6 +105,8 @@ extension tp_teleport_report {
         condition = report.condition
         input_condition = report.inputCondition
         fit_residual = report.fitResidual
+        condition_before = report.conditionBefore
+        condition_after = report.conditionAfter
     }
 }
 

@@ -41,12 +41,12 @@ extension tp_optimizer_config {
         initial_radius = options.resolvedInitialRadius
         dog_layerwise = options.isLayerwise ? 1 : 0
         average = options.resolvedAverage.rawValue
+        label_smoothing = trainer.loss.smoothing
     }
 }
 
 extension OptimizerConfig {
-    fileprivate init(_ config: UnsafePointer<tp_optimizer_config>?) throws {
-        let config = try readConfig(config, defaults: .defaults, "config")
+    fileprivate init(_ config: tp_optimizer_config) throws {
         try requireZero(config.reserved)
         self.init()
         kind = try member(config.optimizer, OptimizerKind.self, "optimizer")
@@ -78,8 +78,10 @@ public func tp_trainer_create(
 ) -> tp_status {
     call {
         try create(out) {
-            try Trainer(
-                try model.object(Model.self, "model"), loss: try lossMember(loss),
+            let model = try model.object(Model.self, "model")
+            let config = try readConfig(config, defaults: .defaults, "config")
+            return try Trainer(
+                model, loss: try lossMember(loss, smoothing: config.label_smoothing),
                 options: try OptimizerConfig(config))
         }
     }
@@ -93,7 +95,7 @@ public func tp_trainer_get_config(
     call {
         let trainer = try trainer.object(Trainer.self, "trainer")
         try writeOutput(tp_optimizer_config(trainer), to: config_out, "config_out")
-        loss_out?.pointee = tp_loss(rawValue: UInt32(trainer.loss.rawValue))
+        loss_out?.pointee = tp_loss(rawValue: UInt32(trainer.loss.kind.rawValue))
     }
 }
 
@@ -170,50 +172,6 @@ public func tp_trainer_set_learning_rate(
     call { try trainer.object(Trainer.self, "trainer").setLearningRate(learning_rate) }
 }
 
-extension tp_schedule_config {
-    static var defaults: tp_schedule_config {
-        let schedule = LearningRateSchedule()
-        var config = tp_schedule_config()
-        config.schedule = schedule.kind.rawValue
-        config.warmup_steps = Int64(schedule.warmupSteps)
-        config.interval = Int64(schedule.interval)
-        config.factor = schedule.factor
-        config.floor = schedule.floor
-        return config
-    }
-}
-
-extension LearningRateSchedule {
-    fileprivate init(_ config: UnsafePointer<tp_schedule_config>?) throws {
-        let config = try readConfig(config, defaults: .defaults, "config")
-        try requireZero(config.reserved)
-        self.init()
-        kind = try member(config.schedule, Kind.self, "schedule")
-        warmupSteps = Int(config.warmup_steps)
-        interval = given(config.interval, or: interval)
-        factor = given(config.factor, or: factor)
-        floor = config.floor
-        let user = config.user_data
-        callback = config.rate.map { rate in { step, base in rate(Int64(step), base, user) } }
-    }
-}
-
-@_cdecl("tp_schedule_config_init") @implementation
-public func tp_schedule_config_init(
-    _ config: UnsafeMutablePointer<tp_schedule_config>?, _ struct_size: Int
-) -> tp_status {
-    call { try initialize(config, size: struct_size, with: .defaults, "config") }
-}
-
-@_cdecl("tp_trainer_set_schedule") @implementation
-public func tp_trainer_set_schedule(
-    _ trainer: OpaquePointer?, _ config: UnsafePointer<tp_schedule_config>?
-) -> tp_status {
-    call {
-        try trainer.object(Trainer.self, "trainer").setSchedule(try LearningRateSchedule(config))
-    }
-}
-
 @_cdecl("tp_trainer_model") @implementation
 public func tp_trainer_model(
     _ out: UnsafeMutablePointer<OpaquePointer?>?, _ trainer: OpaquePointer?
@@ -274,7 +232,13 @@ extension RunConfig {
         watchSteps = Int(config.watch_steps)
         progressInterval = Int(config.progress_interval)
         finish = try member(config.finish, Finish.self, "finish")
+        classes = try ClassWeighting(config)
+        patience = Int(config.patience)
+        minDelta = config.min_delta
         frames = try config.frames.map { try FrameConfig($0) }
+        augmentation = try config.augment.map { try AugmentOptions($0).options }
+        centring = try member(config.centring, Centring.self, "centring")
+        try requireZero(config.reserved)
         if let path = config.checkpoint_path {
             var options = try CheckpointConfig(path: path)
             options.steps = Int(config.checkpoint_steps)
@@ -290,11 +254,42 @@ extension RunConfig {
     }
 }
 
+extension ClassWeighting {
+    fileprivate init(_ config: tp_run_config) throws {
+        let given = try array(
+            config.class_weights, config.class_weight_count, most: ImageConfig.mostClasses,
+            "class_weights")
+        let isBalanced = try flag(config.balance_classes, "balance_classes")
+        guard !isBalanced || given == nil else {
+            throw TeleportError.invalid("class_weights is set and balance_classes too")
+        }
+        self = isBalanced ? .balanced : given.map { .given($0) } ?? .equal
+    }
+}
+
 @_cdecl("tp_run_config_init") @implementation
 public func tp_run_config_init(
     _ config: UnsafeMutablePointer<tp_run_config>?, _ struct_size: Int
 ) -> tp_status {
     call { try initialize(config, size: struct_size, with: .defaults, "config") }
+}
+
+extension tp_run_result {
+    fileprivate init(_ result: RunResult) {
+        self.init()
+        epochs = Int64(result.epochs)
+        best_epoch = Int64(result.bestEpoch ?? -1)
+        best_valid_loss = result.bestLoss
+        best_valid_accuracy = result.bestAccuracy
+        stopped_early = result.isStoppedEarly ? 1 : 0
+    }
+}
+
+@_cdecl("tp_run_result_init") @implementation
+public func tp_run_result_init(
+    _ result: UnsafeMutablePointer<tp_run_result>?, _ struct_size: Int
+) -> tp_status {
+    call { try initialize(result, size: struct_size, with: tp_run_result(RunResult()), "result") }
 }
 
 /// Hands an event to the host; the pointers in it are valid during the call.
@@ -329,6 +324,7 @@ public func tp_trainer_run(
     callStoppable {
         let trainer = try trainer.object(Trainer.self, "trainer")
         let config = try readConfig(config, defaults: .defaults, "config")
+        try checkOutput(config.result, "result")
         let isDone = try Stop.watching(config.stop_flag) {
             try trainer.run(
                 try train.object(Dataset.self, "train"),
@@ -336,6 +332,7 @@ public func tp_trainer_run(
                 options: try RunConfig(config),
                 notify: { event in progress.map { deliver(event, to: $0, user_data) } ?? false })
         }
+        try writeOutput(tp_run_result(trainer.lastRun), to: config.result, "result")
         guard isDone else { throw Stopped() }
     }
 }

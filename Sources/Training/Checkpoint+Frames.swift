@@ -58,6 +58,9 @@ extension SafetensorsWriter {
             ("samples", options.samples.description),
             ("damping", options.damping.description),
             ("warmup_steps", options.warmupSteps.description),
+            ("outputs", options.outputs ? "1" : "0"),
+            ("rank", options.rank.description),
+            ("input_rank", options.inputRank.description),
             ("age", age.description),
             ("scale", scale.description),
             ("refreshed", (refreshed + 1).description),
@@ -125,6 +128,12 @@ extension Trainer {
         try file.read(
             prefix + CheckpointFile.parameters, into: snapshot.weights.parameters.pointer,
             count: snapshot.weights.parameters.count)
+        let statistics = snapshot.weights.statistics
+        if statistics.count > 0 {
+            try file.read(
+                prefix + CheckpointFile.statistics, into: statistics.pointer,
+                count: statistics.count)
+        }
         guard snapshot.weights.areFinite else {
             throw FileFailure(.notFinite, "the weights before its last teleport are not finite")
         }
@@ -171,6 +180,13 @@ extension SafetensorsReader {
         options.samples = try number(key("samples"))
         options.damping = try number(key("damping"))
         options.warmupSteps = try number(key("warmup_steps"))
+        // Files of versions before frames of outputs have none of these.
+        if text(key("outputs")) != nil {
+            let outputs: Int = try number(key("outputs"))
+            options.outputs = outputs != 0
+        }
+        options.rank = try number(key("rank"))
+        options.inputRank = try number(key("input_rank"))
         let frames = try trainer.makeFrames(options)
         try read(
             tensors + CheckpointFile.frames, into: frames.numbers.pointer,

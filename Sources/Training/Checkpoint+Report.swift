@@ -51,6 +51,7 @@ extension TeleportReport {
             ("condition", \.condition), ("input_condition", \.inputCondition),
             ("fit_residual", \.fitResidual), ("score_before", \.scoreBefore),
             ("score_after", \.scoreAfter), ("seconds", \.seconds),
+            ("condition_before", \.conditionBefore), ("condition_after", \.conditionAfter),
         ]
     }
 

@@ -15,6 +15,7 @@ enum CheckpointFile {
     static let radii = "radii"
     static let secondMoments = "second_moments"
     static let parameters = "parameters"
+    static let statistics = "statistics"
     static let undo = "trainer.undo."
     static let frames = "frames"
     static let seen = "trainer.seen"
@@ -43,8 +44,8 @@ extension OptimizerKind: NamedInFiles {
     }
 }
 
-extension Loss: NamedInFiles {
-    public static var allCases: [Loss] { [.crossEntropy, .meanSquaredError, .halfSquaredError] }
+extension Loss.Kind: NamedInFiles {
+    public static var allCases: [Self] { [.crossEntropy, .meanSquaredError, .halfSquaredError] }
 
     var fileName: String {
         switch self {
@@ -95,6 +96,7 @@ extension Trainer {
                 of: snapshot.frames, age: snapshot.frameAge, scale: snapshot.frameScale,
                 refreshed: -1, named: name + "_")
         }
+        try writer.texts(of: bestEpoch)
         try writer.texts(of: optimizer.state, named: "")
         try writer.texts(
             of: frames, age: frames?.age ?? 0, scale: frames?.scale ?? 1,
@@ -106,11 +108,18 @@ extension Trainer {
         try writer.tensors(of: optimizer.state, named: CheckpointFile.current)
         try writer.tensor(of: frames?.numbers, named: CheckpointFile.current)
         try writer.tensor(of: seen)
+        try writer.tensors(of: bestEpoch)
         for (name, snapshot) in snapshots {
             let prefix = CheckpointFile.current + name + "."
             try writer.tensor(
                 prefix + CheckpointFile.parameters, [snapshot.weights.parameters.count],
                 of: snapshot.weights.parameters.pointer, count: snapshot.weights.parameters.count)
+            let statistics = snapshot.weights.statistics
+            if statistics.count > 0 {
+                try writer.tensor(
+                    prefix + CheckpointFile.statistics, [statistics.count],
+                    of: statistics.pointer, count: statistics.count)
+            }
             try writer.tensors(of: snapshot.optimizer.state, named: prefix)
             if snapshot.frames != nil {
                 try writer.tensor(of: snapshot.frameNumbers, named: prefix)
@@ -134,7 +143,8 @@ extension Trainer {
 
     private var settings: [(String, String)] {
         [
-            ("loss", loss.fileName),
+            ("loss", loss.kind.fileName),
+            ("label_smoothing", loss.smoothing.description),
             ("optimizer", options.kind.fileName),
             ("learning_rate", options.learningRate.description),
             ("momentum", options.momentum.description),
@@ -162,7 +172,11 @@ extension Trainer {
             ("step", stepCount.description),
             ("step_in_epoch", stepInEpoch.description),
             ("epoch_loss", epochLoss.sum.description),
-            ("epoch_samples", epochLoss.samples.description),
+            // A whole number where samples have no weights, as it always was.
+            (
+                "epoch_samples",
+                Int(exactly: epochLoss.weight)?.description ?? epochLoss.weight.description
+            ),
             // Steps count from 0; 0 here means none.
             ("next_scheduled_teleport", (lastScheduledTeleport + 1).description),
             ("optimizer_steps", optimizer.state.steps.description),
@@ -210,7 +224,7 @@ extension Trainer {
             }
             let trainer = try Trainer(
                 try Model(from: file, options: ModelConfig()),
-                loss: try file.member(CheckpointFile.key("loss")),
+                loss: try file.loss(),
                 options: try OptimizerConfig(from: file))
             try trainer.restore(from: file)
             return trainer
@@ -237,7 +251,10 @@ extension Trainer {
         epoch = try file.count("epoch")
         stepCount = try file.count("step")
         stepInEpoch = try file.count("step_in_epoch")
-        epochLoss.samples = try file.count("epoch_samples")
+        epochLoss.weight = try file.number(CheckpointFile.key("epoch_samples"))
+        guard epochLoss.weight.isFinite, epochLoss.weight >= 0 else {
+            throw FileFailure(.format, "epoch_samples is \(epochLoss.weight)")
+        }
         lastScheduledTeleport = try file.count("next_scheduled_teleport") - 1
         epochLoss.sum = try file.number(CheckpointFile.key("epoch_loss"))
         guard epochLoss.sum.isFinite else {
@@ -247,6 +264,7 @@ extension Trainer {
         try file.read(optimizer.state, named: CheckpointFile.current)
         try restoreFrames(from: file)
         beforeTeleport = try snapshot("undo", from: file)
+        bestEpoch = try bestEpoch(from: file)
         if file.text(CheckpointFile.key("watch_end")) != nil {
             watch = Watch(
                 end: try file.count("watch_end"), report: try TeleportReport(from: file))
@@ -280,6 +298,13 @@ extension OptimizerConfig {
 }
 
 extension SafetensorsReader {
+    fileprivate func loss() throws(FileFailure) -> Loss {
+        let kind: Loss.Kind = try member(CheckpointFile.key("loss"))
+        let key = CheckpointFile.key("label_smoothing")
+        // Files of before label smoothing have none.
+        return Loss(kind, smoothing: text(key) == nil ? 0 : try number(key))
+    }
+
     func count(_ name: String) throws(FileFailure) -> Int {
         let value: Int = try number(CheckpointFile.key(name))
         guard (0...CheckpointFile.mostCount).contains(value) else {

@@ -30,10 +30,10 @@ final class CheckpointSchedule {
         if options.steps == 0, options.seconds == 0 { try write() }
     }
 
-    /// What is left to write when the run ends. Weights that are not finite leave the good
-    /// checkpoint alone.
-    func writeLast() throws {
-        guard trainer.model.weights.areFinite, trainer.stepCount > lastStep else { return }
+    /// What is left to write when the run ends; `isDue`: even if no step has been taken since.
+    /// Weights that are not finite leave the good checkpoint alone.
+    func writeLast(isDue: Bool) throws {
+        guard trainer.model.weights.areFinite, isDue || trainer.stepCount > lastStep else { return }
         try write()
     }
 

@@ -3,7 +3,8 @@ import Layers
 import Networks
 import Runtime
 
-/// Loss and accuracy over a data set; the fields of `tp_metrics`.
+/// Loss, by the samples' weights, and accuracy, which counts samples, over a data set; the fields
+/// of `tp_metrics`.
 public struct Metrics: Sendable {
     public var loss = Double.nan
     /// NaN for data sets with targets.
@@ -19,23 +20,32 @@ public final class Evaluation {
     private let model: Model
     private let workspace: Workspace
     private let samples: SampleBuffer
+    private let weights: SampleWeights?
 
-    public init(_ model: Model, on dataset: Dataset) throws {
+    public convenience init(_ model: Model, on dataset: Dataset) throws {
+        try self.init(model, on: dataset, weights: nil)
+    }
+
+    /// With other weights than the set's own.
+    init(_ model: Model, on dataset: Dataset, weights: SampleWeights?) throws {
         self.model = model
+        self.weights = weights
         workspace = try model.measuringWorkspace(count: dataset.count, .running)
-        samples = try SampleBuffer(for: dataset, capacity: workspace.capacity)
+        samples = try SampleBuffer(
+            for: dataset, capacity: workspace.capacity, weights: weights?.values)
     }
 
     /// The metrics of a valid data set of the shape that this was made for.
     public func metrics(_ dataset: Dataset, _ loss: Loss) throws -> Metrics {
+        if weights == nil { try dataset.requireWeight() }
         var metrics = Metrics()
         metrics.count = dataset.count
         metrics.loss = 0
         let width = model.graph.outputWidth
         let scale = loss.scale(
-            totalWeight: Double(dataset.count), outputs: width)
+            totalWeight: weights?.total ?? dataset.totalWeight, outputs: width)
         try Model.forEachPiece(of: dataset.count, workspace) { first, count in
-            let batch = samples.copy(dataset, first: first, count: count)
+            let batch = try samples.copy(first: first, count: count)
             metrics.loss += workspace.loss(
                 model.weights, batch: batch, loss: loss, scale: scale, .running)
             guard let labels = batch.labels else { return }
@@ -55,7 +65,7 @@ public final class Evaluation {
     ) throws {
         let width = model.graph.outputWidth
         try Model.forEachPiece(of: dataset.count, workspace) { first, count in
-            let batch = samples.copy(dataset, first: first, count: count)
+            let batch = try samples.copy(first: first, count: count)
             workspace.forward(model.weights, x: batch.x, count: count, .running)
             guard let labels = batch.labels else { return }
             for row in 0..<count {

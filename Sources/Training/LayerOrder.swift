@@ -46,26 +46,32 @@ struct NameParting: BitwiseCopyable {
     }
 }
 
-/// The layers that some numbers leave without an order: looks for one that all numbers and all
+/// The tensors that some numbers leave without an order: looks for one that all numbers and all
 /// shapes allow, and whether there is a second.
-private struct OrderSearch {
+struct OrderSearch {
     static let mostLayers = UInt64.bitWidth
     /// Ends what shapes made for it could keep going for ever; 64 layers of different shapes take
     /// 4,096.
     static let mostSteps = 100_000
 
-    let layers: GrowingBuffer<FileLayer>
-    /// The layers that numbers put before each, as bits.
-    let before: Buffer<UInt64>
-    let path: Buffer<Int>
-    let found: Buffer<Int>
-    var foundCount = 0
-    var steps = 0
+    /// Whether a layer fits at a place, after the one that `last` numbers.
+    typealias Fits = (_ place: Int, _ layer: Int, _ last: Int?) -> Bool
 
-    /// `layers` as their names are sorted, with the partings of each from the one before it.
-    init(_ layers: GrowingBuffer<FileLayer>, _ partings: GrowingBuffer<NameParting>) throws {
-        self.layers = layers
-        let count = layers.count
+    private let count: Int
+    private let fits: Fits
+    /// The layers that numbers put before each, as bits.
+    private let before: Buffer<UInt64>
+    private let path: Buffer<Int>
+    let found: Buffer<Int>
+    private(set) var foundCount = 0
+    private var steps = 0
+
+    /// Layers as their names are sorted, with the partings of each from the one before it.
+    init(
+        _ count: Int, _ partings: GrowingBuffer<NameParting>, fits: @escaping Fits
+    ) throws {
+        self.count = count
+        self.fits = fits
         before = try Buffer(repeating: 0, count: count)
         path = try Buffer(repeating: 0, count: count)
         found = try Buffer(repeating: 0, count: count)
@@ -73,7 +79,7 @@ private struct OrderSearch {
             // Sorted names part where the ones between them part first, and there are numbers if
             // all have them.
             var (least, isByNumber) = (Int.max, true)
-            for second in (first + 1)..<count {
+            for second in (first + 1)..<max(count, first + 1) {
                 let parting = partings[second - 1]
                 if parting.place < least {
                     (least, isByNumber) = (parting.place, parting.isByNumber)
@@ -90,18 +96,16 @@ private struct OrderSearch {
     /// Goes on from the `depth` layers of `path`, which are the bits of `used`.
     mutating func extend(_ used: UInt64 = 0, _ depth: Int = 0) {
         steps += 1
-        guard depth < layers.count else {
+        guard depth < count else {
             if foundCount == 0 { found.pointer.update(from: path.pointer, count: depth) }
             foundCount += 1
             return
         }
-        for next in 0..<layers.count {
+        for next in 0..<count {
             let bit: UInt64 = 1 << UInt64(next)
-            guard used & bit == 0, before.pointer[next] & ~used == 0 else { continue }
-            if depth > 0 {
-                let last = layers[path.pointer[depth - 1]].weight
-                guard last.dimensions.0 == layers[next].weight.dimensions.1 else { continue }
-            }
+            guard used & bit == 0, before.pointer[next] & ~used == 0,
+                fits(depth, next, depth > 0 ? path.pointer[depth - 1] : nil)
+            else { continue }
             path.pointer[depth] = next
             extend(used | bit, depth + 1)
             if isDone { return }
@@ -112,37 +116,54 @@ private struct OrderSearch {
 extension SafetensorsReader {
     /// The layers, given as their names are sorted, in the order in which the network applies them.
     func inOrder(_ layers: GrowingBuffer<FileLayer>) throws -> GrowingBuffer<FileLayer> {
-        let partings = try GrowingBuffer<NameParting>()
-        for index in layers.elements.indices.dropFirst() {
-            try partings.append(
-                NameParting(name(of: layers[index - 1].weight), name(of: layers[index].weight)))
+        let weights = try GrowingBuffer<Tensor>(capacity: layers.count)
+        for layer in layers.elements { try weights.append(layer.weight) }
+        let order = try order(of: weights) { _, next, last in
+            guard let last else { return true }
+            return layers[last].weight.dimensions.0 == layers[next].weight.dimensions.1
         }
-        if partings.elements.allSatisfy(\.isByNumber) { return layers }
-        guard layers.count <= OrderSearch.mostLayers else {
+        let ordered = try GrowingBuffer<FileLayer>(capacity: layers.count)
+        for index in order.elements { try ordered.append(layers[index]) }
+        return ordered
+    }
+
+    /// The order that the numbers in names give, or the only one that `fits` leaves.
+    func order(
+        of weights: GrowingBuffer<Tensor>, fits: @escaping OrderSearch.Fits
+    ) throws -> Buffer<Int> {
+        let partings = try GrowingBuffer<NameParting>()
+        for index in weights.elements.indices.dropFirst() {
+            try partings.append(
+                NameParting(name(of: weights[index - 1]), name(of: weights[index])))
+        }
+        if partings.elements.allSatisfy(\.isByNumber) {
+            let order = try Buffer<Int>(count: weights.count)
+            for index in 0..<weights.count { order.pointer[index] = index }
+            return order
+        }
+        guard weights.count <= OrderSearch.mostLayers else {
             throw FileFailure(
                 .unsupported,
-                "numbers in the names do not tell the order of its \(layers.count) layers: \(names(of: layers))"
+                "numbers in the names do not tell the order of its \(weights.count) layers: \(names(of: weights))"
             )
         }
-        var search = try OrderSearch(layers, partings)
+        var search = try OrderSearch(weights.count, partings, fits: fits)
         search.extend()
         guard search.foundCount == 1, !search.isDone else {
             let reason =
                 search.foundCount == 0 && !search.isDone
                 ? "the shapes of its layers fit in no order"
                 : "neither numbers in the names nor the shapes tell the order of its layers"
-            throw FileFailure(.unsupported, "\(reason): \(names(of: layers))")
+            throw FileFailure(.unsupported, "\(reason): \(names(of: weights))")
         }
-        let ordered = try GrowingBuffer<FileLayer>(capacity: layers.count)
-        for index in search.found.elements { try ordered.append(layers[index]) }
-        return ordered
+        return search.found
     }
 
     /// The first of them, so that a message has room for them.
-    private func names(of layers: GrowingBuffer<FileLayer>) -> String {
+    private func names(of weights: GrowingBuffer<Tensor>) -> String {
         let most = 8
-        let named = layers.elements.prefix(most).map { quoted(name(of: $0.weight)) }
-        let rest = layers.count > most ? " and \(layers.count - most) more" : ""
+        let named = weights.elements.prefix(most).map { quoted(name(of: $0)) }
+        let rest = weights.count > most ? " and \(weights.count - most) more" : ""
         return named.joined(separator: ", ") + rest
     }
 }

@@ -6,6 +6,20 @@ import Runtime
 extension Model {
     /// The model in a file. `options` say what a file of another program does not.
     convenience init(from file: SafetensorsReader, options: ModelConfig) throws {
+        if try file.format() > ModelFile.perceptronVersion {
+            try self.init(graphFrom: file, options: options)
+        } else {
+            try self.init(perceptronFrom: file, options: options)
+        }
+        for position in 0..<file.textCount {
+            let (key, value) = file.text(position)
+            try keep(key, value)
+        }
+    }
+
+    private convenience init(
+        perceptronFrom file: SafetensorsReader, options: ModelConfig
+    ) throws {
         var options = options
         let layers: GrowingBuffer<FileLayer>
         if try file.isOwn() {
@@ -29,14 +43,57 @@ extension Model {
             try read(layer.weight, at: shape.weightOffset, file)
             if let bias = layer.bias { try read(bias, at: shape.biasOffset, file) }
         }
-        for position in 0..<file.textCount {
-            let (key, value) = file.text(position)
-            try keep(key, value)
+    }
+
+    private convenience init(graphFrom file: SafetensorsReader, options: ModelConfig) throws {
+        guard let text = file.text(ModelFile.architectureKey) else {
+            throw FileFailure(.format, "its metadata lacks \(ModelFile.architectureKey)")
+        }
+        let graph: Graph
+        do {
+            graph = try Graph(text: text)
+        } catch let error as TeleportError where error.status != .outOfMemory {
+            throw FileFailure(.format, "\(ModelFile.architectureKey): \(error.message)")
+        }
+        var options = options
+        options.initialization = try file.member(ModelFile.initializationKey)
+        options.seed = try file.number(ModelFile.seedKey)
+        // All of them are there before memory is taken for them.
+        try graph.forEachTensor { place in
+            _ = try file.tensor(place, named: place.name)
+            return true
+        }
+        try self.init(graph, options: options.describing(graph))
+        try graph.forEachTensor { place in
+            try read(try file.tensor(place, named: place.name), into: place, file)
+            return true
         }
     }
 
     private func read(_ tensor: Tensor, at offset: Int, _ file: SafetensorsReader) throws {
-        let target = parameters.pointer + offset
+        try read(tensor, to: parameters.pointer + offset, file)
+    }
+
+    /// An array with the type and shape of its place.
+    func read(_ tensor: Tensor, into place: NamedTensor, _ file: SafetensorsReader) throws {
+        let target = values(of: place)
+        if place.tensor.role == .counter {
+            let counter = try Buffer<Int64>(count: 1)
+            try file.read(tensor, into: counter.pointer)
+            target[0] = Float(counter.pointer[0])
+        } else {
+            try read(tensor, to: target, file)
+        }
+        do {
+            try place.requireUsable(target)
+        } catch let error as TeleportError {
+            throw FileFailure(.format, error.message)
+        }
+    }
+
+    private func read(
+        _ tensor: Tensor, to target: UnsafeMutablePointer<Float>, _ file: SafetensorsReader
+    ) throws {
         try file.read(tensor, into: target)
         guard !allFinite(target, count: tensor.count) else { return }
         let index = (0..<tensor.count).first { !target[$0].isFinite } ?? 0
@@ -75,8 +132,11 @@ struct FileLayer: BitwiseCopyable {
 // Metadata.
 extension SafetensorsReader {
     /// Whether this library wrote the file, in a format that it knows.
-    func isOwn() throws(FileFailure) -> Bool {
-        guard text(ModelFile.versionKey) != nil else { return false }
+    func isOwn() throws(FileFailure) -> Bool { try format() > 0 }
+
+    /// 0: another program wrote it.
+    func format() throws(FileFailure) -> Int {
+        guard text(ModelFile.versionKey) != nil else { return 0 }
         let version: Int = try number(ModelFile.versionKey)
         guard version >= 1 else {
             throw FileFailure(.format, "its format is \(version); formats count from 1")
@@ -86,7 +146,7 @@ extension SafetensorsReader {
                 .version,
                 "its format is \(version); this library knows formats up to \(ModelFile.version)")
         }
-        return true
+        return version
     }
 
     func requiredText(_ key: String) throws(FileFailure) -> String {
@@ -118,6 +178,27 @@ extension SafetensorsReader {
 
 // Tensors.
 extension SafetensorsReader {
+    /// The array of a name, which has the type and shape of its place.
+    func tensor(_ place: NamedTensor, named name: String) throws(FileFailure) -> Tensor {
+        guard let tensor = tensor(named: name) else {
+            throw FileFailure(.format, "it has no tensor '\(name)'")
+        }
+        let type = place.tensor.role == .counter ? TensorType.i64 : .f32
+        guard tensor.type == type else {
+            throw FileFailure(
+                .unsupported,
+                "tensor '\(name)' is \(tensor.type.rawValue); \(type.rawValue) is read")
+        }
+        guard tensor.hasShape(place.tensor.dimensions) else {
+            let sizes = place.tensor.dimensions.map { "\($0)" }.joined(separator: " x ")
+            throw FileFailure(
+                .shapeMismatch,
+                "tensor '\(name)' is \(tensor.shapeText), but '\(place.name)' of the model is \(sizes.isEmpty ? "one number" : sizes)"
+            )
+        }
+        return tensor
+    }
+
     /// layers.0, layers.1, ... until there is none; other tensors belong to other readers.
     fileprivate func ownLayers() throws -> GrowingBuffer<FileLayer> {
         let layers = try GrowingBuffer<FileLayer>()
@@ -171,7 +252,7 @@ extension SafetensorsReader {
     }
 
     /// "weight" itself or "<anything>.weight".
-    private func ends(_ name: UnsafeBufferPointer<UInt8>, with last: String) -> Bool {
+    func ends(_ name: UnsafeBufferPointer<UInt8>, with last: String) -> Bool {
         guard name.suffix(last.utf8.count).elementsEqual(last.utf8) else { return false }
         let rest = name.dropLast(last.utf8.count)
         return rest.isEmpty || rest.last == UInt8(ascii: ".")

@@ -3,15 +3,19 @@ import Layers
 import Networks
 import Runtime
 
-// A model in a safetensors file: layers.0.weight (outputs x inputs), layers.0.bias,
-// layers.1.weight, ... as F32, in this order, which is that of the parameters; in __metadata__ what
-// the shapes do not tell, under teleport.*, and the model's own strings.
+// A model in a safetensors file. Format 1, plain perceptrons: layers.0.weight (outputs x inputs),
+// layers.0.bias, layers.1.weight, ... as F32, in this order, which is that of the parameters; in
+// __metadata__ what the shapes do not tell, under teleport.*, and the model's own strings. Format
+// 2, all other nets: the architecture's text in __metadata__, and tensors by the names and
+// dimensions that PyTorch gives them.
 
 /// Keys of `__metadata__` and names of tensors.
 enum ModelFile {
     /// Raised when older libraries would misread the file.
-    static let version = 1
+    static let version = 2
+    static let perceptronVersion = 1
 
+    static let architectureKey = "teleport.architecture"
     static let versionKey = "teleport.format"
     static let activationKey = "teleport.activation"
     static let negativeSlopeKey = "teleport.negative_slope"
@@ -48,9 +52,16 @@ extension SafetensorsWriter {
     /// The metadata of a model; further metadata may follow, then `tensors(of:)`.
     func texts(of model: Model) throws {
         try requireFinite(model)
-        try text(ModelFile.versionKey, String(ModelFile.version))
-        try text(ModelFile.activationKey, model.options.activation.fileName)
-        try text(ModelFile.negativeSlopeKey, model.options.negativeSlope.description)
+        if try model.graph.isPlainPerceptron {
+            try text(ModelFile.versionKey, String(ModelFile.perceptronVersion))
+            try text(ModelFile.activationKey, model.options.activation.fileName)
+            try text(ModelFile.negativeSlopeKey, model.options.negativeSlope.description)
+        } else {
+            try text(ModelFile.versionKey, String(ModelFile.version))
+            let architecture = try model.graph.architecture()
+            try text(
+                ModelFile.architectureKey, UnsafeBufferPointer(architecture.elements))
+        }
         try text(ModelFile.initializationKey, model.options.initialization.fileName)
         try text(ModelFile.seedKey, model.options.seed.description)
         for entry in model.metadata.entries {
@@ -60,6 +71,7 @@ extension SafetensorsWriter {
     }
 
     func tensors(of model: Model) throws {
+        guard try model.graph.isPlainPerceptron else { return try namedTensors(of: model) }
         let parameters = model.parameters.pointer
         for (index, layer) in model.graph.layers.elements.enumerated() {
             try tensor(
@@ -72,11 +84,29 @@ extension SafetensorsWriter {
         }
     }
 
+    private func namedTensors(of model: Model) throws {
+        try model.graph.forEachTensor { place in
+            let (tensor, values) = (place.tensor, model.values(of: place))
+            if tensor.role == .counter {
+                try self.tensor(place.name, counter: Int64(exactly: values[0].rounded()) ?? 0)
+            } else {
+                try self.tensor(place.name, tensor.dimensions, of: values, count: tensor.count)
+            }
+            return true
+        }
+    }
+
     /// What is not finite is not read again, so it must not take a good file's place.
     private func requireFinite(_ model: Model) throws {
-        guard let (index, value) = model.weights.firstNotFinite else { return }
+        if let (index, value) = model.weights.firstNotFinite {
+            throw TeleportError(
+                .notFinite, "parameter \(index) of the model is \(value); it is not saved")
+        }
+        let statistics = model.weights.statistics.elements
+        guard let index = statistics.firstIndex(where: { !$0.isFinite }) else { return }
         throw TeleportError(
-            .notFinite, "parameter \(index) of the model is \(value); it is not saved")
+            .notFinite,
+            "running statistic \(index) of the model is \(statistics[index]); it is not saved")
     }
 }
 

@@ -10,31 +10,36 @@ final class Run {
     enum End {
         case done
         case stopped
+        /// Patience is used up.
+        case early
     }
 
-    private let trainer: Trainer
-    private let train: Dataset
-    private let validation: Dataset?
-    private let options: RunConfig
+    let trainer: Trainer
+    let train: Dataset
+    let validation: Dataset?
+    let options: RunConfig
     private let notify: (TrainingEvent) -> Bool
 
     private let start = Clock.seconds()
     private let stepsPerEpoch: Int
     private let batchSize: Int
     private let order: Buffer<Int>
+    /// Nil: 1 each.
+    let weights: SampleWeights?
     private let samples: SampleBuffer
     private let teleportSamples: SampleBuffer?
     private let drawn: Buffer<Int>?
     private let evaluation: Evaluation?
     /// What `evaluation` measures where the trainer averages weights.
-    private let averaged: Model?
+    let averaged: Model?
     private let frameSamples: SampleBuffer?
     private let frameDrawn: Buffer<Int>?
     /// Of the data that losses are of.
     private let dataFingerprint: UInt64
     private let epochStart: Snapshot
-    private var placeOfStart = (step: 0, loss: (sum: 0.0, samples: 0))
+    private var placeOfStart = (step: 0, loss: (sum: 0.0, weight: 0.0))
     private var checkpoints: CheckpointSchedule?
+    private var epochsDone = 0
 
     /// `notify` says whether to stop after an event.
     init(
@@ -45,7 +50,14 @@ final class Run {
         let graph = trainer.model.graph
         try train.validate(for: graph, loss: trainer.loss)
         try validation?.validate(for: graph, loss: trainer.loss)
-        try options.validateTeleports(of: trainer, samples: train.count)
+        try validation?.requireWeight()
+        guard options.patience == 0 || validation != nil else {
+            throw TeleportError.invalid(
+                "patience is \(options.patience), but there is no validation set")
+        }
+        weights = try SampleWeights(of: train, options.classes)
+        let weighted = weights?.weightedCount ?? train.count
+        try options.validateTeleports(of: trainer, samples: weighted)
         batchSize = min(options.batchSize, train.count)
         stepsPerEpoch =
             options.dropLast
@@ -61,19 +73,24 @@ final class Run {
         self.options = options
         self.notify = notify
         order = try Buffer(count: train.count)
-        samples = try SampleBuffer(for: train, capacity: batchSize)
+        try options.augmentation?.validate(for: train)
+        samples = try SampleBuffer(
+            for: train, capacity: batchSize, weights: weights?.values, readsAhead: true,
+            augments: options.augmentation != nil)
         try trainer.reserve(batchSize)
         let teleports = options.teleport != nil
         teleportSamples =
             teleports
-            ? try SampleBuffer(for: train, capacity: min(options.teleportSamples, train.count))
+            ? try SampleBuffer(
+                for: train, capacity: min(options.teleportSamples, weighted),
+                weights: weights?.values)
             : nil
         drawn = teleports ? try Buffer(count: train.count) : nil
         averaged =
             trainer.optimizer.state.average == nil ? nil : try Model(copying: trainer.model)
         let measured = averaged ?? trainer.model
         evaluation = try validation.map { try Evaluation(measured, on: $0) }
-        if let frames = options.frames { try trainer.changeFrames(frames) }
+        try trainer.setFrames(for: options)
         let count = trainer.frames.map { min($0.options.samples, train.count) }
         frameSamples = try count.map { try SampleBuffer(for: train, capacity: $0) }
         frameDrawn = try count.map { try Buffer(count: $0) }
@@ -81,6 +98,7 @@ final class Run {
         trainer.beginWatch(of: dataFingerprint)
         epochStart = try Snapshot(trainer)
         checkpoints = try options.checkpoints.map { try CheckpointSchedule($0, trainer) }
+        try beginWait()
     }
 
     func run() throws -> End {
@@ -88,15 +106,26 @@ final class Run {
         // Stopped within a teleport, which has put back what it moved, or between steps.
         do {
             end = try epochs()
-            if end == .done { try finish() }
-        } catch is Stopped {}
-        try checkpoints?.writeLast()
+            if end != .stopped { try finish() }
+        } catch is Stopped {
+            end = .stopped
+        }
+        let best = trainer.bestEpoch
+        trainer.lastRun = RunResult(
+            epochs: epochsDone, best: best, isStoppedEarly: end == .early)
+        if end != .stopped { trainer.bestEpoch = nil }
+        if end == .early, let best { _ = notify(event(of: best)) }
+        try checkpoints?.writeLast(isDue: end != .stopped && best != nil)
         return end
     }
 
     private func epochs() throws -> End {
         for _ in 0..<options.epochs {
+            // Before the first epoch too: a checkpoint may be of the moment it was used up.
+            if isPatienceUsedUp { return .early }
             if try epoch() == .stopped { return .stopped }
+            epochsDone += 1
+            if isPatienceUsedUp { return .early }
             try checkpoints?.endEpoch()
         }
         return .done
@@ -104,6 +133,9 @@ final class Run {
 
     private func epoch() throws -> End {
         shuffle()
+        let change = options.augmentation.map {
+            AugmentationDraw($0, seed: options.seed, epoch: trainer.epoch)
+        }
         // Past the end: another data set or batch size than before. At the end: stopped by the last
         // step's event.
         if trainer.stepInEpoch > stepsPerEpoch { trainer.beginEpoch() }
@@ -115,7 +147,9 @@ final class Run {
             if try refreshFramesIfDue() == .stopped { return .stopped }
             let first = trainer.stepInEpoch * batchSize
             let count = min(batchSize, train.count - first)
-            let batch = samples.gather(train, order.pointer + first, count: count)
+            let batch = try samples.gather(
+                order.pointer + first, count: count, upcoming: train.count - first - count,
+                change: change)
             guard let loss = try trainer.advance(batch) else {
                 // Without the teleport the same batch is tried again from where the weights are
                 // then.
@@ -123,9 +157,11 @@ final class Run {
                 continue
             }
             trainer.stepInEpoch += 1
-            trainer.epochLoss.sum += loss * Double(count)
-            trainer.epochLoss.samples += count
-            if try trainer.watchFrames(loss, of: dataFingerprint), notify(framesUndone) == .stopped
+            let weight = batch.totalWeight
+            trainer.epochLoss.sum += loss * weight
+            trainer.epochLoss.weight += weight
+            if try trainer.watchFrames(weight > 0 ? loss : nil, of: dataFingerprint),
+                notify(framesUndone) == .stopped
             {
                 return .stopped
             }
@@ -136,7 +172,7 @@ final class Run {
             }
         }
         if try recoverWeights() == .stopped { return .stopped }
-        let loss = trainer.epochLoss.sum / Double(trainer.epochLoss.samples)
+        let loss = trainer.epochLoss.sum / trainer.epochLoss.weight
         trainer.beginEpoch()
         trainer.epoch += 1
         var event = event(.epoch, loss: loss)
@@ -145,7 +181,14 @@ final class Run {
         var end = End.done
         do {
             if let averaged { _ = trainer.writeAverage(to: averaged) }
-            event.validation = try validation.flatMap { try evaluation?.metrics($0, trainer.loss) }
+            event.validation = try validation.flatMap {
+                try evaluation?.metrics($0, trainer.loss.plain)
+            }
+            if let metrics = event.validation {
+                trainer.bestEpoch?.consider(
+                    metrics, of: averaged ?? trainer.model, epoch: event.epoch,
+                    minDelta: options.minDelta)
+            }
         } catch is Stopped {
             // The epoch is complete all the same, and its event is due.
             end = .stopped
@@ -173,7 +216,7 @@ final class Run {
         return trainer.stepInEpoch % interval == 0
     }
 
-    private func event(_ kind: TrainingEvent.Kind, loss: Double = .nan) -> TrainingEvent {
+    func event(_ kind: TrainingEvent.Kind, loss: Double = .nan) -> TrainingEvent {
         TrainingEvent(
             kind: kind, epoch: trainer.epoch, step: trainer.stepCount,
             stepInEpoch: trainer.stepInEpoch, stepsPerEpoch: stepsPerEpoch, loss: loss,
@@ -200,7 +243,8 @@ extension Run {
             seed: options.seed,
             stream: RandomStream.member(index, of: RandomStream.teleportSamples))
         generator.permutation(into: drawn.pointer, count: drawn.count)
-        let batch = samples.gather(train, drawn.pointer, count: samples.capacity)
+        if let weights { drawn.keepFirst { weights.values.pointer[$0] > 0 } }
+        let batch = try samples.gather(drawn.pointer, count: samples.capacity)
         let report = try trainer.teleport(batch, teleport, keepingFirst: trainer.watch != nil)
         trainer.lastScheduledTeleport = trainer.stepCount
         // Frames have a watch of their own.
@@ -251,7 +295,7 @@ extension Run {
         for i in 0..<frameDrawn.count {
             frameDrawn.pointer[i] = generator.nextIndex(below: train.count)
         }
-        let batch = frameSamples.gather(train, frameDrawn.pointer, count: frameDrawn.count)
+        let batch = try frameSamples.gather(frameDrawn.pointer, count: frameDrawn.count)
         let start = Clock.seconds()
         let refresh = try trainer.refreshFrames(x: batch.x, count: batch.count)
         var report = TeleportReport()
@@ -264,19 +308,6 @@ extension Run {
         return notify(report)
     }
 
-    /// Of the first samples and of the sizes.
-    private static func fingerprint(of train: Dataset, batchSize: Int) throws -> UInt64 {
-        let samples = try SampleBuffer(for: train, capacity: min(16, train.count))
-        let batch = samples.copy(train, first: 0, count: samples.capacity)
-        let sizes = withUnsafeBytes(of: (Int64(train.count), Int64(batchSize))) {
-            Training.fingerprint($0)
-        }
-        return Training.fingerprint(
-            UnsafeRawBufferPointer(
-                start: batch.x,
-                count: batch.count * batch.inputWidth * MemoryLayout<Float>.size), from: sizes)
-    }
-
     /// Training went wrong in frames and is back where the last piece began, with half the rate.
     private var framesUndone: TeleportReport {
         var report = TeleportReport()
@@ -284,20 +315,16 @@ extension Run {
         report.outcome = .undone
         return report
     }
+}
 
-    /// The weights that the run ends with, where it averages weights.
-    private func finish() throws {
-        guard let averaged, options.finish != .last, trainer.writeAverage(to: averaged) else {
-            return
+extension Buffer<Int> {
+    /// Moves those that fulfil a condition to the front, in their order.
+    fileprivate func keepFirst(where holds: (Int) -> Bool) {
+        var kept = 0
+        for i in 0..<count where holds(pointer[i]) {
+            pointer[kept] = pointer[i]
+            kept += 1
         }
-        if options.finish != .average {
-            let loss = trainer.loss
-            let last = try Evaluation(trainer.model, on: train).metrics(train, loss).loss
-            let average = try Evaluation(averaged, on: train).metrics(train, loss).loss
-            guard average < last else { return }
-        }
-        trainer.model.parameters.pointer.update(
-            from: averaged.parameters.pointer, count: averaged.parameters.count)
     }
 }
 
@@ -312,7 +339,7 @@ extension Trainer {
             self, train: train, validation: validation, options: options, notify: notify)
         return try HostCallback.asking(.run, self, model) {
             defer { endWatch() }
-            return try answeringRequests { try run.run() == .done }
+            return try answeringRequests { try run.run() != .stopped }
         }
     }
 }

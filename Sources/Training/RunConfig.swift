@@ -1,10 +1,11 @@
+import Datasets
 import Optimization
 import Runtime
 import Symmetry
 
 /// Which weights a run ends with; raw values are those of `tp_finish`.
 public enum Finish: Int32, Sendable {
-    /// BEST where the trainer averages weights.
+    /// Those of the best validation with patience, else BEST where the trainer averages weights.
     case standard = 0
     case last = 1
     case average = 2
@@ -32,6 +33,14 @@ public struct RunConfig {
     /// Nil: the trainer's own, if it has any.
     public var frames: FrameConfig?
     public var finish = Finish.standard
+    public var classes = ClassWeighting.equal
+    /// Validations without an improvement after which the run stops early; 0: it does not.
+    public var patience = 0
+    /// What a loss must be below the best by to be one.
+    public var minDelta = 0.0
+    /// Of the images of mini-batches; nil: none.
+    public var augmentation: Augmentation?
+    public var centring = Centring.standard
 
     public init() {}
 
@@ -55,6 +64,15 @@ public struct RunConfig {
         try teleport?.validate()
         try checkpoints?.validate()
         try frames?.validate()
+        try classes.validate()
+        try require("patience", patience, patience >= 0, "at least 0")
+        try require(
+            "min_delta", minDelta, minDelta >= 0 && minDelta.isFinite, "finite and not negative")
+        guard minDelta == 0 || patience > 0 else {
+            throw TeleportError.invalid("min_delta is \(minDelta), but patience is 0")
+        }
+        try augmentation?.validate()
+        try validateCentring()
     }
 
     /// Checks what would end the run at its first teleport, which may be epochs after its first

@@ -44,7 +44,7 @@ func fingerprint(_ bytes: UnsafeRawBufferPointer, from start: UInt64 = 0xcbf2_9c
     return hash
 }
 
-/// The inputs of the last samples that a host's steps have seen.
+/// The inputs of the last samples that a host's steps have seen before a refresh.
 final class SeenSamples {
     let x: Buffer<Float>
     let width: Int
@@ -58,7 +58,10 @@ final class SeenSamples {
         x = try Buffer(repeating: 0, count: try Memory.product(width, capacity))
     }
 
-    func add(_ batch: Batch) {
+    /// Those of steps that are too far from the next refresh to be among its samples are not
+    /// copied; batches half as large as this one are allowed for.
+    func add(_ batch: Batch, stepsToRefresh: Int) {
+        guard stepsToRefresh <= 2 * capacity / max(batch.count, 1) else { return }
         let first = max(batch.count - capacity, 0)
         for row in first..<batch.count {
             (x.pointer + next * width).update(from: batch.x + row * width, count: width)
@@ -108,8 +111,9 @@ extension Trainer {
     /// A refresh, if one is due, from what a host's steps have seen, this one's batch included.
     func refreshFrames(before batch: Batch) throws {
         guard let frames, let seen else { return }
-        seen.add(batch)
-        guard frames.isDue else { return }
+        guard let steps = frames.stepsToRefresh else { return }
+        seen.add(batch, stepsToRefresh: steps)
+        guard steps == 0 else { return }
         _ = try refreshFrames(x: UnsafePointer(seen.x.pointer), count: seen.count)
     }
 
@@ -170,8 +174,10 @@ extension Trainer {
                 options.every = -1
                 try changeFrames(options)
             }
+            let spectra = try frames?.spectra(model, x: batch.x, count: batch.count)
             let refresh = try refreshFrames(x: batch.x, count: batch.count)
             report.condition = refresh.condition
+            try report.add(spectra, model, batch, frames)
             report.refused = (frames?.refusedCount ?? 0) + refresh.kept
             report.outcome = refresh.renewed > 0 ? .accepted : .stayed
         } catch {
@@ -189,6 +195,19 @@ extension Trainer {
         return report
     }
 
+    /// What the frame of a layer is and came to (`tp_trainer_frame_report`).
+    public func frameReport(layer: Int) throws -> FrameReport {
+        guard let frames else {
+            throw TeleportError(
+                .badState, "the trainer steps in no frames; set them with tp_trainer_set_frames")
+        }
+        guard frames.reports.indices.contains(layer) else {
+            throw TeleportError.invalid(
+                "layer is \(layer); the model has \(frames.reports.count) layers")
+        }
+        return frames.reports[layer]
+    }
+
     /// |grad L|^2 by the coordinates that steps are taken in.
     private func gradientNorm2(_ gradient: Buffer<Float>) throws -> Double {
         let framed = try Buffer(copying: gradient)
@@ -200,13 +219,15 @@ extension Trainer {
 
     // The watch.
 
-    /// Counts a step's loss, and at the end of a piece says whether training has just been taken
-    /// back.
-    func watchFrames(_ loss: Double, of data: UInt64) throws -> Bool {
+    /// Counts a step's loss, nil for one of samples without weight, and at the end of a piece says
+    /// whether training has just been taken back.
+    func watchFrames(_ loss: Double?, of data: UInt64) throws -> Bool {
         guard let frames else { return false }
         if frameWatch == nil { frameWatch = FrameWatch(snapshot: try Snapshot(self), data: data) }
-        frameWatch?.sum += loss
-        frameWatch?.count += 1
+        if let loss {
+            frameWatch?.sum += loss
+            frameWatch?.count += 1
+        }
         guard frames.isDue, var watch = frameWatch, watch.count > 0 else { return false }
         if watch.isWorse { return try goBackInFrames() }
         let mean = watch.sum / Double(watch.count)
@@ -262,9 +283,10 @@ extension Trainer {
     }
 
     private func copyAverage(_ average: Buffer<Float>, to copy: Model) {
-        // Before the first step the average is where training begins.
-        let source = optimizer.state.averagedSteps > 0 ? average : model.parameters
-        copy.parameters.pointer.update(from: source.pointer, count: source.count)
+        // Statistics are those of training. Before the first step the average is where it begins.
+        copy.weights.copy(from: model.weights)
+        guard optimizer.state.averagedSteps > 0 else { return }
+        copy.parameters.pointer.update(from: average.pointer, count: average.count)
     }
 
     /// The averaged weights into a model of the same graph; false where there is no average.
@@ -272,5 +294,23 @@ extension Trainer {
         guard let average = optimizer.state.average else { return false }
         copyAverage(average, to: copy)
         return true
+    }
+}
+
+extension TeleportReport {
+    /// Ranks and conditions of C: the least rank, and the geometric mean of the conditions, of the
+    /// layers that have a frame and whose C is finite and not 0.
+    fileprivate mutating func add(
+        _ before: [FrameSpectrum]?, _ model: Model, _ batch: Batch, _ frames: Frames?
+    ) throws {
+        guard let before, let frames else { return }
+        frames.report(before, try frames.spectra(model, x: batch.x, count: batch.count))
+        let measured = frames.reports.filter { $0.rank > 0 }
+        func mean(_ condition: KeyPath<FrameReport, Double>) -> Double {
+            exp(measured.reduce(0) { $0 + log($1[keyPath: condition]) } / Double(measured.count))
+        }
+        rank = measured.map { $0.rank }.min() ?? 0
+        conditionBefore = mean(\.conditionBefore)
+        conditionAfter = mean(\.conditionAfter)
     }
 }

@@ -24,8 +24,8 @@ public final class Trainer {
     public internal(set) var stepCount = 0
     /// Steps of the epoch at hand that an earlier run has taken.
     var stepInEpoch = 0
-    /// Losses of these steps times their samples, and the samples.
-    var epochLoss = (sum: 0.0, samples: 0)
+    /// Losses of these steps times the weight of their samples, and that weight.
+    var epochLoss = (sum: 0.0, weight: 0.0)
     /// Not 0: the run or teleport under way, or else the next one, is to stop (`requestStop`).
     private let stopRequest: UnsafeMutablePointer<Int32>
     /// The step count at which the schedule teleported last, so that a run taken up again does not
@@ -50,9 +50,14 @@ public final class Trainer {
     /// What the steps are watched by while there are frames, and the inputs that a host's own steps
     /// have seen.
     var frameWatch: FrameWatch?
+    /// Of a run that stops early and has not come to its end.
+    var bestEpoch: BestEpoch?
+    /// What the last run came to that did not fail.
+    public internal(set) var lastRun = RunResult()
     var seen: SeenSamples?
 
     public init(_ model: Model, loss: Loss, options: OptimizerConfig) throws {
+        try loss.validate()
         self.model = model
         self.loss = loss
         optimizer = try options.makeOptimizer(

@@ -7,6 +7,7 @@ public struct TrainingEvent {
         case step = 0
         case epoch = 1
         case teleport = 2
+        case earlyStop = 3
     }
 
     public var kind: Kind

@@ -23,7 +23,7 @@ final class DatasetArrayTests: XCTestCase {
         let set = try Dataset.fromTargets(
             x: x, width: 3, targets: [7, 8, 9, 10], targetWidth: 2, count: 2)
         var targets = [Float](repeating: 0, count: 4)
-        set.copy(first: 0, count: 2, x: nil, labels: nil, targets: &targets)
+        try set.reader.copy(first: 0, count: 2, x: nil, labels: nil, targets: &targets)
         XCTAssertEqual(targets, [7, 8, 9, 10])
         XCTAssertEqual(set.targetWidth, 2)
         XCTAssertFalse(set.hasLabels)
@@ -143,7 +143,7 @@ final class DatasetArrayTests: XCTestCase {
         let positions = [49, 0, 7, 7, 23]
         var drawn = [Float](repeating: 0, count: 5 * 30)
         var drawnLabels = [Int32](repeating: 0, count: 5)
-        set.gather(positions, count: 5, x: &drawn, labels: &drawnLabels, targets: nil)
+        try set.reader.gather(positions, count: 5, x: &drawn, labels: &drawnLabels, targets: nil)
         for (row, position) in positions.enumerated() {
             XCTAssertEqual(
                 Array(drawn[30 * row..<30 * row + 30]),
@@ -151,7 +151,7 @@ final class DatasetArrayTests: XCTestCase {
             XCTAssertEqual(drawnLabels[row], labels[position])
         }
         var range = [Float](repeating: 0, count: 60)
-        set.copy(first: 48, count: 2, x: &range, labels: nil, targets: nil)
+        try set.reader.copy(first: 48, count: 2, x: &range, labels: nil, targets: nil)
         XCTAssertEqual(range, Array(all[48 * 30..<50 * 30]))
     }
 
@@ -160,7 +160,7 @@ final class DatasetArrayTests: XCTestCase {
             x: x, width: 2, targets: [7, 8, 9], targetWidth: 1, count: 3)
         var drawn = [Float](repeating: 0, count: 4)
         var targets = [Float](repeating: 0, count: 2)
-        set.gather([2, 0], count: 2, x: &drawn, labels: nil, targets: &targets)
+        try set.reader.gather([2, 0], count: 2, x: &drawn, labels: nil, targets: &targets)
         XCTAssertEqual(drawn, [5, 6, 1, 2])
         XCTAssertEqual(targets, [9, 7])
     }

@@ -71,6 +71,32 @@ final class DatasetFaultTests: XCTestCase {
         XCTAssertGreaterThan(messages.count, 15)
     }
 
+    func testEveryFailedAllocationOfASetReadByPathIsOutOfMemory() throws {
+        let folder = try TemporaryFolder()
+        for i in 0..<12 { try folder.add("rgb_16_interlaced_13x9.png", as: "a/\(i).png") }
+        try folder.add("grey_8_5x3.png", as: "c/1.png")
+        try folder.add("bad/truncated.png", as: "c/2.png")
+        var options = ImageConfig()
+        options.badImage = .skip
+        options.keep = .paths
+        options.keptBytes = 5 * 3 * 6 * 6
+        options.isMeasured = true
+        (options.height, options.width) = (6, 6)
+        var augmentation = Augmentation()
+        augmentation.crop = 0.5
+        let change = AugmentationDraw(augmentation, seed: 1, epoch: 2)
+        let messages = failEachAllocation {
+            let set = try Dataset.images(in: folder.path, options)
+            let part = try set.subset([12, 0, 3], count: 3).shuffled(count: 2, seed: 1)
+            var x = [Float](repeating: 0, count: 3 * 6 * 6 * 2)
+            try SampleReader(part, capacity: 2, augments: true).gather(
+                [1, 0], count: 2, change: change, x: &x, labels: nil, targets: nil)
+            let summary = try set.summary()
+            XCTAssert(summary.contains("(measured)"))
+        }
+        XCTAssertGreaterThan(messages.count, 30)
+    }
+
     func testLackOfFileDescriptorsIsNoBadImage() throws {
         let folder = try TemporaryFolder()
         for i in 0..<20 { try folder.add("grey_8_5x3.png", as: "\(i).png") }

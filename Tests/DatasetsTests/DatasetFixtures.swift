@@ -101,10 +101,14 @@ extension Dataset {
         return try XCTUnwrap(set)
     }
 
+    var reader: SampleReader {
+        get throws { try SampleReader(self, capacity: count) }
+    }
+
     /// The values of all samples, as drawn.
     var values: [Float] {
         var x = [Float](repeating: -1, count: count * sampleWidth)
-        copy(first: 0, count: count, x: &x, labels: nil, targets: nil)
+        try? reader.copy(first: 0, count: count, x: &x, labels: nil, targets: nil)
         return x
     }
 
@@ -113,7 +117,7 @@ extension Dataset {
 
     var labels: [Int32] {
         var labels = [Int32](repeating: -1, count: count)
-        copy(first: 0, count: count, x: nil, labels: &labels, targets: nil)
+        try? reader.copy(first: 0, count: count, x: nil, labels: &labels, targets: nil)
         return labels
     }
 

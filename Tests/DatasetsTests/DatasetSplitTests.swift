@@ -95,7 +95,7 @@ final class DatasetSplitTests: XCTestCase {
         XCTAssertEqual((a.values + b.values).sorted(), half.values)
         XCTAssertEqual(b.labels, b.values.map { Int32($0) % 2 })
         var drawn = [Float](repeating: 0, count: 2)
-        b.gather([4, 1], count: 2, x: &drawn, labels: nil, targets: nil)
+        try b.reader.gather([4, 1], count: 2, x: &drawn, labels: nil, targets: nil)
         XCTAssertEqual(drawn, [b.values[4], b.values[1]])
     }
 
@@ -125,7 +125,7 @@ final class DatasetSplitTests: XCTestCase {
             x: [0, 1, 2, 3], width: 1, targets: [0, 10, 20, 30], targetWidth: 1, count: 4)
         let part = try source.split(fraction: 0.5, stratified: false, seed: 0).0
         var targets = [Float](repeating: 0, count: 2)
-        part.copy(first: 0, count: 2, x: nil, labels: nil, targets: &targets)
+        try part.reader.copy(first: 0, count: 2, x: nil, labels: nil, targets: &targets)
         XCTAssertEqual(targets, part.values.map { $0 * 10 })
     }
 

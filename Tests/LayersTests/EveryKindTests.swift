@@ -6,70 +6,36 @@ import XCTest
 
 @testable import Layers
 
-// To add a kind of layer: write `Sources/Layers/<Kind>.swift`, a struct that conforms to `Layer`
-// (its first lines of documentation give the line of the graph text and the formula); name it in
-// `LayerKinds.all`; and add its lines to `cases` and `wrong` below. That is all: passes, plans,
-// files and symmetries read the facts that the kind states, and the tests here hold it to the law
-// that `Layer` states.
-
 /// The law of layers, for every kind.
 final class EveryKindTests: XCTestCase {
     override func setUp() { XCTAssertNoThrow(try BLAS.reserve()) }
 
-    /// Lines of every kind, with the shapes that they read.
-    private static let cases: [(line: String, inputs: [[Int]])] = [
-        ("dense 5", [[7]]), ("dense 5 nobias", [[7]]), ("dense 33", [[48]]), ("dense 1", [[1]]),
-        ("dense 4", [[2, 3, 4]]),
-        ("add", [[6], [6]]), ("add", [[2, 3, 4], [2, 3, 4]]),
-        ("sample_table 6", [[9]]), ("sample_table 6 nobias", [[9]]),
-        ("flatten", [[2, 3, 4]]), ("flatten", [[7]]),
-    ]
-
-    /// Lines that no layer can be made of, with a part of the sentence.
-    private static let wrong: [(line: String, inputs: [[Int]], sentence: String)] = [
-        ("dense", [[7]], "'dense' lacks its number of outputs"),
-        ("dense 0", [[7]], "'dense 0' has '0' for its number of outputs"),
-        ("dense -3", [[7]], "'-3'"), ("dense 5.5", [[7]], "'5.5'"),
-        ("dense 99999999999999999999", [[7]], "must be 1 to"),
-        ("dense 5 nobais", [[7]], "goes on with 'nobais'"),
-        ("dense 5 bias nobias", [[7]], "'nobias'"),
-        ("dense 5", [[7], [7]], "reads one layer; 2 given"),
-        ("add", [[6]], "reads two layers; 1 given"), ("add", [[6], [7]], "they must be alike"),
-        ("add 3", [[6], [6]], "goes on with '3'"),
-        ("sample_table", [[9]], "lacks"),
-        ("flatten", [[6], [6]], "reads one layer; 2 given"),
-        ("flatten 3", [[6]], "goes on with '3'"),
-        ("", [[9]], "names no kind"), ("dens 5", [[9]], "dense"),
-    ]
-
-    private static let activations: [Activation] = [
-        Activation(.identity), Activation(.leakyReLU, negativeSlope: 0.2), Activation(.sigmoid),
-        Activation(.tanh),
-    ]
-
-    private static func shape(_ dimensions: [Int]) throws -> Shape {
-        guard dimensions.count == 3 else { return try Shape(channels: dimensions[0]) }
-        return try Shape(channels: dimensions[0], height: dimensions[1], width: dimensions[2])
-    }
-
-    private func forEveryKind(_ body: (any Layer, LayerBench) throws -> Void) throws {
-        var kinds = Set<String>()
-        for (index, (line, inputs)) in Self.cases.enumerated() {
-            for activation in Self.activations {
-                let layer = try LayerKinds.layer(
-                    line, inputs: try inputs.map(Self.shape), activation: activation)
-                kinds.insert(type(of: layer).word)
-                let rows = layer.linearMap?.readsTable == true ? layer.inputs[0].count : 9
-                try body(layer, LayerBench(layer, rows: rows, seed: UInt64(index)))
+    private func forEveryKind(
+        _ modes: [PassMode] = [.training], imageRows: Int = 9,
+        _ body: (any Layer, LayerBench) throws -> Void
+    ) throws {
+        for (index, layer) in try KindCases.layers().enumerated() {
+            let isTable = layer.linearMap?.readsTable == true
+            let rows =
+                isTable ? layer.inputs[0].count : layer.inputs[0].isVector ? 9 : imageRows
+            for mode in modes {
+                try body(
+                    layer, LayerBench(layer, rows: rows, mode: mode, seed: UInt64(index)))
             }
         }
-        XCTAssertEqual(kinds, Set(LayerKinds.all.map { $0.word }), "every kind has a case")
+    }
+
+    func testEveryKindHasACase() throws {
+        XCTAssertEqual(
+            Set(try KindCases.layers().map { type(of: $0).word }),
+            Set(LayerKinds.all.map { $0.word }))
     }
 
     func testLinesMakeTheLayerAgain() throws {
-        try forEveryKind { layer, _ in
+        for layer in try KindCases.layers() {
             let again = try LayerKinds.layer(
-                layer.line, inputs: layer.inputs, activation: layer.activation)
+                layer.line, inputs: layer.inputs, activation: layer.activation,
+                border: layer.output.border)
             XCTAssertEqual(again.line, layer.line)
             XCTAssertEqual(again.output, layer.output)
             XCTAssertEqual(again.tensors, layer.tensors)
@@ -77,9 +43,9 @@ final class EveryKindTests: XCTestCase {
     }
 
     func testWrongLinesAreErrorsThatNameThem() throws {
-        for (line, inputs, sentence) in Self.wrong {
+        for (line, inputs, sentence) in KindCases.wrong {
             XCTAssertThrowsError(
-                try LayerKinds.layer(line, inputs: inputs.map(Self.shape)), line
+                try LayerKinds.layer(line, inputs: inputs.map { try KindCases.shape($0) }), line
             ) { error in
                 let message = (error as? TeleportError)?.message ?? ""
                 XCTAssertTrue(message.contains(sentence), "\(line): \(message)")
@@ -90,7 +56,7 @@ final class EveryKindTests: XCTestCase {
     /// Derivatives of sum(delta * output) by inputs and parameters: central differences, summed in
     /// double. Floats leave about 1e-4, and a wrong term is of order 1.
     func testBackwardAndAccumulateAreTheDerivativesOfForward() throws {
-        try forEveryKind { layer, bench in
+        try forEveryKind(imageRows: 3) { layer, bench in
             let result = bench.run()
             let width = bench.outputDelta.count
             func value(_ output: [Float]) -> Double {
@@ -99,15 +65,16 @@ final class EveryKindTests: XCTestCase {
                 }
             }
             func slope(_ change: (Float) -> Void) -> Double {
+                let manner = LayerBench.Manner(isForwardOnly: true)
                 var step: Float = 0.02
                 var (above, below) = (result, result)
                 // Shorter where it crosses a kink.
                 repeat {
                     step /= 2
                     change(step)
-                    above = bench.run()
+                    above = bench.run(manner)
                     change(-2 * step)
-                    below = bench.run()
+                    below = bench.run(manner)
                     change(step)
                 } while !above.hasSigns(of: below) && step > 1e-4
                 return (value(above.output) - value(below.output)) / Double(2 * step)
@@ -120,11 +87,13 @@ final class EveryKindTests: XCTestCase {
             }
             guard !bench.inputTangents.isEmpty else { return }
             for index in bench.inputs.indices {
-                let expected = bench.inputs[index].indices.map { i in
+                let shape = layer.inputs[index]
+                let expected = shape.places(bench.rows).map { i in
                     slope { bench.inputs[index][i] += $0 }
                 }
                 XCTAssertLessThan(
-                    relativeError(result.inputDeltas[index], expected), 3e-3, layer.line)
+                    relativeError(shape.numbers(result.inputDeltas[index]), expected), 3e-3,
+                    layer.line)
             }
         }
     }
@@ -138,7 +107,8 @@ final class EveryKindTests: XCTestCase {
             var (above, below) = try bench.ends(step)
             // Not across a kink, where there is no derivative.
             while !above.hasSigns(of: below), seed < 200 {
-                bench = try LayerBench(layer, rows: bench.rows, seed: seed)
+                bench = try LayerBench(
+                    layer, rows: bench.rows, mode: bench.mode, seed: seed)
                 (above, below) = try bench.ends(step)
                 seed += 1
             }
@@ -164,16 +134,65 @@ final class EveryKindTests: XCTestCase {
     }
 
     /// Shares of samples and of gradient rows, as 1 to 4 threads have them, at any place: the same
-    /// shares give the same bits, others differ by rounding, since products are summed in an order
-    /// that their sizes decide.
+    /// shares give the same bits. Others differ by rounding where products are summed in an order
+    /// that their sizes decide, and not at all elsewhere, wherever samples meet.
     func testRowsMayBeSharedOutInAnyWay() throws {
-        try forEveryKind { layer, bench in
+        try forEveryKind([.running, .batch, .training]) { layer, bench in
             let whole = bench.run()
             for cuts in [[], [1], [4], [3, 5], [2, 4, 7]] {
-                let shared = bench.run(cuts: cuts, gradientCuts: cuts)
-                XCTAssertTrue(
-                    bench.run(cuts: cuts, gradientCuts: cuts).isIdentical(to: shared), layer.line)
+                let manner = LayerBench.Manner(cuts: cuts, gradientCuts: cuts)
+                let shared = bench.run(manner)
+                if layer.tensors.isEmpty || layer.meets(.batch) {
+                    XCTAssertTrue(shared.isIdentical(to: whole), layer.line)
+                    continue
+                }
+                XCTAssertTrue(bench.run(manner).isIdentical(to: shared), layer.line)
                 XCTAssertLessThan(shared.largestError(to: whole), 1e-6, layer.line)
+            }
+        }
+    }
+
+    /// A value that several layers read: what stands there as its delta stays a part of the sum.
+    func testDeltasAreAddedWhereTheyShallBe() throws {
+        try forEveryKind { layer, bench in
+            guard !bench.inputTangents.isEmpty else { return }
+            let alone = bench.run()
+            let before = bench.inputTangents
+            let added = bench.run(LayerBench.Manner(addsTo: before))
+            for i in bench.inputs.indices {
+                func check(_ sum: [Float], _ part: [Float]) {
+                    let expected = zip(before[i], part).map { Double($0) + Double($1) }
+                    XCTAssertLessThan(relativeError(sum, expected), 1e-6, layer.line)
+                }
+                check(added.inputDeltas[i], alone.inputDeltas[i])
+                check(added.inputDeltaTangents[i], alone.inputDeltaTangents[i])
+            }
+        }
+    }
+
+    /// Inputs that no weight moves are as those with a tangent of zero, and nobody writes a delta.
+    func testDataHasNeitherDeltaNorTangent() throws {
+        try forEveryKind { layer, bench in
+            let asData = bench.run(LayerBench.Manner(isData: true))
+            for (index, shape) in layer.inputs.enumerated() where !bench.inputTangents.isEmpty {
+                bench.inputTangents[index] = shape.stored(bench.rows) { _ in 0 }
+                XCTAssertTrue(shape.numbers(asData.inputDeltas[index]).allSatisfy { $0.isNaN })
+            }
+            let still = bench.run()
+            XCTAssertEqual(asData.outputTangent, still.outputTangent, layer.line)
+            XCTAssertEqual(asData.gradient, still.gradient, layer.line)
+            XCTAssertEqual(asData.gradientTangent, still.gradientTangent, layer.line)
+        }
+    }
+
+    /// Borders of images stay zeros, and nothing is written beside what the layer asked for.
+    func testNothingElseIsWritten() throws {
+        try forEveryKind([.running, .batch, .training]) { layer, bench in
+            for cuts in [[], [2, 7]] {
+                let result = bench.run(
+                    LayerBench.Manner(cuts: cuts, gradientCuts: cuts, looksAtAll: true))
+                XCTAssertEqual(result.isClean, true, layer.line)
+                XCTAssertFalse(result.output.contains { $0.isNaN }, layer.line)
             }
         }
     }
@@ -185,52 +204,11 @@ final class EveryKindTests: XCTestCase {
         }
     }
 
-    /// A net around the layer: its classes scaled by e^s keep the outputs, and |grad L|^2 is what
-    /// the blocks say.
-    func testChannelsScaleAsDescribed() throws {
-        try forEveryKind { layer, _ in
-            guard layer.activation.isPositivelyHomogeneous, layer.linearMap?.readsTable != true
-            else {
-                return
-            }
-            let model = try Self.net(around: layer)
-            let samples = try Samples.random(
-                12, width: model.graph.inputWidth, outputs: 3, seed: 5)
-            let before = try model.outputs(samples)
-            let gradient = try model.gradient(samples, .crossEntropy)
-            let (blocks, sizes) = try model.graph.channels().numbered()
-            XCTAssertGreaterThan(sizes.count, 0, layer.line)
-            var generator = RandomGenerator(seed: 6)
-            let s = sizes.elements.map {
-                (0..<$0).map { _ in generator.nextDouble(from: -1, to: 1) }
-            }
-            var expected = 0.0
-            for block in blocks.elements {
-                for i in 0..<block.rows {
-                    for j in 0..<block.columns {
-                        let row = block.rowClass < 0 ? 0 : s[block.rowClass][i]
-                        let column =
-                            block.columnClass < 0
-                            ? 0 : s[block.columnClass][j / block.columnsPerChannel]
-                        let place = block.offset + i * block.columns + j
-                        let g = Double(gradient[place])
-                        expected += g * g * exp(2 * (column - row))
-                        model.parameters.pointer[place] *= Float(exp(row - column))
-                    }
-                }
-            }
-            XCTAssertLessThan(relativeError(try model.outputs(samples), before), 1e-5, layer.line)
-            let moved = try model.gradient(samples, .crossEntropy)
-            let phi = moved.reduce(0) { $0 + Double($1) * Double($1) }
-            XCTAssertEqual(phi / expected, 1, accuracy: 1e-4, layer.line)
-        }
-    }
-
     /// What a layer without weights does to the scales of its inputs' channels: outputs move by the
     /// factor of the channel that the next layer's columns are said to belong to. Powers of two, so
     /// to the bit.
     func testScalesAreCarriedAsDescribed() throws {
-        try forEveryKind { layer, bench in
+        try forEveryKind([.batch]) { layer, bench in
             guard layer.tensors.isEmpty, layer.activation.isPositivelyHomogeneous else { return }
             var map = try ChannelMap()
             let classes = try layer.inputs.map { try map.newClass($0.channels) }
@@ -245,87 +223,26 @@ final class EveryKindTests: XCTestCase {
             XCTAssertEqual(
                 sizes[block.columnClass] * block.columnsPerChannel, layer.output.count, layer.line)
             func factor(_ channel: Int) -> Float {
-                Float(sign: .plus, exponent: channel - 1, significand: 1)
+                Float(sign: .plus, exponent: channel % 7 - 3, significand: 1)
             }
             let before = bench.run().output
             for (index, shape) in layer.inputs.enumerated() {
                 for i in bench.inputs[index].indices {
+                    // A batch's image lies as C x H x W.
                     bench.inputs[index][i] *= factor(
-                        i % shape.count / (shape.count / shape.channels))
+                        layer is Image
+                            ? i % shape.count / (shape.height * shape.width) : shape.channel(i))
                 }
             }
             let expected = before.enumerated().map { i, value in
-                value * factor(i % layer.output.count / block.columnsPerChannel)
+                // An image has channels; of a vector several neighbours may be one.
+                value
+                    * factor(
+                        layer.output.isVector
+                            ? i % layer.output.count / block.columnsPerChannel
+                            : layer.output.channel(i))
             }
-            XCTAssertEqual(bench.run().output, expected, layer.line)
-        }
-    }
-
-    /// The layer between dense layers of the same activation where it reads vectors, and on the
-    /// net's inputs elsewhere.
-    private static func net(around layer: any Layer) throws -> Model {
-        let width = layer.inputs[0].count
-        let isVector = layer.inputs.allSatisfy { $0.isVector }
-        var nodes: [(layer: any Layer, inputs: [Int])] = []
-        func dense(_ input: Shape, _ outputs: Int, _ activation: Activation) throws -> Dense {
-            try Dense(inputs: input, outputs: outputs, hasBias: true, activation: activation)
-        }
-        let input = isVector ? try Shape(channels: 4) : layer.inputs[0]
-        if isVector {
-            for _ in layer.inputs {
-                nodes.append((try dense(input, width, layer.activation), [-1]))
-            }
-        }
-        nodes.append((layer, isVector ? Array(nodes.indices) : layer.inputs.map { _ in -1 }))
-        // A value that is read twice: the deltas of its readers add up.
-        let last = nodes.count - 1
-        nodes.append((try dense(layer.output, 5, layer.activation), [last]))
-        nodes.append((try dense(layer.output, 5, layer.activation), [last]))
-        let five = try Shape(channels: 5)
-        nodes.append((try LayerKinds.layer("add", inputs: [five, five]), [last + 1, last + 2]))
-        nodes.append((try dense(five, 3, Activation(.identity)), [last + 3]))
-        let model = try Model(Graph(input: input, nodes), options: ModelConfig())
-        var generator = RandomGenerator(seed: 8)
-        for i in 0..<model.parameters.count {
-            model.parameters.pointer[i] = Float(0.4 * generator.nextNormal())
-        }
-        return model
-    }
-
-    /// Gradients of nets of any shape, values read twice included, against central differences:
-    /// 1e-3.
-    func testNetsAroundEveryKindHaveTheirGradients() throws {
-        try forEveryKind { layer, _ in
-            // A step along all weights crosses the kinks of other activations.
-            guard layer.linearMap?.readsTable != true, layer.activation.kind != .leakyReLU else {
-                return
-            }
-            let model = try Self.net(around: layer)
-            let samples = try Samples.random(7, width: model.graph.inputWidth, outputs: 3, seed: 9)
-            let gradient = try model.gradient(samples, .crossEntropy)
-            let v = try Samples.random(1, width: gradient.count, outputs: 1, seed: 10).x.array
-            let product = try Buffer<Float>(count: gradient.count)
-            try HessianVectorProduct(model, count: samples.count).product(
-                samples.batch, .crossEntropy, v: v, into: product.pointer)
-            func moved(_ step: Float) throws -> (loss: Double, gradient: [Float]) {
-                let other = try Model(copying: model)
-                for i in v.indices { other.parameters.pointer[i] += step * v[i] }
-                return (
-                    try other.value(samples, .crossEntropy),
-                    try other.gradient(samples, .crossEntropy)
-                )
-            }
-            let step: Float = 2e-3
-            let (above, below) = (try moved(step), try moved(-step))
-            let slope = zip(gradient, v).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-            let size = gradient.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-            XCTAssertEqual(
-                slope, (above.loss - below.loss) / Double(2 * step), accuracy: 1e-2 * size,
-                layer.line)
-            let expected = zip(above.gradient, below.gradient).map {
-                (Double($0) - Double($1)) / Double(2 * step)
-            }
-            XCTAssertLessThan(relativeError(product.array, expected), 2e-2, layer.line)
+            XCTAssertTrue(bench.run().output == expected, layer.line)
         }
     }
 }

@@ -5,46 +5,73 @@ import TestSupport
 
 @testable import Layers
 
-/// One layer on a bench: inputs, parameters, deltas and tangents of a few samples in memory of
-/// their own.
+/// One layer on a bench: inputs, parameters, statistics, deltas and tangents of a few samples, as
+/// passes store them (an image with its border of zeros).
 final class LayerBench {
     let layer: any Layer
     let rows: Int
+    var mode: PassMode
     /// One or two.
     var inputs: [[Float]]
     var parameters: [Float]
+    var statistics: [Float]
     /// The derivative of some function by the outputs.
     let outputDelta: [Float]
     var direction: [Float]
     var inputTangents: [[Float]]
     let outputDeltaTangent: [Float]
+    /// NaN but for the borders.
+    private lazy var unwrittenInputs = layer.inputs.map { $0.stored(rows) { _ in .nan } }
+    private lazy var unwrittenOutput = layer.output.stored(rows) { _ in .nan }
 
-    init(_ layer: any Layer, rows: Int, seed: UInt64) throws {
+    init(_ layer: any Layer, rows: Int, mode: PassMode = .batch, seed: UInt64) throws {
         var generator = RandomGenerator(seed: seed, stream: 7)
+        func normal(_ shape: Shape) -> [Float] {
+            shape.stored(rows) { _ in Float(generator.nextNormal()) }
+        }
         func normal(_ count: Int) -> [Float] {
             (0..<count).map { _ in Float(generator.nextNormal()) }
         }
         self.layer = layer
         self.rows = rows
-        inputs = layer.inputs.map { normal(rows * $0.count) }
+        self.mode = mode
+        inputs = layer.inputs.map {
+            $0.isVector ? normal($0) : Self.spaced($0, rows: rows, &generator)
+        }
         parameters = normal(layer.parameterCount)
-        outputDelta = normal(rows * layer.output.count)
+        statistics = normal(layer.statisticCount).map { 0.5 + abs($0) }
+        outputDelta = normal(layer.output)
         direction = normal(layer.parameterCount)
         // A table's inputs are no numbers that anything could move along.
         let readsTable = layer.linearMap?.readsTable == true
-        inputTangents = readsTable ? [] : layer.inputs.map { normal(rows * $0.count) }
-        outputDeltaTangent = normal(rows * layer.output.count)
+        inputTangents = readsTable ? [] : layer.inputs.map { normal($0) }
+        outputDeltaTangent = normal(layer.output)
+    }
+
+    /// Numbers of which no two in a sample are close, so that a small step does not make another
+    /// one the largest.
+    private static func spaced(
+        _ shape: Shape, rows: Int, _ generator: inout RandomGenerator
+    ) -> [Float] {
+        var numbers: [Float] = []
+        for _ in 0..<rows {
+            let order = (0..<shape.count).shuffled(using: &generator)
+            numbers += order.map { 6 * (Float($0) + 0.7) / Float(shape.count) - 3 }
+        }
+        return shape.stored(rows) { numbers[$0] }
     }
 
     /// The same moved along its tangents.
     init(moving other: LayerBench, by step: Float) throws {
         layer = other.layer
         rows = other.rows
+        mode = other.mode
         func moved(_ x: [Float], _ v: [Float]) -> [Float] { zip(x, v).map { $0 + step * $1 } }
         inputs =
             other.inputTangents.isEmpty
             ? other.inputs : zip(other.inputs, other.inputTangents).map { moved($0, $1) }
         parameters = moved(other.parameters, other.direction)
+        statistics = other.statistics
         outputDelta = moved(other.outputDelta, other.outputDeltaTangent)
         direction = other.direction
         inputTangents = other.inputTangents
@@ -59,6 +86,9 @@ final class LayerBench {
         var outputTangent: [Float]
         var inputDeltaTangents: [[Float]]
         var gradientTangent: [Float]
+        var statistics: [Float]
+        /// Nothing but its own places has been written; looked at where a run is asked to.
+        var isClean: Bool?
 
         /// To the bit, NaN where nothing was written included.
         func isIdentical(to other: Result) -> Bool {
@@ -68,17 +98,18 @@ final class LayerBench {
         }
 
         private var parts: [[Float]] {
-            [output, gradient, outputTangent, gradientTangent] + inputDeltas + inputDeltaTangents
+            [output, gradient, outputTangent, gradientTangent, statistics] + inputDeltas
+                + inputDeltaTangents
         }
 
         /// The largest relative error of a part; what was not written must be that in both.
         func largestError(to other: Result) -> Double {
             zip(parts, other.parts).reduce(0) { largest, pair in
                 let (a, b) = pair
-                guard let first = b.first, !first.isNaN || !(a.first?.isNaN ?? true) else {
-                    return largest
+                guard b.contains(where: { $0.isNaN }) else {
+                    return max(largest, relativeError(a, b))
                 }
-                return max(largest, relativeError(a, b))
+                return a.map { $0.isNaN } == b.map { $0.isNaN } ? largest : .infinity
             }
         }
 
@@ -95,49 +126,84 @@ final class LayerBench {
         )
     }
 
-    /// Through all six functions of the layer; `cuts` of the samples for what goes by rows,
-    /// `gradientCuts` of the gradient's rows.
-    func run(cuts: [Int] = [], gradientCuts: [Int] = []) -> Result {
-        let width = layer.output.count
+    /// How a run is done, and what it is given.
+    struct Manner {
+        /// Of the samples, for what goes by rows, and of the gradient's rows.
+        var cuts: [Int] = []
+        var gradientCuts: [Int] = []
+        /// Deltas are added to these, of inputs and as many of their tangents.
+        var addsTo: [[Float]]?
+        /// The inputs are data: they have neither deltas nor tangents.
+        var isData = false
+        var looksAtAll = false
+        var isForwardOnly = false
+    }
+
+    /// Through all functions of the layer, or through the forward pass alone, as always in mode
+    /// `running`.
+    func run(_ manner: Manner = Manner()) -> Result {
+        let (unwritten, output) = (unwrittenInputs, unwrittenOutput)
         var result = Result(
-            output: Array(repeating: .nan, count: rows * width),
-            inputDeltas: layer.inputs.map { Array(repeating: .nan, count: rows * $0.count) },
-            gradient: Array(repeating: .nan, count: parameters.count),
-            outputTangent: Array(repeating: .nan, count: rows * width),
-            inputDeltaTangents: layer.inputs.map { Array(repeating: .nan, count: rows * $0.count) },
-            gradientTangent: Array(repeating: .nan, count: parameters.count))
-        let buffers = Buffers(self, result)
+            output: output, inputDeltas: manner.addsTo ?? unwritten,
+            gradient: Array(repeating: .nan, count: parameters.count), outputTangent: output,
+            inputDeltaTangents: manner.addsTo ?? unwritten,
+            gradientTangent: Array(repeating: .nan, count: parameters.count),
+            statistics: statistics)
+        let memory = BenchMemory(self, result, manner)
         let box = layer.boxed()
-        for (first, count) in Self.runs(rows, cuts) {
-            box.forward(buffers.pass(first, count))
-            box.backward(buffers.pass(first, count))
+        let samples = Self.runs(rows, manner.cuts)
+        let all = memory.pass(0, rows)
+        func pass(_ phase: PassPhase, _ body: (LayerPass) -> Void) {
+            if layer.meets(mode) {
+                for (first, count) in samples { box.gather(memory.pass(first, count), phase) }
+                box.meet(all, phase)
+            }
+            for (first, count) in samples { body(memory.pass(first, count)) }
         }
-        for (first, count) in Self.runs(layer.gradientRows, gradientCuts) {
-            box.accumulate(
-                buffers.pass(0, rows), into: buffers.gradient, first: first, count: count,
-                alpha: 1, beta: 0)
+        box.prepare(all)
+        pass(.forward, box.forward)
+        if mode != .running, !manner.isForwardOnly {
+            pass(.backward, box.backward)
+            for (first, count) in Self.runs(layer.gradientRows, manner.gradientCuts) {
+                box.accumulate(
+                    all, into: memory.gradient, first: first, count: count, alpha: 1, beta: 0)
+            }
+            box.prepareTangent(all)
+            pass(.forwardTangent, box.forwardTangent)
+            pass(.backwardTangent, box.backwardTangent)
+            box.accumulateTangent(all, into: memory.gradientTangent, beta: 0)
+            box.updateStatistics(all, memory.statistics)
         }
-        box.forwardTangent(buffers.pass(0, rows))
-        box.backwardTangent(buffers.pass(0, rows))
-        box.accumulateTangent(buffers.pass(0, rows), into: buffers.gradientTangent, beta: 0)
-        buffers.read(into: &result)
+        memory.read(into: &result)
         return result
     }
 
     /// Allocations of one run of each function, or nil where they cannot be counted.
     func allocations() -> Int? {
-        let buffers = Buffers(self, run())
+        let memory = BenchMemory(self, run(), Manner())
         let box = layer.boxed()
-        let pass = buffers.pass(0, rows)
-        let gradientRows = layer.gradientRows
+        let pass = memory.pass(0, rows)
+        let (gradientRows, meets) = (layer.gradientRows, layer.meets(mode))
         return countAllocations {
+            func meet(_ phase: PassPhase) {
+                guard meets else { return }
+                box.gather(pass, phase)
+                box.meet(pass, phase)
+            }
+            box.prepare(pass)
+            meet(.forward)
             box.forward(pass)
+            meet(.backward)
             box.backward(pass)
             box.accumulate(
-                pass, into: buffers.gradient, first: 0, count: gradientRows, alpha: 1, beta: 0)
+                pass, into: memory.gradient, first: 0, count: gradientRows, alpha: 1, beta: 0)
+            box.prepareTangent(pass)
+            meet(.forwardTangent)
             box.forwardTangent(pass)
+            meet(.backwardTangent)
             box.backwardTangent(pass)
-            box.accumulateTangent(pass, into: buffers.gradientTangent, beta: 0)
+            box.accumulateTangent(pass, into: memory.gradientTangent, beta: 0)
+            box.updateStatistics(pass, memory.statistics)
         }
     }
 
@@ -149,85 +215,38 @@ final class LayerBench {
             return (first, end - first)
         }
     }
+}
 
-    /// The bench's numbers where pointers may stay while functions run.
-    private final class Buffers {
-        let bench: LayerBench
-        private var storage: [UnsafeMutableBufferPointer<Float>] = []
-        private(set) var values: [UnsafeMutablePointer<Float>] = []
-        private(set) var deltas: [UnsafeMutablePointer<Float>] = []
-        private(set) var tangents: [UnsafeMutablePointer<Float>] = []
-        private(set) var deltaTangents: [UnsafeMutablePointer<Float>] = []
-        private var parameters: UnsafeMutablePointer<Float>!
-        private var direction: UnsafeMutablePointer<Float>!
-        private var output: UnsafeMutablePointer<Float>!
-        private var outputDelta: UnsafeMutablePointer<Float>!
-        private var outputTangent: UnsafeMutablePointer<Float>!
-        private var outputDeltaTangent: UnsafeMutablePointer<Float>!
-        private(set) var gradient: UnsafeMutablePointer<Float>!
-        private(set) var gradientTangent: UnsafeMutablePointer<Float>!
-
-        init(_ bench: LayerBench, _ result: Result) {
-            self.bench = bench
-            values = bench.inputs.map(hold)
-            deltas = result.inputDeltas.map(hold)
-            tangents = bench.inputTangents.map(hold)
-            deltaTangents = result.inputDeltaTangents.map(hold)
-            parameters = hold(bench.parameters)
-            direction = hold(bench.direction)
-            output = hold(result.output)
-            outputDelta = hold(bench.outputDelta)
-            outputTangent = hold(result.outputTangent)
-            outputDeltaTangent = hold(bench.outputDeltaTangent)
-            gradient = hold(result.gradient)
-            gradientTangent = hold(result.gradientTangent)
-        }
-
-        deinit { for buffer in storage { buffer.deallocate() } }
-
-        private func hold(_ numbers: [Float]) -> UnsafeMutablePointer<Float> {
-            let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: max(numbers.count, 1))
-            _ = buffer.update(from: numbers)
-            storage.append(buffer)
-            return buffer.baseAddress!
-        }
-
-        func pass(_ first: Int, _ count: Int) -> LayerPass {
-            let width = bench.layer.output.count
-            var pass = LayerPass(
-                rows: count, first: first, parameters: parameters, input: input(0, first),
-                output: output + first * width)
-            if values.count > 1 { pass.second = input(1, first) }
-            pass.outputDelta = outputDelta + first * width
-            pass.direction = UnsafePointer(direction)
-            pass.outputTangent = outputTangent + first * width
-            pass.outputDeltaTangent = outputDeltaTangent + first * width
-            return pass
-        }
-
-        private func input(_ index: Int, _ first: Int) -> LayerPass.Input {
-            let place = first * bench.layer.inputs[index].count
-            var input = LayerPass.Input(values[index] + place)
-            guard !tangents.isEmpty else { return input }
-            input.delta = deltas[index] + place
-            input.tangent = UnsafePointer(tangents[index] + place)
-            input.deltaTangent = deltaTangents[index] + place
-            return input
-        }
-
-        func read(into result: inout Result) {
-            func array(_ pointer: UnsafeMutablePointer<Float>, _ count: Int) -> [Float] {
-                Array(UnsafeBufferPointer(start: pointer, count: count))
-            }
-            result.output = array(output, result.output.count)
-            result.outputTangent = array(outputTangent, result.outputTangent.count)
-            result.gradient = array(gradient, result.gradient.count)
-            result.gradientTangent = array(gradientTangent, result.gradientTangent.count)
-            for i in deltas.indices {
-                result.inputDeltas[i] = array(deltas[i], result.inputDeltas[i].count)
-                result.inputDeltaTangents[i] = array(
-                    deltaTangents[i], result.inputDeltaTangents[i].count)
+extension Shape {
+    /// Where the numbers of `rows` samples lie in a pass, in the order of C x H x W.
+    func places(_ rows: Int) -> [Int] {
+        (0..<rows).flatMap { row in
+            (0..<channels).flatMap { c in
+                (0..<height).flatMap { y in
+                    (0..<width).map { x in
+                        row * storedCount + (y + border) * rowStride + (x + border) * channels + c
+                    }
+                }
             }
         }
     }
+
+    /// `rows` samples as a pass stores them, from the numbers in the order of C x H x W.
+    func stored(_ rows: Int, _ number: (Int) -> Float) -> [Float] {
+        var values = [Float](repeating: 0, count: rows * storedCount)
+        for (i, place) in places(rows).enumerated() { values[place] = number(i) }
+        return values
+    }
+
+    func stored(_ numbers: [Double]) -> [Float] {
+        stored(numbers.count / count) { Float(numbers[$0]) }
+    }
+
+    /// The numbers of stored samples in the order of C x H x W.
+    func numbers(_ stored: [Float]) -> [Float] {
+        places(stored.count / storedCount).map { stored[$0] }
+    }
+
+    /// The channel of a stored number.
+    func channel(_ place: Int) -> Int { place % channels }
 }

@@ -61,13 +61,33 @@ final class RowMapTests: XCTestCase {
                     guard let last else { continue }
                     // Added to what is there.
                     map.add(
-                        x.pointer, last: last.pointer, rows: rows, to: out.pointer,
-                        lastTarget: lastOut.pointer)
+                        x.pointer, last: last.pointer, rows: rows, alpha: -0.5, beta: 0.75,
+                        to: out.pointer, lastTarget: lastOut.pointer)
                     XCTAssertLessThan(
                         relativeError(
-                            joined(out, lastOut, width: width), expected.map { 2 * $0 }), 1e-6)
+                            joined(out, lastOut, width: width), expected.map { 0.25 * $0 }), 1e-6)
                 }
             }
+        }
+    }
+
+    /// The inputs of a sheared layer stay where they are: their shift is one more row of a product.
+    func testAShearsShiftAndOnesEqualTheRowsThatItMakes() throws {
+        var generator = RandomGenerator(seed: 2)
+        for width in 1...40 {
+            let x = try random(rows * width, &generator)
+            let mean = try random(width, &generator)
+            let map = RowMap.shear(width: width, row: mean.pointer, column: mean.pointer)
+            let (out, lastOut, ones) = (
+                try random(rows * width, &generator), try random(rows, &generator),
+                try random(rows, &generator)
+            )
+            map.apply(
+                x.pointer, last: nil, rows: rows, into: out.pointer, lastOut: lastOut.pointer)
+            map.shearOnes(x.pointer, rows: rows, into: ones.pointer)
+            XCTAssertEqual(map.shift, UnsafePointer(mean.pointer))
+            XCTAssertTrue(map.changesOnes)
+            XCTAssertLessThan(relativeError(ones.array, lastOut.array.map { Double($0) }), 1e-5)
         }
     }
 }

@@ -119,29 +119,39 @@ final class KernelTests: XCTestCase {
         }
     }
 
-    func testPlainProductsEqualSumsInDouble() throws {
+    /// a by its rows or by its columns, and one more of each factor.
+    func testProductsWithAFurtherRowEqualSumsInDouble() throws {
         try forEachProduct { m, k, n, generator in
             guard n >= shim_product_lanes() else { return }
-            let a = try Rows(m * k, &generator)
-            let b = try Rows(k * n, &generator)
-            for beta in [Float(0), 1] {
+            let (a, b) = (try Rows(m * k, &generator), try Rows(k * n, &generator))
+            let (column, row) = (try Rows(m, &generator), try Rows(n, &generator))
+            for (byRows, hasColumn, beta) in [(true, true, 0), (false, false, Float(0.75))] {
                 let c = try Rows(m * n, &generator)
                 let before = try Buffer(copying: c.pointer, count: m * n)
                 if beta == 0 { c.pointer.update(repeating: .nan, count: m * n) }
-                shim_plain_products(a.pointer, m, b.pointer, n, k, beta, c.pointer)
+                var product = shim_product(
+                    a: a.pointer, row_a: byRows ? k : 1, column_a: byRows ? 1 : m, b: b.pointer,
+                    first_a: hasColumn ? UnsafePointer(column.pointer) : nil,
+                    first_b: row.pointer, c: c.pointer, m: m, n: n, k: k, alpha: -0.5, beta: beta)
+                shim_multiply(&product)
                 for i in 0..<m {
                     for j in 0..<n {
-                        var terms = (0..<k).map {
-                            Double(a.pointer[i * k + $0]) * Double(b.pointer[$0 * n + j])
+                        let first = hasColumn ? column.pointer[i] : 1
+                        var terms = [Double(first) * Double(row.pointer[j])]
+                        for s in 0..<k {
+                            let left = a.pointer[byRows ? i * k + s : s * m + i]
+                            terms.append(Double(left) * Double(b.pointer[s * n + j]))
                         }
-                        terms.append(Double(beta) * Double(before.pointer[i * n + j]))
+                        let last = Double(beta) * Double(before.pointer[i * n + j])
                         XCTAssertEqual(
-                            Double(c.pointer[i * n + j]), terms.reduce(0, +),
-                            accuracy: 1e-6 * terms.reduce(0) { $0 + abs($1) }, "\(m) \(n) \(k)")
+                            Double(c.pointer[i * n + j]), last - 0.5 * terms.reduce(0, +),
+                            accuracy: 1e-6 * terms.reduce(abs(last)) { $0 + abs($1) },
+                            "\(m) \(n) \(k)")
                     }
                 }
-                XCTAssertTrue(a.guardsStand && b.guardsStand && c.guardsStand, "\(m) \(n) \(k)")
+                XCTAssertTrue(c.guardsStand, "\(m) \(n) \(k)")
             }
+            XCTAssertTrue(a.guardsStand && b.guardsStand, "\(m) \(n) \(k)")
         }
     }
 

@@ -48,15 +48,15 @@ final class ModelTests: XCTestCase {
             let model = try Model.random([4, 5, 6, 2], bias: hasBias, seed: 1)
             var place = 0
             for layer in 0..<3 {
-                let shape = try model.shape(ofLayer: layer)
+                let shape = try model.parts(ofLayer: layer)
                 XCTAssertEqual(shape.weightOffset, place)
-                place += shape.parameterCount
+                place += shape.weightCount + (shape.biasOffset == nil ? 0 : shape.outputs)
             }
             XCTAssertEqual(model.parameters.count, place)
             XCTAssertEqual(place, 20 + 30 + 12 + (hasBias ? 13 : 0))
             for layer in [-1, 3, .max, .min] {
                 XCTAssertEqual(
-                    failure { _ = try model.shape(ofLayer: layer) }?.status, .invalidArgument)
+                    failure { _ = try model.parts(ofLayer: layer) }?.status, .invalidArgument)
             }
         }
     }

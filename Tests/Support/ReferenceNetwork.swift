@@ -74,7 +74,7 @@ public struct ReferenceNetwork {
                 }
             }
         }
-        switch loss {
+        switch loss.kind {
         case .crossEntropy: return sum / total
         case .meanSquaredError: return sum / (total * Double(k))
         case .halfSquaredError: return sum / 2

@@ -12,23 +12,31 @@ import XCTest
 
 final class FrameTrainingTests: XCTestCase {
     /// What can be trained in frames: an optimizer, its average, and a kind of frame.
-    private struct Way {
+    struct Way {
         let kind: OptimizerKind
         var average = Average.standard
         var frame = FrameKind.whiten
+        var input = FrameInput.centre
         var clip = 0.0
         var decay: Double?
+        var outputs = false
     }
 
-    private let ways: [Way] = [
+    let ways: [Way] = [
         Way(kind: .sgd), Way(kind: .sgd, clip: 0.1), Way(kind: .sgd, average: .scheduleFree),
         Way(kind: .sgd, average: .polynomial, frame: .centre), Way(kind: .momentum),
         Way(kind: .nesterov, decay: 0.1), Way(kind: .adaGrad), Way(kind: .rmsProp, decay: 0.1),
         Way(kind: .adam), Way(kind: .adam, frame: .rotate), Way(kind: .adamW),
         Way(kind: .adamW, average: .scheduleFree, frame: .rotate), Way(kind: .dog),
+        Way(kind: .sgd, input: .rank), Way(kind: .adam, input: .rank),
+        Way(kind: .dog, input: .rank),
+        Way(kind: .sgd, outputs: true), Way(kind: .sgd, average: .polynomial, outputs: true),
+        Way(kind: .nesterov, clip: 0.1, decay: 0.1, outputs: true),
+        Way(kind: .rmsProp, decay: 0.1, outputs: true), Way(kind: .dog, outputs: true),
+        Way(kind: .adamW, average: .scheduleFree, frame: .rotate, outputs: true),
     ]
 
-    private func trainer(_ way: Way, seed: UInt64 = 1) throws -> Trainer {
+    func trainer(_ way: Way, seed: UInt64 = 1) throws -> Trainer {
         var options = OptimizerConfig()
         (options.kind, options.average, options.clipNorm) = (way.kind, way.average, way.clip)
         (options.learningRate, options.weightDecay) = (0.02, way.decay)
@@ -36,14 +44,16 @@ final class FrameTrainingTests: XCTestCase {
             try Model.random([6, 10, 8, 3], seed: seed), loss: .crossEntropy, options: options)
     }
 
-    private func frames(_ way: Way, every: Int = 7) -> FrameConfig {
+    func frames(_ way: Way, every: Int = 7) -> FrameConfig {
         var options = FrameConfig()
         (options.kind, options.every, options.earlyEvery) = (way.frame, every, 3)
         (options.earlySteps, options.samples, options.warmupSteps) = (9, 40, 10)
+        (options.input, options.inputRank) = (way.input, 3)
+        options.outputs = way.outputs
         return options
     }
 
-    private func bits(_ trainer: Trainer) -> [UInt32] {
+    func bits(_ trainer: Trainer) -> [UInt32] {
         trainer.stateBits
             + (trainer.optimizer.state.average?.elements.map { $0.bitPattern } ?? [])
             + (trainer.optimizer.state.fast?.elements.map { $0.bitPattern } ?? [])
@@ -93,13 +103,20 @@ final class FrameTrainingTests: XCTestCase {
     /// With V = W_bar A^-T and u = A^T h_bar the same net: a step of SGD on V, by finite
     /// differences of the loss in double, is the step in the frame.
     func testAStepInAFrameIsAStepOfTheExplicitNet() throws {
-        for activation in [ActivationKind.leakyReLU, .tanh, .sigmoid] {
-            let model = try Model.random([4, 5, 3], activation, seed: 3)
+        for (activation, hidden, input) in [
+            (ActivationKind.leakyReLU, 5, FrameInput.centre), (.tanh, 5, .centre),
+            (.sigmoid, 5, .rank), (.leakyReLU, 260, .rank),
+        ] {
+            let model = try Model.random([4, hidden, 3], activation, seed: 3)
             let samples = try Samples.random(30, width: 4, outputs: 3, seed: 4)
             var options = OptimizerConfig()
             options.learningRate = 0.1
             let trainer = try Trainer(model, loss: .crossEntropy, options: options)
-            _ = try trainer.teleport(samples.batch, frameTeleport)
+            var config = FrameConfig()
+            (config.every, config.input, config.inputRank) = (-1, input, 2)
+            try trainer.setFrames(config)
+            let report = try trainer.teleport(samples.batch, frameTeleport)
+            XCTAssertEqual(report.refused, 0)
             trainer.frames?.age = 1_000  // past the warm-up
             let frames = try XCTUnwrap(trainer.frames)
             let reference = ReferenceNetwork(model)

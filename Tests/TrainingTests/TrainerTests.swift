@@ -28,7 +28,7 @@ final class TrainerTests: XCTestCase {
                 for _ in 0..<2 {
                     for first in stride(from: 0, to: 70, by: 16) {
                         _ = try host.takeStep(
-                            samples.copy(data, first: first, count: min(16, 70 - first)))
+                            try samples.copy(first: first, count: min(16, 70 - first)))
                     }
                 }
                 XCTAssertEqual(run.stateBits, host.stateBits, "\(kind)")

@@ -107,16 +107,27 @@ end:
 
 static tp_status data_sets(void) {
     tp_status status = TP_OK;
-    tp_dataset *sets[6] = {NULL};
+    tp_dataset *sets[9] = {NULL};
+    tp_augment_config augment;
+    static const int64_t indices[] = {3, 0};
+    float x[2 * 3 * 2 * 2];
+    char text[256];
     static const uint8_t pixels[4 * 3 * 2 * 2];
     static const int32_t shape[] = {3, 2, 2}, labels[] = {0, 1, 0, 1};
     TRY(tp_dataset_from_labels(&sets[0], fixture_x, input_width, fixture_labels, sample_count, 0));
     TRY(tp_dataset_from_targets(&sets[1], fixture_x, input_width, fixture_targets, output_width, sample_count));
     TRY(tp_dataset_from_pixels(&sets[2], pixels, shape, labels, 4, NULL));
     TRY(tp_dataset_split(&sets[3], &sets[4], sets[0], 0.3, 1, 7));
+    TRY(tp_augment_config_init(&augment, sizeof augment));
+    augment.crop = 0.5;
+    TRY(tp_dataset_gather(sets[2], indices, 2, &augment, x, 2 * 3 * 2 * 2, NULL, 0));
+    TRY(tp_dataset_subset(&sets[6], sets[2], indices, 2));
+    TRY(tp_dataset_shuffled(&sets[7], sets[6], 1, 7));
+    TRY(tp_dataset_normalized(&sets[8], sets[7], sets[2]));
+    TRY(tp_dataset_summary(sets[8], text, sizeof text, NULL));
     TRY(tp_dataset_split(&sets[5], NULL, NULL, 0, 0, 0) == TP_ERROR_INVALID_ARGUMENT ? TP_OK : TP_ERROR);
 end:
-    for (int i = 0; i < 6; i++) tp_dataset_free(sets[i]);
+    for (int i = 0; i < 9; i++) tp_dataset_free(sets[i]);
     return status;
 }
 

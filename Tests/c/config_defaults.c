@@ -37,6 +37,13 @@ int main(void) {
     CHECK_EQUAL(image.max_height, 65535);
     CHECK_EQUAL(image.max_pixels, 1 << 26);
     CHECK_EQUAL(image.max_chunk_bytes, 8 << 20);
+    CHECK_EQUAL(image.keep, TP_KEEP_PIXELS);
+    CHECK_EQUAL(image.keep_bytes, 1 << 28);
+    CHECK_EQUAL(image.normalize, 0);
+
+    INIT(tp_augment_config, augment);
+    CHECK(augment.flip == 0 && augment.flip_vertical == 0 && augment.crop == 1 && augment.stretch == 1);
+    CHECK(augment.shift == 0 && augment.reserved == 0 && augment.seed == 0 && augment.epoch == 0);
 
     INIT(tp_metrics, metrics);
     CHECK(metrics.correct == 0 && metrics.count == 0);
@@ -81,6 +88,7 @@ int main(void) {
     CHECK(optimizer.initial_radius == 0);
     CHECK_EQUAL(optimizer.dog_layerwise, 1);
     CHECK_EQUAL(optimizer.average, TP_AVERAGE_DEFAULT);
+    CHECK(optimizer.label_smoothing == 0);
 
     INIT(tp_frame_config, frames);
     CHECK_EQUAL(frames.kind, TP_FRAME_WHITEN);
@@ -91,6 +99,17 @@ int main(void) {
     CHECK_EQUAL(frames.samples, 512);
     CHECK(frames.damping == 1);
     CHECK_EQUAL(frames.warmup_steps, 100);
+    CHECK_EQUAL(frames.outputs, 0);
+    CHECK_EQUAL(frames.reserved, 0);
+    INIT(tp_frame_report, frame_report);
+    CHECK_EQUAL(frame_report.framed, 0);
+    CHECK_EQUAL(frame_report.renewed, 0);
+    CHECK_EQUAL(frame_report.size, 0);
+    CHECK_EQUAL(frame_report.rank, 0);
+    CHECK(isnan(frame_report.condition_before) && isnan(frame_report.condition_after));
+    CHECK(frame_report.reason == NULL);
+    CHECK_EQUAL(frames.rank, 64);
+    CHECK_EQUAL(frames.input_rank, 16);
 
     INIT(tp_schedule_config, schedule);
     CHECK_EQUAL(schedule.schedule, TP_SCHEDULE_CONSTANT);
@@ -116,7 +135,19 @@ int main(void) {
     CHECK_EQUAL(run.checkpoint_steps, 0);
     CHECK_EQUAL(run.checkpoint_keep, 1);
     CHECK_EQUAL(run.finish, TP_FINISH_DEFAULT);
+    CHECK_EQUAL(run.centring, TP_CENTRING_DEFAULT);
+    CHECK_EQUAL(run.reserved, 0);
     CHECK(run.frames == NULL);
+    CHECK(run.class_weights == NULL);
+    CHECK_EQUAL(run.class_weight_count, 0);
+    CHECK_EQUAL(run.balance_classes, 0);
+    CHECK_EQUAL(run.patience, 0);
+    CHECK(run.min_delta == 0 && run.result == NULL);
+    CHECK(run.augment == NULL);
+
+    INIT(tp_run_result, result);
+    CHECK(result.epochs == 0 && result.best_epoch == -1 && result.stopped_early == 0 && result.reserved == 0);
+    CHECK(isnan(result.best_valid_loss) && isnan(result.best_valid_accuracy));
 
     INIT(tp_plane_function, function);
     CHECK(!function.value && !function.gradient && !function.to_uv && !function.from_uv && !function.hessian &&

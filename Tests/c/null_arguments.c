@@ -32,8 +32,11 @@ static void check_inits(void) {
     REFUSED(tp_teleport_report_init(NULL, sizeof(tp_teleport_report)));
     REFUSED(tp_optimizer_config_init(NULL, sizeof(tp_optimizer_config)));
     REFUSED(tp_run_config_init(NULL, sizeof(tp_run_config)));
+    REFUSED(tp_run_result_init(NULL, sizeof(tp_run_result)));
     REFUSED(tp_schedule_config_init(NULL, sizeof(tp_schedule_config)));
     REFUSED(tp_frame_config_init(NULL, sizeof(tp_frame_config)));
+    REFUSED(tp_augment_config_init(NULL, sizeof(tp_augment_config)));
+    REFUSED(tp_frame_report_init(NULL, sizeof(tp_frame_report)));
     REFUSED(tp_plane_function_init(NULL, sizeof(tp_plane_function)));
     REFUSED(tp_plane_config_init(NULL, sizeof(tp_plane_config)));
     REFUSED(tp_plane_report_init(NULL, sizeof(tp_plane_report)));
@@ -132,6 +135,68 @@ static void check_models(void) {
     TAKEN(tp_model_predict_labels(model, NULL, input_width, 0, NULL, 0));
 }
 
+static void check_graphs(void) {
+    static const char net[] = "input 6; dense 4; relu; dense 3";
+    static const int32_t shape[3] = {6, 1, 1};
+    tp_model *made = NULL;
+    char text[4096];
+    float values[64];
+    int32_t sizes[4], rank = 0;
+    int64_t variables[8];
+    size_t length = 0;
+
+    REFUSED(tp_model_create(NULL, net, NULL));
+    REFUSED(tp_model_create(&made, NULL, NULL));
+    CHECK(made == NULL);
+    TAKEN(tp_model_create(&made, net, NULL));
+    REFUSED(tp_architecture(NULL, shape, 3, text, sizeof text, &length));
+    REFUSED(tp_architecture("mlp", NULL, 3, text, sizeof text, &length));
+    REFUSED(tp_architecture("mlp", shape, 3, NULL, sizeof text, &length));
+    TAKEN(tp_architecture("mlp", shape, 3, text, sizeof text, NULL));
+    TAKEN(tp_architecture("mlp", shape, 3, NULL, 0, &length));
+    CHECK_EQUAL(length, strlen(text));
+    REFUSED(tp_model_architecture(NULL, text, sizeof text, &length));
+    REFUSED(tp_model_architecture(made, NULL, sizeof text, &length));
+    TAKEN(tp_model_architecture(made, text, sizeof text, NULL));
+    CHECK(!strcmp(text, net));
+    TAKEN(tp_model_architecture(made, NULL, 0, NULL));
+    REFUSED(tp_model_summary(NULL, text, sizeof text, &length));
+    REFUSED(tp_model_summary(made, NULL, sizeof text, &length));
+    TAKEN(tp_model_summary(made, text, sizeof text, NULL));
+    CHECK_EQUAL(tp_model_tensor_count(NULL), 0);
+    CHECK_EQUAL(tp_model_tensor_count(made), 4);
+    REFUSED(tp_model_tensor_name(NULL, 0, text, sizeof text, &length));
+    REFUSED(tp_model_tensor_name(made, 0, NULL, sizeof text, &length));
+    TAKEN(tp_model_tensor_name(made, 3, text, sizeof text, NULL));
+    CHECK(!strcmp(text, "fc2.bias"));
+    REFUSED(tp_model_tensor_shape(NULL, "fc1.weight", sizes, 4, &rank));
+    REFUSED(tp_model_tensor_shape(made, NULL, sizes, 4, &rank));
+    REFUSED(tp_model_tensor_shape(made, "fc1.weight", NULL, 4, &rank));
+    TAKEN(tp_model_tensor_shape(made, "fc1.weight", NULL, 0, &rank));
+    CHECK_EQUAL(rank, 2);
+    TAKEN(tp_model_tensor_shape(made, "fc1.weight", sizes, 4, NULL));
+    CHECK(sizes[0] == 4 && sizes[1] == 6);
+    REFUSED(tp_model_get_tensor(NULL, "fc1.bias", values, 64));
+    REFUSED(tp_model_get_tensor(made, NULL, values, 64));
+    REFUSED(tp_model_get_tensor(made, "fc1.bias", NULL, 64));
+    TAKEN(tp_model_get_tensor(made, "fc1.bias", values, 64));
+    REFUSED(tp_model_set_tensor(NULL, "fc1.bias", values, 4));
+    REFUSED(tp_model_set_tensor(made, NULL, values, 4));
+    REFUSED(tp_model_set_tensor(made, "fc1.bias", NULL, 4));
+    TAKEN(tp_model_set_tensor(made, "fc1.bias", values, 4));
+    CHECK_EQUAL(tp_model_scaling_count(NULL), 0);
+    CHECK_EQUAL(tp_model_scaling_count(made), 4);
+    REFUSED(tp_model_scaling_variables(NULL, 0, variables, 8));
+    REFUSED(tp_model_scaling_variables(made, 0, NULL, 8));
+    TAKEN(tp_model_scaling_variables(made, 1, variables, 8));
+    CHECK(variables[0] == -1 && variables[2] == -1);
+    TAKEN(tp_model_scaling_variables(made, 0, variables, 8));
+    CHECK(variables[0] == 0 && variables[3] == 3);
+    REFUSED(tp_model_load_weights(NULL, "model"));
+    REFUSED(tp_model_load_weights(made, NULL));
+    tp_model_free(made);
+}
+
 static void check_datasets(void) {
     static const uint8_t pixels[4] = {1, 2, 3, 4};
     static const int32_t shape[3] = {1, 2, 2};
@@ -168,7 +233,52 @@ static void check_datasets(void) {
     REFUSED(tp_dataset_split(&made, &second, NULL, 0.5, 0, 0));
     CHECK(made == NULL && second == NULL);
     TAKEN(tp_dataset_from_pixels(&made, pixels, shape, NULL, 1, NULL));
+    tp_dataset *images = made;
+    static const int64_t indices[] = {3, 0};
+    size_t length = 0;
+    int64_t counts[3];
+    char text[400];
+    made = NULL;
+    REFUSED(tp_dataset_subset(NULL, dataset, indices, 2));
+    REFUSED(tp_dataset_subset(&made, NULL, indices, 2));
+    REFUSED(tp_dataset_subset(&made, dataset, NULL, 2));
+    REFUSED(tp_dataset_shuffled(NULL, dataset, 2, 0));
+    REFUSED(tp_dataset_shuffled(&made, NULL, 2, 0));
+    REFUSED(tp_dataset_normalized(NULL, images, NULL));
+    REFUSED(tp_dataset_normalized(&made, NULL, images));
+    CHECK(made == NULL);
+    TAKEN(tp_dataset_normalized(&made, images, NULL));
     tp_dataset_free(made);
+    REFUSED(tp_dataset_gather(NULL, indices, 2, NULL, values, 32, NULL, 0));
+    REFUSED(tp_dataset_gather(dataset, NULL, 2, NULL, values, 32, NULL, 0));
+    REFUSED(tp_dataset_gather(dataset, indices, 2, NULL, NULL, 32, NULL, 0));
+    REFUSED(tp_dataset_gather(dataset, indices, 2, NULL, NULL, 0, NULL, 2));
+    TAKEN(tp_dataset_gather(dataset, NULL, 0, NULL, NULL, 0, NULL, 0));
+    TAKEN(tp_dataset_gather(dataset, indices, 2, NULL, NULL, 0, NULL, 0));
+    TAKEN(tp_dataset_gather(dataset, indices, 2, NULL, values, 32, NULL, 0));
+    TAKEN(tp_dataset_gather(dataset, indices, 2, NULL, NULL, 0, numbers, 2));
+    CHECK_EQUAL(numbers[0], fixture_labels[3]);
+    REFUSED(tp_dataset_gather_targets(NULL, indices, 2, values, 32));
+    REFUSED(tp_dataset_gather_targets(dataset, indices, 2, NULL, 32));
+    REFUSED(tp_dataset_gather_targets(dataset, NULL, 2, values, 32));
+    REFUSED(tp_dataset_channel_statistics(NULL, values, values + 4, 4));
+    REFUSED(tp_dataset_channel_statistics(images, NULL, values + 4, 4));
+    REFUSED(tp_dataset_channel_statistics(images, values, NULL, 4));
+    TAKEN(tp_dataset_channel_statistics(images, values, values + 4, 4));
+    REFUSED(tp_dataset_normalization(NULL, values, values + 4, 4));
+    REFUSED(tp_dataset_normalization(images, NULL, values + 4, 4));
+    REFUSED(tp_dataset_normalization(images, values, NULL, 4));
+    TAKEN(tp_dataset_normalization(images, values, values + 4, 4));
+    CHECK(values[0] == 0 && values[4] == 1);
+    REFUSED(tp_dataset_class_counts(NULL, counts, 3));
+    REFUSED(tp_dataset_class_counts(dataset, NULL, 3));
+    TAKEN(tp_dataset_class_counts(dataset, counts, 3));
+    REFUSED(tp_dataset_summary(NULL, text, sizeof text, &length));
+    REFUSED(tp_dataset_summary(dataset, NULL, sizeof text, &length));
+    TAKEN(tp_dataset_summary(dataset, NULL, 0, &length));
+    TAKEN(tp_dataset_summary(dataset, text, length + 1, NULL));
+    CHECK_EQUAL(strlen(text), length);
+    tp_dataset_free(images);
 
     CHECK_EQUAL(tp_dataset_count(NULL), 0);
     CHECK_EQUAL(tp_dataset_class_count(NULL), 0);
@@ -188,6 +298,17 @@ static void check_datasets(void) {
     TAKEN(tp_dataset_get(dataset, 0, 4, NULL, 0, numbers, 8));
     REFUSED(tp_dataset_get_targets(NULL, 0, 4, values, 32));
     REFUSED(tp_dataset_get_targets(dataset, 0, 4, values, 32));
+    REFUSED(tp_dataset_with_weights(NULL, dataset, fixture_x, sample_count));
+    REFUSED(tp_dataset_with_weights(&made, NULL, fixture_x, sample_count));
+    made = NULL;
+    CHECK_EQUAL(tp_dataset_with_weights(&made, dataset, NULL, sample_count), TP_ERROR_SHAPE_MISMATCH);
+    CHECK(made == NULL);
+    TAKEN(tp_dataset_with_weights(&made, dataset, NULL, 0));
+    REFUSED(tp_dataset_get_weights(NULL, 0, 4, values, 32));
+    REFUSED(tp_dataset_get_weights(made, 0, 4, NULL, 32));
+    TAKEN(tp_dataset_get_weights(made, 0, 4, values, 32));
+    CHECK(values[0] == 1 && values[3] == 1);
+    tp_dataset_free(made);
     REFUSED(tp_dataset_skipped(NULL, 0, &path, &reason));
     REFUSED(tp_dataset_skipped(dataset, 0, &path, &reason));
     CHECK(!strcmp(path, "kept") && !strcmp(reason, "kept"));
@@ -219,6 +340,9 @@ static void check_measuring(void) {
     REFUSED(tp_model_confusion_matrix(NULL, dataset, counts, 9));
     REFUSED(tp_model_confusion_matrix(model, NULL, counts, 9));
     REFUSED(tp_model_confusion_matrix(model, dataset, NULL, 9));
+    MUST(tp_model_confusion_matrix(model, dataset, counts, 9));
+    REFUSED(tp_confusion_metrics(NULL, 3, NULL, NULL, NULL, 0));
+    TAKEN(tp_confusion_metrics(counts, 3, NULL, NULL, NULL, 0));
 
     tp_batch bad = batch;
     bad.x = NULL;
@@ -286,6 +410,19 @@ static void check_training(void) {
     REFUSED(tp_trainer_step(trainer, NULL, &loss));
     CHECK(loss == 77);
     TAKEN(tp_trainer_step(trainer, &batch, NULL));
+    REFUSED(tp_trainer_loss(NULL, &batch, &loss));
+    REFUSED(tp_trainer_loss(trainer, NULL, &loss));
+    REFUSED(tp_trainer_loss(trainer, &batch, NULL));
+    REFUSED(tp_trainer_gradient(NULL, &batch, gradient, 119, &loss));
+    REFUSED(tp_trainer_gradient(trainer, NULL, gradient, 119, &loss));
+    REFUSED(tp_trainer_gradient(trainer, &batch, NULL, 119, &loss));
+    float product[119];
+    REFUSED(tp_trainer_hessian_vector_product(NULL, &batch, gradient, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, NULL, gradient, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, &batch, NULL, 119, product, 119));
+    REFUSED(tp_trainer_hessian_vector_product(trainer, &batch, gradient, 119, NULL, 119));
+    CHECK(loss == 77);
+    TAKEN(tp_trainer_gradient(trainer, &batch, product, 119, NULL));
     REFUSED(tp_trainer_apply_gradient(NULL, gradient, 119));
     REFUSED(tp_trainer_apply_gradient(trainer, NULL, 119));
     REFUSED(tp_trainer_teleport(NULL, &batch, NULL, NULL));
@@ -314,6 +451,13 @@ static void check_training(void) {
     MUST(tp_run_config_init(&run, sizeof run));
     run.teleport_epoch_count = 1;
     REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.class_weight_count = 3;
+    REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.patience = 1;
+    REFUSED(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    TAKEN(tp_trainer_run(trainer, dataset, dataset, &run, NULL, NULL));
 }
 
 static void check_plane(void) {
@@ -368,6 +512,10 @@ static void check_plane(void) {
     MUST(tp_frame_config_init(&frames, sizeof frames));
     REFUSED(tp_trainer_set_frames(NULL, &frames));
     TAKEN(tp_trainer_set_frames(trainer, &frames));
+    tp_frame_report report;
+    MUST(tp_frame_report_init(&report, sizeof report));
+    REFUSED(tp_trainer_frame_report(NULL, 0, &report));
+    REFUSED(tp_trainer_frame_report(trainer, 0, NULL));
     TAKEN(tp_trainer_set_frames(trainer, NULL));
     REFUSED(tp_trainer_averaged_model(NULL, trainer));
     REFUSED(tp_trainer_averaged_model(&averaged, NULL));
@@ -386,6 +534,7 @@ int main(void) {
     check_frees();
     check_inits();
     check_models();
+    check_graphs();
     check_datasets();
     check_measuring();
     check_teleports();

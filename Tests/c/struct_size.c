@@ -12,7 +12,7 @@ typedef union {
 } block;
 
 static tp_model *model, *moved;
-static tp_dataset *dataset;
+static tp_dataset *dataset, *images;
 
 /* Each use passes the struct to a call that reads or fills it, with everything else in order. */
 static tp_status use_model_config(void *config) {
@@ -34,6 +34,12 @@ static tp_status use_image_config(void *config) {
     CHECK((made != NULL) == (status == TP_OK));
     tp_dataset_free(made);
     return status;
+}
+
+static tp_status use_augment_config(void *config) {
+    static const int64_t index = 0;
+    float x[4];
+    return tp_dataset_gather(images, &index, 1, config, x, 4, NULL, 0);
 }
 
 static tp_status use_metrics(void *metrics) {
@@ -67,6 +73,13 @@ static tp_status use_run_config(void *config) {
     return status;
 }
 
+static tp_status use_run_result(void *result) {
+    tp_run_config config;
+    MUST(tp_run_config_init(&config, sizeof config));
+    config.result = result;
+    return use_run_config(&config);
+}
+
 static tp_status use_schedule_config(void *config) {
     tp_trainer *trainer = fixture_trainer(moved);
     tp_status status = tp_trainer_set_schedule(trainer, config);
@@ -77,6 +90,16 @@ static tp_status use_schedule_config(void *config) {
 static tp_status use_frame_config(void *config) {
     tp_trainer *trainer = fixture_trainer(moved);
     tp_status status = tp_trainer_set_frames(trainer, config);
+    tp_trainer_free(trainer);
+    return status;
+}
+
+static tp_status use_frame_report(void *report) {
+    tp_trainer *trainer = fixture_trainer(moved);
+    tp_frame_config config;
+    MUST(tp_frame_config_init(&config, sizeof config));
+    MUST(tp_trainer_set_frames(trainer, &config));
+    tp_status status = tp_trainer_frame_report(trainer, 0, report);
     tp_trainer_free(trainer);
     return status;
 }
@@ -103,13 +126,16 @@ static tp_status use_plane_report(void *report) {
     static tp_status init_##type(void *config, size_t size) { return type##_init(config, size); }
 INIT_OF(tp_model_config)
 INIT_OF(tp_image_config)
+INIT_OF(tp_augment_config)
 INIT_OF(tp_metrics)
 INIT_OF(tp_teleport_config)
 INIT_OF(tp_teleport_report)
 INIT_OF(tp_optimizer_config)
 INIT_OF(tp_run_config)
+INIT_OF(tp_run_result)
 INIT_OF(tp_schedule_config)
 INIT_OF(tp_frame_config)
+INIT_OF(tp_frame_report)
 INIT_OF(tp_plane_function)
 INIT_OF(tp_plane_config)
 INIT_OF(tp_plane_report)
@@ -127,13 +153,16 @@ static const subject subjects[] = {
     SUBJECT(tp_model_config, 0, use_model_config),
     SUBJECT(tp_model_config, 1, use_model_config_output),
     SUBJECT(tp_image_config, 0, use_image_config),
+    SUBJECT(tp_augment_config, 0, use_augment_config),
     SUBJECT(tp_metrics, 1, use_metrics),
     SUBJECT(tp_teleport_config, 0, use_teleport_config),
     SUBJECT(tp_teleport_report, 1, use_teleport_report),
     SUBJECT(tp_optimizer_config, 0, use_optimizer_config),
     SUBJECT(tp_run_config, 0, use_run_config),
+    SUBJECT(tp_run_result, 1, use_run_result),
     SUBJECT(tp_schedule_config, 0, use_schedule_config),
     SUBJECT(tp_frame_config, 0, use_frame_config),
+    SUBJECT(tp_frame_report, 1, use_frame_report),
     SUBJECT(tp_plane_function, 1, use_plane_function),
     SUBJECT(tp_plane_config, 0, use_plane_config),
     SUBJECT(tp_plane_report, 1, use_plane_report),
@@ -209,8 +238,12 @@ int main(void) {
     model = fixture_model(TP_ACTIVATION_LEAKY_RELU);
     moved = fixture_model(TP_ACTIVATION_LEAKY_RELU);
     dataset = fixture_dataset();
+    static const uint8_t pixels[4] = {1, 2, 3, 4};
+    static const int32_t shape[3] = {1, 2, 2};
+    MUST(tp_dataset_from_pixels(&images, pixels, shape, NULL, 1, NULL));
     for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) check_subject(&subjects[i]);
     check_older_model_config();
+    tp_dataset_free(images);
     tp_dataset_free(dataset);
     tp_model_free(moved);
     tp_model_free(model);

@@ -152,6 +152,101 @@ static void check_layers(void) {
     NOT_FINITE(tp_model_set_layer(model, 0, NULL, 0, values, 8));
 }
 
+/* 6-4-(4, added to what it reads)-3, with an activation that pins. */
+static void check_graphs(void) {
+    static const char net[] = "input 6\ndense 4\ns = relu\ndense 4\nadd of fc2 s\ndense 5\ntanh\ndense 3";
+    static const int32_t shape[3] = {1, 2, 3}, wrong_shapes[][3] = {{0, 2, 3}, {1, -1, 3}, {1, 2, INT32_MIN},
+                                                                      {INT32_MAX, INT32_MAX, INT32_MAX}};
+    static const int32_t wrong[] = {-1, 8, INT32_MIN, INT32_MAX};
+    static const float negative[4] = {-1, 1, 1, 1}, scale[5] = {1, 2, 3, 4, 5};
+    static char long_text[65538];
+    tp_model *made = NULL;
+    tp_batch samples = fixture_batch();
+    char text[2048] = "kept";
+    float values[32];
+    double phi, gradient[64];
+    int32_t sizes[4] = {77, 77, 77, 77}, rank = 77;
+    int64_t variables[8] = {77, 77, 77, 77};
+    size_t length = 77;
+
+    INVALID(tp_model_create(&made, "", NULL));
+    INVALID(tp_model_create(&made, "input 6\nconv", NULL));
+    INVALID(tp_model_create(&made, "dense 6", NULL));
+    INVALID(tp_model_create(&made, "input 6; dense 0", NULL));
+    CHECK(strstr(tp_error_message(), "line 1: layer 'fc1' has '0'"));
+    memset(long_text, '\n', 65537);
+    INVALID(tp_model_create(&made, long_text, NULL));
+    EXPECT(TP_ERROR_OUT_OF_MEMORY, tp_model_create(&made, "input 2147483647; dense 2147483647; dense 2", NULL));
+    CHECK(made == NULL);
+    EXPECT(TP_ERROR_NOT_FOUND, tp_architecture("resnet-9", shape, 3, text, sizeof text, &length));
+    INVALID(tp_architecture("lenet", shape, 3, text, sizeof text, &length));
+    INVALID(tp_architecture("mlp", shape, 0, text, sizeof text, &length));
+    INVALID(tp_architecture("mlp", shape, INT32_MIN, text, sizeof text, &length));
+    for (int i = 0; i < 4; i++) CHECK(tp_architecture("mlp", wrong_shapes[i], 3, text, sizeof text, &length) < 0);
+    long_text[300] = 0;
+    INVALID(tp_architecture(long_text, shape, 3, text, sizeof text, &length));
+    CHECK(length == 77 && !strcmp(text, "kept"));
+    TOO_SMALL(tp_architecture("mlp", shape, 3, text, 8, &length));
+    CHECK(length > 8 && !strcmp(text, "kept"));
+
+    MUST(tp_model_create(&made, net, NULL));
+    TOO_SMALL(tp_model_architecture(made, text, strlen(net), &length));
+    TOO_SMALL(tp_model_summary(made, text, 8, &length));
+    for (int i = 0; i < 4; i++) {
+        EXPECT(TP_ERROR_NOT_FOUND, tp_model_tensor_name(made, wrong[i], text, sizeof text, &length));
+        INVALID(tp_model_scaling_variables(made, wrong[i], variables, 8));
+    }
+    TOO_SMALL(tp_model_tensor_name(made, 0, text, 4, &length));
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_tensor_shape(made, "fc9.weight", sizes, 4, &rank));
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_get_tensor(made, "fc1", values, 32));
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_set_tensor(made, "", negative, 4));
+    INVALID(tp_model_get_tensor(made, long_text, values, 32));
+    CHECK(sizes[0] == 77 && rank == 77);
+    TOO_SMALL(tp_model_tensor_shape(made, "fc1.weight", sizes, 1, &rank));
+    CHECK(sizes[0] == 77 && rank == 2);
+    TOO_SMALL(tp_model_get_tensor(made, "fc1.weight", values, 23));
+    MISMATCH(tp_model_set_tensor(made, "fc1.bias", negative, 3));
+    values[0] = NAN;
+    NOT_FINITE(tp_model_set_tensor(made, "fc1.bias", values, 4));
+    EXPECT(TP_OK, tp_model_set_tensor(made, "fc1.bias", negative, 4));
+    TOO_SMALL(tp_model_scaling_variables(made, 0, variables, 3));
+    CHECK(variables[0] == 77 && !strcmp(text, "kept"));
+
+    EXPECT(TP_ERROR_NOT_FOUND, tp_model_load_weights(made, "/no/such/file"));
+    EXPECT(TP_ERROR_FORMAT, tp_model_load_weights(made, "/dev/null"));
+
+    /* The stream is one class, what feeds tanh has none. */
+    CHECK_EQUAL(tp_model_scaling_count(made), 4);
+    EXPECT(TP_OK, tp_model_scaling_variables(made, 1, variables, 8));
+    CHECK_EQUAL(variables[3], 3);
+    EXPECT(TP_OK, tp_model_scaling_variables(made, 2, variables, 8));
+    CHECK_EQUAL(variables[3], -1);
+    EXPECT(TP_OK, tp_model_apply_scaling(made, 1, scale, 4));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_apply_scaling(made, 2, scale, 5));
+    CHECK(strstr(tp_error_message(), "'fc3'"));
+    INVALID(tp_model_apply_scaling(made, 3, scale, 3));
+
+    /* What goes through the inputs of layers from one to the next needs them in a row. */
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_apply_linear(made, 0, scale, 16, &samples));
+    EXPECT(TP_ERROR_UNSUPPORTED,
+           tp_model_linear_gradient_norm(made, &samples, TP_LOSS_CROSS_ENTROPY, &phi, gradient, 64));
+    CHECK(strstr(tp_error_message(), "needs dense layers in a row; layer 'add1' is add"));
+    tp_teleport_config config;
+    MUST(tp_teleport_config_init(&config, sizeof config));
+    config.learning_rate = 0.1;
+    config.group = TP_GROUP_NULL_SPACE;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));
+    config.group = TP_GROUP_LINEAR;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));
+    config.group = TP_GROUP_SCALING;
+    config.layer = 2;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(made, &config));
+    config.layer = 3;
+    INVALID(tp_model_check_teleport(made, &config));
+    for (config.layer = -1; config.layer < 2; config.layer++) EXPECT(TP_OK, tp_model_check_teleport(made, &config));
+    tp_model_free(made);
+}
+
 static void check_metadata(void) {
     static char long_key[257], long_value[(1 << 20) + 2];
     char text[8] = "kept";
@@ -303,6 +398,18 @@ static void check_measuring(void) {
     TOO_SMALL(tp_model_gradient(model, &batch, TP_LOSS_CROSS_ENTROPY, gradient, 118, &loss));
     TOO_SMALL(tp_model_gradient(model, &batch, TP_LOSS_CROSS_ENTROPY, gradient, 0, &loss));
     TOO_SMALL(tp_model_confusion_matrix(model, dataset, counts, 8));
+    double told[3] = {77, 77, 77};
+    MUST(tp_model_confusion_matrix(model, dataset, counts, 9));
+    TOO_SMALL(tp_confusion_metrics(counts, 3, told, NULL, NULL, 2));
+    INVALID(tp_confusion_metrics(counts, 0, told, NULL, NULL, 3));
+    INVALID(tp_confusion_metrics(counts, SIZE_MAX, told, NULL, NULL, SIZE_MAX));
+    INVALID(tp_confusion_metrics(counts, SIZE_MAX / 2, told, NULL, NULL, SIZE_MAX));
+    counts[5] = -1;
+    INVALID(tp_confusion_metrics(counts, 3, told, NULL, NULL, 3));
+    for (int i = 0; i < 9; i++) counts[i] = INT64_MAX;
+    CHECK(told[0] == 77 && told[2] == 77);
+    EXPECT(TP_OK, tp_confusion_metrics(counts, 3, told, NULL, NULL, 3));
+    CHECK(fabs(told[0] - 1.0 / 3) < 1e-15);
     CHECK(loss == 77);
     for (int i = 0; i < 128; i++) CHECK(gradient[i] == 77);
     CHECK_EQUAL(metrics.count, 0);
@@ -459,12 +566,37 @@ static void check_frames(void) {
     WRONG_FRAMES(damping, NAN);
     WRONG_FRAMES(damping, INFINITY);
     WRONG_FRAMES(warmup_steps, -1);
+    WRONG_FRAMES(outputs, 2);
+    WRONG_FRAMES(outputs, -1);
+    WRONG_FRAMES(reserved, 1);
+    WRONG_FRAMES(rank, 0);
+    WRONG_FRAMES(rank, 257);
+    WRONG_FRAMES(input_rank, -1);
+    WRONG_FRAMES(input_rank, 257);
     MUST(tp_run_config_init(&run, sizeof run));
     run.frames = &frames;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     run.frames = NULL;
     run.finish = 4;
     INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.finish = TP_FINISH_DEFAULT;
+    for (int i = 0; i < wrong_enum_count; i++) {
+        run.centring = wrong_enums[i];
+        INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    }
+    run.centring = TP_CENTRING_DEFAULT;
+    run.reserved = 1;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.reserved = 0;
+    MUST(tp_frame_config_init(&frames, sizeof frames));
+    run.frames = &frames;
+    run.centring = TP_CENTRING_OFF;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.frames = NULL;
+    MUST(tp_teleport_config_init(&teleport, sizeof teleport));
+    run.teleport = &teleport;
+    run.centring = TP_CENTRING_ON;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     MUST(tp_frame_config_init(&frames, sizeof frames));
     frames.kind = TP_FRAME_ROTATE;
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_set_frames(trainer, &frames));
@@ -475,7 +607,13 @@ static void check_frames(void) {
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_teleport(model, &batch, TP_LOSS_CROSS_ENTROPY, &teleport, NULL));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_model_check_teleport(model, &teleport));
     MUST(tp_frame_config_init(&frames, sizeof frames));
+    tp_frame_report report;
+    MUST(tp_frame_report_init(&report, sizeof report));
+    EXPECT(TP_ERROR_BAD_STATE, tp_trainer_frame_report(trainer, 0, &report));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, &frames));
+    EXPECT(TP_OK, tp_trainer_frame_report(trainer, 0, &report));
+    EXPECT(TP_ERROR_INVALID_ARGUMENT, tp_trainer_frame_report(trainer, -1, &report));
+    EXPECT(TP_ERROR_INVALID_ARGUMENT, tp_trainer_frame_report(trainer, INT32_MAX, &report));
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_teleport(trainer, &batch, NULL, NULL));
     EXPECT(TP_OK, tp_trainer_set_frames(trainer, NULL));
 
@@ -484,6 +622,61 @@ static void check_frames(void) {
     optimizer.average = TP_AVERAGE_SCHEDULE_FREE;
     EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_create(&free_trainer, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
     CHECK(free_trainer == NULL && made == NULL);
+}
+
+static void check_class_weights(void) {
+    tp_run_config run;
+    float factors[4] = {1, 1, 1, 1};
+    tp_dataset *targets = NULL;
+
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.class_weights = factors;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 2;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 4;
+    MISMATCH(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = SIZE_MAX;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.class_weight_count = 3;
+    for (int i = 0; i < wrong_double_count; i++) {
+        factors[1] = (float)wrong_doubles[i];
+        WRONG_NUMBER(i, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    }
+    factors[0] = factors[1] = factors[2] = 0;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    run.balance_classes = 1;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.balance_classes = 1;
+    MUST(tp_dataset_from_targets(&targets, fixture_x, input_width, fixture_targets, output_width, sample_count));
+    tp_trainer *squared = NULL;
+    MUST(tp_trainer_create(&squared, model, TP_LOSS_MEAN_SQUARED_ERROR, NULL));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(squared, targets, NULL, &run, NULL, NULL));
+    tp_trainer_free(squared);
+    tp_dataset_free(targets);
+}
+
+static void check_sample_weights(void) {
+    static float weights[sample_count];
+    tp_dataset *made = NULL;
+
+    for (int i = 0; i < sample_count; i++) weights[i] = 1;
+    MISMATCH(tp_dataset_with_weights(&made, dataset, weights, sample_count - 1));
+    MISMATCH(tp_dataset_with_weights(&made, dataset, weights, SIZE_MAX));
+    for (int i = 0; i < wrong_double_count; i++) {
+        weights[7] = (float)wrong_doubles[i];
+        WRONG_NUMBER(i, tp_dataset_with_weights(&made, dataset, weights, sample_count));
+    }
+    for (int i = 0; i < sample_count; i++) weights[i] = 0;
+    INVALID(tp_dataset_with_weights(&made, dataset, weights, sample_count));
+    CHECK(made == NULL);
+    for (int i = 0; i < wrong_count_count; i++) {
+        REFUSED(tp_dataset_get_weights(dataset, wrong_counts[i], 1, weights, sample_count));
+        REFUSED(tp_dataset_get_weights(dataset, 0, wrong_counts[i], weights, sample_count));
+    }
+    TOO_SMALL(tp_dataset_get_weights(dataset, 0, 4, weights, 3));
+    CHECK(weights[0] == 0);
 }
 
 static void check_training(void) {
@@ -535,6 +728,18 @@ static void check_training(void) {
     wrong.x = x;
     NOT_FINITE(tp_trainer_step(trainer, &wrong, &loss));
     CHECK(loss == 77);
+    static float product[120];
+    MUST(tp_optimizer_config_init(&optimizer, sizeof optimizer));
+    optimizer.label_smoothing = 1;
+    INVALID(tp_trainer_create(&made, model, TP_LOSS_CROSS_ENTROPY, &optimizer));
+    optimizer.label_smoothing = 0.1;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_create(&made, model, TP_LOSS_MEAN_SQUARED_ERROR, &optimizer));
+    TOO_SMALL(tp_trainer_gradient(trainer, &batch, gradient, 118, &loss));
+    MISMATCH(tp_trainer_hessian_vector_product(trainer, &batch, gradient, 118, product, 119));
+    TOO_SMALL(tp_trainer_hessian_vector_product(trainer, &batch, gradient, 119, product, 118));
+    wrong.x_width = 5;
+    MISMATCH(tp_trainer_loss(trainer, &wrong, &loss));
+    CHECK(loss == 77);
     MISMATCH(tp_trainer_apply_gradient(trainer, gradient, 118));
     MISMATCH(tp_trainer_apply_gradient(trainer, gradient, 120));
     gradient[118] = NAN;
@@ -555,6 +760,7 @@ static void check_training(void) {
         WRONG_OPTIMIZER(weight_decay);
         WRONG_OPTIMIZER(clip_norm);
         WRONG_OPTIMIZER(initial_radius);
+        WRONG_OPTIMIZER(label_smoothing);
         MUST(tp_schedule_config_init(&schedule, sizeof schedule));
         schedule.schedule = TP_SCHEDULE_STEP;
         schedule.factor = wrong_doubles[i];
@@ -595,12 +801,26 @@ static void check_training(void) {
         WRONG_RUN(teleports_per_epoch, wrong_counts_32[i]);
         WRONG_RUN(teleport_samples, wrong_counts_32[i]);
         WRONG_RUN(watch_steps, wrong_counts_32[i]);
+        WRONG_RUN(patience, wrong_counts_32[i]);
         if (wrong_counts_32[i] < -1) WRONG_RUN(progress_interval, wrong_counts_32[i]);
     }
     for (int i = 0; i < wrong_enum_count; i++) {
         WRONG_RUN(shuffle, wrong_enums[i]);
         WRONG_RUN(drop_last, wrong_enums[i]);
+        WRONG_RUN(balance_classes, wrong_enums[i]);
     }
+    check_class_weights();
+    WRONG_RUN(min_delta, 0.5); /* without patience */
+    for (int i = 0; i < wrong_double_count; i++) {
+        MUST(tp_run_config_init(&run, sizeof run));
+        run.patience = 2;
+        run.min_delta = wrong_doubles[i];
+        WRONG_NUMBER(i, tp_trainer_run(trainer, dataset, dataset, &run, NULL, NULL));
+    }
+    MUST(tp_run_config_init(&run, sizeof run));
+    tp_run_result result = {.struct_size = 3};
+    run.result = &result;
+    INVALID(tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
     MUST(tp_run_config_init(&run, sizeof run));
     run.teleport_epochs = negative_epoch;
     run.teleport_epoch_count = 1;
@@ -683,6 +903,78 @@ static tp_status from_pixels(const int32_t *shape, int64_t count, const int32_t 
     return status;
 }
 
+/* Changes of images, and samples at indices that are not there. */
+static void check_parts(void) {
+    static const uint8_t pixels[] = {1, 2, 3, 4, 5, 6};
+    static const int32_t shape[] = {1, 2, 3};
+    static const int64_t first = 0;
+    tp_dataset *images = NULL, *made = NULL;
+    tp_augment_config config;
+    tp_run_config run;
+    float x[32];
+    int32_t labels[8];
+    int64_t counts[8];
+    char text[8] = "kept";
+    size_t length;
+
+    MUST(tp_dataset_from_pixels(&images, pixels, shape, NULL, 1, NULL));
+    MUST(tp_augment_config_init(&config, sizeof config));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_gather(dataset, &first, 1, &config, x, 32, NULL, 0));
+    MUST(tp_run_config_init(&run, sizeof run));
+    run.augment = &config;
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_trainer_run(trainer, dataset, NULL, &run, NULL, NULL));
+#define WRONG_CHANGE(status, field, value)                                             \
+    do {                                                                               \
+        MUST(tp_augment_config_init(&config, sizeof config));                          \
+        config.field = (value);                                                        \
+        EXPECT(status, tp_dataset_gather(images, &first, 1, &config, x, 32, NULL, 0)); \
+        CHECK_NAMES(tp_error_message(), #field);                                       \
+    } while (0)
+    for (int i = 0; i < wrong_double_count; i++) {
+        const tp_status status = i < 3 ? TP_ERROR_NOT_FINITE : TP_ERROR_INVALID_ARGUMENT;
+        WRONG_CHANGE(status, flip, wrong_doubles[i]);
+        WRONG_CHANGE(status, flip_vertical, wrong_doubles[i]);
+        WRONG_CHANGE(status, crop, wrong_doubles[i]);
+        WRONG_CHANGE(status, stretch, wrong_doubles[i]);
+    }
+    for (int i = 0; i < wrong_enum_count; i++) {
+        WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, shift, wrong_enums[i]);
+        WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, reserved, wrong_enums[i]);
+    }
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, flip, 1.1);
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, crop, 1.1);
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, stretch, 0.9);
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, stretch, 1e300);
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, shift, 2); /* two rows */
+    WRONG_CHANGE(TP_ERROR_INVALID_ARGUMENT, epoch, -1);
+
+    for (int i = 0; i < wrong_count_count; i++) {
+        INVALID(tp_dataset_subset(&made, dataset, &wrong_counts[i], 1));
+        INVALID(tp_dataset_gather(dataset, &wrong_counts[i], 1, NULL, x, 32, labels, 8));
+        INVALID(tp_dataset_shuffled(&made, dataset, wrong_counts[i], 0));
+        if (wrong_counts[i] > 0 && wrong_counts[i] < INT64_MAX) continue;
+        REFUSED(tp_dataset_subset(&made, dataset, &first, wrong_counts[i]));
+        REFUSED(tp_dataset_gather(dataset, &first, wrong_counts[i], NULL, x, 32, labels, 8));
+        REFUSED(tp_dataset_gather_targets(dataset, &first, wrong_counts[i], x, 32));
+    }
+    INVALID(tp_dataset_subset(&made, dataset, &first, 0));
+    CHECK(!made);
+    TOO_SMALL(tp_dataset_gather(dataset, &first, 1, NULL, x, 5, NULL, 0));
+    TOO_SMALL(tp_dataset_gather(dataset, &first, 1, NULL, x, 32, labels, 0));
+    INVALID(tp_dataset_gather(images, &first, 1, NULL, x, 32, labels, 8));
+    INVALID(tp_dataset_gather_targets(dataset, &first, 1, x, 32));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_channel_statistics(dataset, x, x + 4, 4));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalized(&made, dataset, NULL));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalized(&made, images, dataset));
+    TOO_SMALL(tp_dataset_channel_statistics(images, x, x + 4, 0));
+    EXPECT(TP_ERROR_UNSUPPORTED, tp_dataset_normalization(dataset, x, x + 4, 4));
+    TOO_SMALL(tp_dataset_normalization(images, x, x + 4, 0));
+    TOO_SMALL(tp_dataset_class_counts(dataset, counts, 2));
+    TOO_SMALL(tp_dataset_summary(dataset, text, sizeof text, &length));
+    CHECK(!strcmp(text, "kept") && length > 20);
+    tp_dataset_free(images);
+}
+
 static void check_datasets(void) {
     tp_dataset *made = NULL, *second = NULL;
     tp_image_config config;
@@ -750,6 +1042,8 @@ static void check_datasets(void) {
         WRONG_IMAGE(flat, wrong_enums[i]);
         WRONG_IMAGE(nested_classes, wrong_enums[i]);
         WRONG_IMAGE(reserved, wrong_enums[i]);
+        WRONG_IMAGE(keep, wrong_enums[i]);
+        WRONG_IMAGE(normalize, wrong_enums[i]);
         if (wrong_enums[i] != 99) WRONG_IMAGE(background[1], wrong_enums[i]);
     }
     WRONG_IMAGE(channels, 2);
@@ -761,6 +1055,8 @@ static void check_datasets(void) {
     WRONG_IMAGE(max_height, -1);
     WRONG_IMAGE(max_pixels, -1);
     WRONG_IMAGE(max_chunk_bytes, -1);
+    WRONG_IMAGE(keep_bytes, -1);
+    WRONG_IMAGE(keep_bytes, INT64_MIN);
     EXPECT(TP_ERROR_NOT_FOUND, tp_dataset_from_image_folder(&made, "/no/such/folder", NULL, NULL, NULL));
     CHECK_NAMES(tp_error_message(), "/no/such/folder");
     EXPECT(TP_ERROR_NOT_FOUND, tp_dataset_from_idx(&made, "/no/such/file", NULL, NULL));
@@ -823,14 +1119,17 @@ int main(void) {
     check_threads();
     check_create();
     check_layers();
+    check_graphs();
     check_metadata();
     check_predict();
     check_batches();
     check_measuring();
     check_teleport_config();
     check_training();
+    check_sample_weights();
     check_linear_and_plane();
     check_datasets();
+    check_parts();
     fflush(stdout);
     dup2(out, STDOUT_FILENO);
     dup2(err, STDERR_FILENO);

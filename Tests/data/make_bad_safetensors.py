@@ -86,6 +86,12 @@ SAFETENSORS = {
     "number_leading_zero": file(raw("[0, 8]", "[00, 8]")),
 }  # fmt: skip
 
+def graph(architecture, shape=(1, 2)):
+    """Format 2: tensors by the names of layers."""
+    texts = {**TEXTS, "teleport.format": "2", "teleport.architecture": architecture}
+    return {"__metadata__": texts, "fc1.weight": {**WEIGHT, "shape": list(shape)}, "fc1.bias": BIAS}
+
+
 # Defects in what only this library looks at, or where the format's description is stricter than the reference.
 OWN = {
     "header_begins_with_space": file(b" " + json.dumps(header()).encode()),
@@ -93,7 +99,7 @@ OWN = {
     "duplicate_tensor_escaped": file(raw('"layers.0.bias"', '"layers.0.w\\u0065ight"')),
     "duplicate_metadata": file(raw('"teleport.seed"', '"teleport.activation"')),
     "duplicate_member": file(raw('"shape": [1, 2]', '"shape": [1, 2], "shape": [1, 2]')),
-    "format_newer": file(text(format="2")),
+    "format_newer": file(text(format="3")),
     "format_zero": file(text(format="0")),
     "format_no_number": file(text(format="one")),
     "activation_missing": file(without("activation")),
@@ -115,6 +121,12 @@ OWN = {
         "layers.1.bias": {"dtype": "F32", "shape": [1], "data_offsets": [20, 24]}}), DATA + bytes(12)),
     "weight_nan": file(header(), struct.pack("<3f", 1, float("nan"), 3)),
     "bias_infinite": file(header(), struct.pack("<3f", 1, 2, float("inf"))),
+    "graph_without_text": file(text(format="2")),
+    "graph_of_no_net": file(text(format="2", architecture="input 2\ndens 1")),
+    "graph_tensor_missing": file(text(format="2", architecture="input 2; dense 1")),
+    "graph_tensor_shape": file(graph("input 2; dense 1", [2, 1])),
+    "graph_tensor_infinite": file(graph("input 2; dense 1"), struct.pack("<3f", 1, 2, float("inf"))),
+    "graph_larger_than_file": file(graph("input 2; dense 1; dense 2000000000; dense 1000000")),
     "foreign_convolution": file({"0.weight": {"dtype": "F32", "shape": [1, 2, 1], "data_offsets": [0, 8]}}, DATA[:8]),
     "foreign_norm": file({"0.weight": WEIGHT, "0.running_mean": BIAS}),
     "foreign_bias_alone": file({"0.weight": WEIGHT, "1.bias": BIAS}),

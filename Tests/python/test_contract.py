@@ -16,6 +16,7 @@ MIRRORED_ENUMS = {
     "tp_loss": enums.Loss,
     "tp_bad_image": enums.BadImage,
     "tp_resampling": enums.Resampling,
+    "tp_keep": enums.Keep,
     "tp_group": enums.Group,
     "tp_search": enums.Search,
     "tp_objective": enums.Objective,
@@ -29,6 +30,7 @@ MIRRORED_ENUMS = {
     "tp_frame_kind": enums.FrameKind,
     "tp_frame_input": enums.FrameInput,
     "tp_finish": enums.Finish,
+    "tp_centring": enums.Centring,
 }
 PREFIXES = {
     "tp_state_policy": "TP_STATE_",
@@ -128,6 +130,7 @@ def test_teleport_config_has_the_defaults_of_the_library():
     [
         (teleport.Schedule, _abi.tp_schedule_config, {"user_data"}),
         (teleport.FrameConfig, _abi.tp_frame_config, set()),
+        (teleport.AugmentConfig, _abi.tp_augment_config, {"seed", "epoch"}),
         (
             teleport.plane.PlaneConfig,
             _abi.tp_plane_config,
@@ -159,6 +162,7 @@ def test_keywords_have_the_defaults_of_the_library(function, struct, elsewhere):
     python = defaults_of(function)
     native = native_defaults(struct)
     kept = {"struct_size", "reserved", "stop_flag", "teleport_epochs", "teleport_epoch_count"}
+    kept |= {"class_weight_count", "balance_classes", "result"}  # class_weights="balanced"
     assert set(python) - elsewhere == set(native) - kept
     for name in set(python) - elsewhere:
         assert same(python[name], native[name]), name

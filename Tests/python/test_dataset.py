@@ -107,11 +107,14 @@ def test_every_option_reaches_its_field():
         "max_pixels": 2**40,
         "max_chunk_bytes": 2**41,
         "nested_classes": True,
+        "keep": "paths",
+        "keep_bytes": 2**42,
+        "normalize": True,
     }
     names = {"size": (7, 8), "background": (1, 2, 3), "mean": [0.5, 0.25], "std": 2.0}
     struct = image_config(**options, **names, class_names=["a", "b"])
     gc.collect()
-    codes = {**options, "resampling": 1, "bad_image": 1}
+    codes = {**options, "resampling": 1, "bad_image": 1, "keep": 1}
     assert {name: getattr(struct, name) for name in options} == codes
     assert (struct.height, struct.width) == (7, 8) and list(struct.background) == [1, 2, 3]
     assert list(struct.mean) == [0.5, 0.25, 0, 0] and list(struct.std) == [2] * 4

@@ -140,7 +140,7 @@ def test_the_programs_of_the_manual_run(digits, monkeypatch, capsys):
     monkeypatch.chdir(digits.parent)
     manual = (ROOT / "docs" / "python.md").read_text()
     programs = re.findall(r"```python\n(.*?)```", manual, re.S)
-    assert len(programs) == 5
+    assert len(programs) == 6
     assert 'optimizer="dog"' in programs[0] and "learning_rate" not in programs[0]
     for program in programs:
         exec(program, {})

@@ -1,6 +1,8 @@
 """Every experiment runs with --quick, prints its tables and saves its figures."""
 
+import importlib
 import json
+import math
 import re
 import subprocess
 import sys
@@ -64,7 +66,8 @@ def rows_of(text, title):
 
 
 def test_every_experiment_is_here():
-    assert {path.stem for path in EXPERIMENTS.glob("*.py")} == {*FIGURES, "common", "published"}
+    others = {"common", "published", "rivals"}
+    assert {path.stem for path in EXPERIMENTS.glob("*.py")} == {*FIGURES, *others}
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -106,6 +109,59 @@ def test_frames_runs_the_tasks_that_are_named(digits, tmp_path):
     assert done.returncode == 0 and "\ndeep14: 60 steps of 32" in done.stdout, done.stderr
     wrong = subprocess.run([*command, "m15"], cwd=tmp_path, capture_output=True, text=True)
     assert wrong.returncode == 2 and "'m15' is none of m14, f14, deep14, ae, mnist" in wrong.stderr
+
+
+def test_a_rate_is_looked_for_below_those_that_diverge(monkeypatch):
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    rivals = importlib.import_module("rivals")
+    losses = {power: abs(power + 4.2) if power < -2 else math.inf for power in range(-14, 14)}
+    assert rivals.best_power(losses.get) == -4
+    assert rivals.best_power(lambda power: (power - 3) ** 2) == 3
+    assert rivals.best_power(lambda power: math.inf) == -12
+
+
+def test_frames_adds_rows_of_rivals_from_an_environment_of_their_own(digits, tmp_path):
+    """Here a stand-in for it: what the arrays of a task are, and what becomes of the answers."""
+    python = tmp_path / "environment" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!{sys.executable}\n{STAND_IN}")
+    python.chmod(0o755)
+    command = [sys.executable, EXPERIMENTS / "frames.py", "--quick", "--data", digits]
+    command += ["--out", tmp_path, "--tasks", "m14", "--rivals", "environment"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "without K-FAC (asdl), raw: no such package" in done.stdout
+    rows = rows_of(done.stdout, "m14: 60 steps of 32")
+    name, inputs, rate, _, loss, _, accuracy, micros, _ = rows[-1]
+    assert (name, inputs, rate) == ("SOAP (some 1.0)", "centred", "0.25")
+    assert (loss, accuracy, micros) == ("0.01", "90.0 ± 0.0 %", "500")
+    python.write_text(f"#!{sys.executable}\nraise SystemExit(3)")
+    failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert failed.returncode == 1 and "rivals.py ended with status 3" in failed.stderr
+
+
+STAND_IN = """
+import json, sys
+import numpy as np
+script, path = sys.argv[1:]
+task = np.load(path)
+assert script.endswith("rivals.py") and task["x"].shape == (500, 64) and task["y"].shape == (500,)
+assert task["starts"].shape[0] == 2 and task["tuning"].shape[0] == 3 and len(task["test_x"]) > 0
+assert list(task["widths"]) == [64, 64, 64, 10] and task["start_losses"].shape == (2,)
+run = {"steps": list(range(3, 61, 3)), "loss": 19 * [0.1] + [0.01], "accuracy": 0.9}
+run["seconds"] = [0.0005 * step for step in run["steps"]]
+print(json.dumps({"method": "K-FAC", "package": "asdl", "inputs": "raw", "missing": "no such package"}))
+line = {"method": "SOAP", "package": "some 1.0", "inputs": "centred", "rate": 0.25}
+print(json.dumps(line | {"runs": [run, run]}))
+"""
+
+
+@pytest.mark.skipif(not (ROOT / ".venv-bench" / "stamp").exists(), reason="make .venv-bench/stamp")
+def test_every_rival_trains_the_same_net(digits, tmp_path):
+    command = [sys.executable, EXPERIMENTS / "frames.py", "--quick", "--data", digits]
+    command += ["--out", tmp_path, "--tasks", "m14", "--rivals", ROOT / ".venv-bench"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "without" not in done.stdout.split("m14: 60")[0], done.stdout
 
 
 def test_regression_gains_as_much_as_it_must():

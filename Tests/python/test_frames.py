@@ -80,6 +80,79 @@ def learnable():
     return teleport.Dataset.from_labels(x, x[:, :3].argmax(1))
 
 
+def spectrum_of(h):
+    """Rank and condition of C, the mean of h_bar h_bar^T, as the report counts them."""
+    bar = np.column_stack([h, np.ones(len(h))])
+    values = np.linalg.eigvalsh(bar.T @ bar / len(bar))
+    values = values[values > 1e-12 * values[-1]]
+    return len(values), values[-1] / values[0]
+
+
+@pytest.mark.parametrize("method", ["sgd", "momentum", "adam"])
+@pytest.mark.parametrize("case", load("frames.json")["cases"], ids=lambda case: case["name"])
+def test_the_report_has_rank_and_condition_of_every_layer_before_and_after(case, method):
+    model, (x, y) = model_of(case), data_of(case)
+    trainer = teleport.Trainer(model, loss=case["loss"], optimizer=method)
+    report = trainer.teleport(x, y, FRAME)
+    before, after, ranks = [], [], []
+    for layer, frame in enumerate(case["frames"]):
+        if layer == 0:
+            rank, condition = spectrum_of(x)
+            framed = spectrum_of(x - x.astype(np.float64).mean(0))[1]
+        else:
+            c, a = np.array(frame["C"]), np.array(frame["A"])
+            rank, condition = len(c), np.linalg.cond(c)
+            framed = np.linalg.cond(a.T @ c @ a)
+        found = trainer.frame_report(layer)
+        assert found.framed and found.renewed and found.reason is None
+        assert (found.size, found.rank) == (case["widths"][layer] + 1, rank)
+        assert found.condition_before == pytest.approx(condition, rel=1e-3)
+        assert found.condition_after == pytest.approx(framed, rel=1e-3)
+        before.append(found.condition_before)
+        after.append(found.condition_after)
+        ranks.append(rank)
+    assert report.rank == min(ranks)
+    assert report.condition_before == pytest.approx(np.exp(np.mean(np.log(before))))
+    assert report.condition_after == pytest.approx(np.exp(np.mean(np.log(after))))
+    assert report.condition_after < report.condition_before
+    again = trainer.teleport(x, y, FRAME)
+    assert again.condition_before == pytest.approx(report.condition_after, rel=1e-3)
+
+
+def test_a_layer_without_a_frame_says_why(learnable):
+    x, y = learnable.get(), learnable.labels()
+    trainer = teleport.Trainer(teleport.Model([8, 300, 4, 3]), optimizer="adam")
+    with pytest.raises(teleport.BadStateError, match="steps in no frames"):
+        trainer.frame_report(0)
+    trainer.set_frames(teleport.FrameConfig(kind="rotate", every=-1))
+    report = trainer.teleport(x, y, FRAME)
+    assert report.refused == 1
+    assert [trainer.frame_report(layer).framed for layer in range(3)] == [True, False, True]
+    wide = trainer.frame_report(1)
+    assert "more than 256" in wide.reason and wide.size == 301
+    assert np.isnan(wide.condition_before) and wide.rank == 0
+    with pytest.raises(teleport.InvalidArgumentError, match="layer is 3"):
+        trainer.frame_report(3)
+    trainer.set_frames(teleport.FrameConfig(kind="centre"))
+    assert "CENTRE" in trainer.frame_report(2).reason
+    biasless = teleport.Trainer(teleport.Model([8, 4, 3], bias=False))
+    biasless.teleport(x, y, FRAME)
+    assert "bias" in biasless.frame_report(0).reason
+
+
+def test_a_layer_that_keeps_its_frame_says_why(learnable):
+    x, y = learnable.get().copy(), learnable.labels()
+    trainer = teleport.Trainer(teleport.Model([8, 4, 3]))
+    trainer.set_frames(teleport.FrameConfig(every=1, early_every=1))
+    trainer.step(x, y)
+    assert trainer.frame_report(1).renewed
+    x[0] = np.inf
+    with pytest.raises(teleport.NotFiniteError):
+        trainer.step(x, y)
+    kept = trainer.frame_report(1)
+    assert kept.framed and not kept.renewed and "not finite" in kept.reason
+
+
 @pytest.mark.parametrize("average", ["polynomial", "schedule_free"])
 @pytest.mark.parametrize("kind", ["whiten", "rotate", "centre"])
 def test_a_run_in_frames_learns_and_tells_of_refreshes(learnable, kind, average):

@@ -406,6 +406,8 @@ static int train_epoch(run *r, const options *o, int32_t epoch) {
         TRY(tp_frame_config_init(&frames, sizeof frames));
         frames.kind = o->frames;
         config.frames = &frames;
+    } else {
+        config.centring = TP_CENTRING_OFF; /* none, also for dog, whose runs subtract the mean by themselves */
     }
     if (r->teleports) {
         config.teleport = &teleport;

@@ -89,12 +89,16 @@ def read(arguments):
     return parts
 
 
+# Without frames is without any, also for dog, whose runs subtract the mean by themselves.
+PLAIN = {"centring": "off"}
+
+
 def runs(arguments):
     """What is compared: the second run's name, and the options of both beside the common ones."""
     if arguments.frames != "none":
-        return "in frames", [{}, {"frames": teleport.FrameConfig(kind=arguments.frames)}]
+        return "in frames", [PLAIN, {"frames": teleport.FrameConfig(kind=arguments.frames)}]
     if arguments.optimizer == "dog":  # weights that are averaged have no teleports but frames
-        return None, [{}]
+        return None, [PLAIN]
     config = teleport.TeleportConfig(
         search=arguments.search,
         radius=arguments.radius,
@@ -102,7 +106,7 @@ def runs(arguments):
         seed=arguments.seed,
     )
     epochs = arguments.teleport_epochs
-    return "with teleports", [{}, {"teleport": config, "teleport_epochs": epochs}]
+    return "with teleports", [PLAIN, {"teleport": config, "teleport_epochs": epochs}]
 
 
 def train(start, train_set, test_set, arguments, options):

@@ -23,17 +23,20 @@ from ._interrupt import StopFlag
 from ._library import lib as _lib
 from ._library import check as _check
 from ._values import int32 as _int32
+from .augment import AugmentConfig
 from .dataset import Dataset, ImageConfig, SkippedFile, load_image
 from .enums import (
     Activation,
     Average,
     BadImage,
+    Centring,
     EventKind,
     Finish,
     FrameInput,
     FrameKind,
     Group,
     Initialization,
+    Keep,
     Loss,
     Objective,
     OptimizerKind,
@@ -62,8 +65,8 @@ from .errors import (
     UnsupportedError,
     VersionError,
 )
-from .frames import FrameConfig
-from .model import Layer, Metadata, Metrics, Model
+from .frames import FrameConfig, FrameReport
+from .model import ClassMetrics, Layer, Metadata, Metrics, Model, architecture
 from .schedule import Schedule
 from .teleports import LAYER_ALL, LAYER_RANDOM, TeleportConfig, TeleportReport
 from .trainer import Event, RunResult, Trainer
@@ -93,10 +96,12 @@ def thread_count() -> int:
 
 __all__ = [
     "Activation",
+    "AugmentConfig",
     "Average",
     "BadImage",
     "BadStateError",
     "BufferTooSmallError",
+    "ClassMetrics",
     "Dataset",
     "Event",
     "EventKind",
@@ -106,6 +111,7 @@ __all__ = [
     "ImageConfig",
     "Initialization",
     "InvalidArgumentError",
+    "Keep",
     "LAYER_ALL",
     "LAYER_RANDOM",
     "Layer",
@@ -139,6 +145,7 @@ __all__ = [
     "Trainer",
     "UnsupportedError",
     "VersionError",
+    "architecture",
     "build_info",
     "library_version",
     "load_image",

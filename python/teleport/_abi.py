@@ -72,6 +72,10 @@ TP_BAD_IMAGE_SKIP = 1
 TP_RESAMPLING_BILINEAR = 0
 TP_RESAMPLING_AREA = 1
 
+# tp_keep
+TP_KEEP_PIXELS = 0
+TP_KEEP_PATHS = 1
+
 # tp_group
 TP_GROUP_SCALING = 0
 TP_GROUP_LINEAR = 1
@@ -145,17 +149,24 @@ TP_FRAME_CENTRE = 2
 # tp_frame_input
 TP_FRAME_INPUT_CENTRE = 0
 TP_FRAME_INPUT_NONE = 1
+TP_FRAME_INPUT_RANK = 2
 
 # tp_event_kind
 TP_EVENT_STEP = 0
 TP_EVENT_EPOCH = 1
 TP_EVENT_TELEPORT = 2
+TP_EVENT_EARLY_STOP = 3
 
 # tp_finish
 TP_FINISH_DEFAULT = 0
 TP_FINISH_LAST = 1
 TP_FINISH_AVERAGE = 2
 TP_FINISH_BEST = 3
+
+# tp_centring
+TP_CENTRING_DEFAULT = 0
+TP_CENTRING_ON = 1
+TP_CENTRING_OFF = 2
 
 TP_LAYER_ALL = -1
 TP_LAYER_RANDOM = -2
@@ -207,10 +218,27 @@ class tp_image_config(Structure):
         ("reserved", c_int32),
         ("class_names", POINTER(c_char_p)),
         ("class_count", c_size_t),
+        ("keep", c_int32),
+        ("normalize", c_int32),
+        ("keep_bytes", c_int64),
     ]
 
 
 tp_progress_callback = CFUNCTYPE(c_int32, c_int64, c_int64, c_void_p)
+
+
+class tp_augment_config(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("flip", c_double),
+        ("flip_vertical", c_double),
+        ("crop", c_double),
+        ("stretch", c_double),
+        ("shift", c_int32),
+        ("reserved", c_int32),
+        ("seed", c_uint64),
+        ("epoch", c_int64),
+    ]
 
 
 class tp_metrics(Structure):
@@ -283,6 +311,8 @@ class tp_teleport_report(Structure):
         ("condition", c_double),
         ("input_condition", c_double),
         ("fit_residual", c_double),
+        ("condition_before", c_double),
+        ("condition_after", c_double),
     ]
 
 
@@ -302,6 +332,7 @@ class tp_optimizer_config(Structure):
         ("initial_radius", c_double),
         ("dog_layerwise", c_int32),
         ("average", c_int32),
+        ("label_smoothing", c_double),
     ]
 
 
@@ -333,6 +364,23 @@ class tp_frame_config(Structure):
         ("samples", c_int64),
         ("damping", c_double),
         ("warmup_steps", c_int64),
+        ("outputs", c_int32),
+        ("reserved", c_int32),
+        ("rank", c_int64),
+        ("input_rank", c_int64),
+    ]
+
+
+class tp_frame_report(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("framed", c_int32),
+        ("renewed", c_int32),
+        ("size", c_int32),
+        ("rank", c_int32),
+        ("condition_before", c_double),
+        ("condition_after", c_double),
+        ("reason", c_char_p),
     ]
 
 
@@ -357,6 +405,18 @@ class tp_event(Structure):
 tp_event_callback = CFUNCTYPE(c_int32, POINTER(tp_event), c_void_p)
 
 
+class tp_run_result(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("epochs", c_int64),
+        ("best_epoch", c_int64),
+        ("best_valid_loss", c_double),
+        ("best_valid_accuracy", c_double),
+        ("stopped_early", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
 class tp_run_config(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -379,6 +439,15 @@ class tp_run_config(Structure):
         ("checkpoint_keep", c_int32),
         ("finish", c_int32),
         ("frames", POINTER(tp_frame_config)),
+        ("class_weights", c_void_p),
+        ("class_weight_count", c_size_t),
+        ("balance_classes", c_int32),
+        ("patience", c_int32),
+        ("min_delta", c_double),
+        ("result", POINTER(tp_run_result)),
+        ("augment", POINTER(tp_augment_config)),
+        ("centring", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -447,6 +516,11 @@ PROTOTYPES = {
         c_int32,
         [POINTER(c_void_p), c_void_p, c_size_t, POINTER(tp_model_config)],
     ),
+    "tp_model_create": (c_int32, [POINTER(c_void_p), c_char_p, POINTER(tp_model_config)]),
+    "tp_architecture": (
+        c_int32,
+        [c_char_p, c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_size_t)],
+    ),
     "tp_model_clone": (c_int32, [POINTER(c_void_p), c_void_p]),
     "tp_model_free": (None, [c_void_p]),
     "tp_model_layer_count": (c_int32, [c_void_p]),
@@ -458,12 +532,20 @@ PROTOTYPES = {
     "tp_model_set_layer": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, c_void_p, c_size_t]),
     "tp_model_get_parameters": (c_int32, [c_void_p, c_void_p, c_size_t]),
     "tp_model_set_parameters": (c_int32, [c_void_p, c_void_p, c_size_t]),
+    "tp_model_architecture": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "tp_model_summary": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "tp_model_tensor_count": (c_int32, [c_void_p]),
+    "tp_model_tensor_name": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "tp_model_tensor_shape": (c_int32, [c_void_p, c_char_p, c_void_p, c_size_t, POINTER(c_int32)]),
+    "tp_model_get_tensor": (c_int32, [c_void_p, c_char_p, c_void_p, c_size_t]),
+    "tp_model_set_tensor": (c_int32, [c_void_p, c_char_p, c_void_p, c_size_t]),
     "tp_model_set_metadata": (c_int32, [c_void_p, c_char_p, c_char_p]),
     "tp_model_get_metadata": (c_int32, [c_void_p, c_char_p, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_metadata_count": (c_int32, [c_void_p]),
     "tp_model_metadata_key": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_save": (c_int32, [c_void_p, c_char_p]),
     "tp_model_load": (c_int32, [POINTER(c_void_p), c_char_p, POINTER(tp_model_config)]),
+    "tp_model_load_weights": (c_int32, [c_void_p, c_char_p]),
     "tp_model_save_buffer": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_model_load_buffer": (
         c_int32,
@@ -513,6 +595,10 @@ PROTOTYPES = {
         c_int32,
         [POINTER(c_void_p), POINTER(c_void_p), c_void_p, c_double, c_int32, c_uint64],
     ),
+    "tp_dataset_with_weights": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_subset": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p, c_int64]),
+    "tp_dataset_shuffled": (c_int32, [POINTER(c_void_p), c_void_p, c_int64, c_uint64]),
+    "tp_dataset_normalized": (c_int32, [POINTER(c_void_p), c_void_p, c_void_p]),
     "tp_dataset_free": (None, [c_void_p]),
     "tp_dataset_count": (c_int64, [c_void_p]),
     "tp_dataset_class_count": (c_int32, [c_void_p]),
@@ -528,6 +614,26 @@ PROTOTYPES = {
         [c_void_p, c_int64, c_int64, c_void_p, c_size_t, c_void_p, c_size_t],
     ),
     "tp_dataset_get_targets": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
+    "tp_dataset_get_weights": (c_int32, [c_void_p, c_int64, c_int64, c_void_p, c_size_t]),
+    "tp_augment_config_init": (c_int32, [POINTER(tp_augment_config), c_size_t]),
+    "tp_dataset_gather": (
+        c_int32,
+        [
+            c_void_p,
+            c_void_p,
+            c_int64,
+            POINTER(tp_augment_config),
+            c_void_p,
+            c_size_t,
+            c_void_p,
+            c_size_t,
+        ],
+    ),
+    "tp_dataset_gather_targets": (c_int32, [c_void_p, c_void_p, c_int64, c_void_p, c_size_t]),
+    "tp_dataset_channel_statistics": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_normalization": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_class_counts": (c_int32, [c_void_p, c_void_p, c_size_t]),
+    "tp_dataset_summary": (c_int32, [c_void_p, c_void_p, c_size_t, POINTER(c_size_t)]),
     "tp_dataset_skipped_count": (c_int64, [c_void_p]),
     "tp_dataset_skipped": (c_int32, [c_void_p, c_int64, POINTER(c_char_p), POINTER(c_char_p)]),
     "tp_image_load": (
@@ -546,6 +652,7 @@ PROTOTYPES = {
     "tp_metrics_init": (c_int32, [POINTER(tp_metrics), c_size_t]),
     "tp_model_evaluate": (c_int32, [c_void_p, c_void_p, c_int32, POINTER(tp_metrics)]),
     "tp_model_confusion_matrix": (c_int32, [c_void_p, c_void_p, c_void_p, c_size_t]),
+    "tp_confusion_metrics": (c_int32, [c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, c_size_t]),
     "tp_teleport_config_init": (c_int32, [POINTER(tp_teleport_config), c_size_t]),
     "tp_teleport_outcome_string": (c_char_p, [c_int32]),
     "tp_teleport_report_init": (c_int32, [POINTER(tp_teleport_report), c_size_t]),
@@ -560,6 +667,8 @@ PROTOTYPES = {
             POINTER(tp_teleport_report),
         ],
     ),
+    "tp_model_scaling_count": (c_int64, [c_void_p]),
+    "tp_model_scaling_variables": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t]),
     "tp_model_apply_scaling": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t]),
     "tp_model_apply_linear": (c_int32, [c_void_p, c_int32, c_void_p, c_size_t, POINTER(tp_batch)]),
     "tp_model_linear_gradient_norm": (
@@ -588,6 +697,15 @@ PROTOTYPES = {
     "tp_trainer_free": (None, [c_void_p]),
     "tp_trainer_step": (c_int32, [c_void_p, POINTER(tp_batch), POINTER(c_double)]),
     "tp_trainer_apply_gradient": (c_int32, [c_void_p, c_void_p, c_size_t]),
+    "tp_trainer_loss": (c_int32, [c_void_p, POINTER(tp_batch), POINTER(c_double)]),
+    "tp_trainer_gradient": (
+        c_int32,
+        [c_void_p, POINTER(tp_batch), c_void_p, c_size_t, POINTER(c_double)],
+    ),
+    "tp_trainer_hessian_vector_product": (
+        c_int32,
+        [c_void_p, POINTER(tp_batch), c_void_p, c_size_t, c_void_p, c_size_t],
+    ),
     "tp_trainer_teleport": (
         c_int32,
         [c_void_p, POINTER(tp_batch), POINTER(tp_teleport_config), POINTER(tp_teleport_report)],
@@ -604,6 +722,9 @@ PROTOTYPES = {
     "tp_trainer_averaged_model": (c_int32, [POINTER(c_void_p), c_void_p]),
     "tp_frame_config_init": (c_int32, [POINTER(tp_frame_config), c_size_t]),
     "tp_trainer_set_frames": (c_int32, [c_void_p, POINTER(tp_frame_config)]),
+    "tp_frame_report_init": (c_int32, [POINTER(tp_frame_report), c_size_t]),
+    "tp_trainer_frame_report": (c_int32, [c_void_p, c_int32, POINTER(tp_frame_report)]),
+    "tp_run_result_init": (c_int32, [POINTER(tp_run_result), c_size_t]),
     "tp_run_config_init": (c_int32, [POINTER(tp_run_config), c_size_t]),
     "tp_trainer_save": (c_int32, [c_void_p, c_char_p]),
     "tp_trainer_load": (c_int32, [POINTER(c_void_p), c_char_p]),

@@ -22,12 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ._abi import tp_image_config, tp_progress_callback
-from ._arrays import FloatArray, IntArray, address, int_array, matrix, result, targets_of
+from ._arrays import FloatArray, IntArray, address, float_array, int_array, matrix, result, targets_of
 from ._handle import Handle
-from ._interrupt import Interruptible, StopFlag
+from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._values import Path, expect, int32, int64, path_bytes, uint64
-from .enums import BadImage, BadImageName, Resampling, ResamplingName
+from .augment import AugmentConfig, native_augment
+from .enums import BadImage, BadImageName, Keep, KeepName, Resampling, ResamplingName
 from .errors import InvalidArgumentError, ShapeMismatchError, Status, StoppedError
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class ImageConfig(TypedDict, total=False):
                          what is larger is a bad image, before memory is taken
     nested_classes       a class may hold folders alone; default False: the folder is then likely one of
                          train/ and test/, and refused
+    keep                 "pixels" (default), or "paths": an image is read whenever it is drawn
+    keep_bytes           with "paths": memory for decoded images; default 2**28
+    normalize            mean and std are those of the images read, as `normalized` gives them
     """
 
     channels: int
@@ -69,6 +73,9 @@ class ImageConfig(TypedDict, total=False):
     max_pixels: int
     max_chunk_bytes: int
     nested_classes: bool
+    keep: Union[KeepName, Keep]
+    keep_bytes: int
+    normalize: bool
 
 
 class SkippedFile(NamedTuple):
@@ -81,7 +88,7 @@ class SkippedFile(NamedTuple):
 class Dataset(Handle):
     """Samples owned by the library, read-only once made, so one set may serve many threads.
 
-    Images stay uint8 in memory and become float, (pixel / 255 - mean[c]) / std[c], when they are drawn.
+    Images stay uint8 in memory, or in their files, and become float, (pixel / 255 - mean[c]) / std[c], when they are drawn.
     Make one with a `from_...` method; those that read images take `ImageConfig` as keyword arguments.
     """
 
@@ -262,6 +269,86 @@ class Dataset(Handle):
         )
         return self._adopt(first), self._adopt(second)
 
+    def with_weights(self, weights: Optional[npt.ArrayLike]) -> Dataset:
+        """The same samples, shared, with a weight each (count); None: without.
+
+        Runs and their teleports weigh the samples by them, `Model.evaluate` its loss; splits keep them.
+        """
+        values = None if weights is None else float_array(weights, "weights")
+        if values is not None and values.shape != (len(self),):
+            raise ShapeMismatchError(
+                f"weights have shape {values.shape}, but the set has {len(self)} samples"
+            )
+        out = ctypes.c_void_p()
+        check(
+            lib.tp_dataset_with_weights(
+                out,
+                self._pointer,
+                None if values is None else address(values),
+                0 if values is None else values.size,
+            )
+        )
+        return self._adopt(out)
+
+    def subset(self, indices: npt.ArrayLike) -> Dataset:
+        """The samples at `indices`, in this order; one may come again. No sample is copied."""
+        places = _indices(indices)
+        out = ctypes.c_void_p()
+        check(lib.tp_dataset_subset(out, self._pointer, address(places), places.size))
+        return self._adopt(out)
+
+    def shuffled(self, count: int = 0, *, seed: int = 0) -> Dataset:
+        """`count` samples drawn without putting back, in random order; 0: all. No sample is copied."""
+        out = ctypes.c_void_p()
+        check(
+            lib.tp_dataset_shuffled(
+                out, self._pointer, int64(count, "count"), uint64(seed, "seed")
+            )
+        )
+        return self._adopt(out)
+
+    def normalized(self, reference: Optional[Dataset] = None) -> Dataset:
+        """The same images with mean 0 and deviation 1 over `reference`, by channel; None: over these.
+
+        The training set is the reference of itself and of what it is measured on.
+        """
+        if reference is not None:
+            data_set(reference, "reference")
+        out = ctypes.c_void_p()
+        other = None if reference is None else reference._pointer
+        interruptible(None, lib.tp_dataset_normalized, out, self._pointer, other)
+        return self._adopt(out)
+
+    def channel_statistics(self) -> Tuple[List[float], List[float]]:
+        """Mean and standard deviation of pixel / 255 by channel, over all pixels of all samples."""
+        channels = self.sample_shape[0]
+        mean, std = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
+        interruptible(
+            None,
+            lib.tp_dataset_channel_statistics,
+            self._pointer,
+            address(mean),
+            address(std),
+            channels,
+        )
+        return mean.tolist(), std.tolist()
+
+    @property
+    def normalization(self) -> Tuple[List[float], List[float]]:
+        """The mean and std that the floats are made with, given or measured: `mean=` and `std=` of another set."""
+        channels = self.sample_shape[0]
+        mean, std = np.zeros(channels, np.float32), np.zeros(channels, np.float32)
+        check(lib.tp_dataset_normalization(self._pointer, address(mean), address(std), channels))
+        return mean.tolist(), std.tolist()
+
+    def summary(self) -> str:
+        """What the set holds, a line each: samples, mean and std, classes in label order with counts."""
+        length = ctypes.c_size_t()
+        check(lib.tp_dataset_summary(self._pointer, None, 0, length))
+        buffer = ctypes.create_string_buffer(length.value + 1)
+        check(lib.tp_dataset_summary(self._pointer, buffer, len(buffer), length))
+        return buffer.value.decode("utf-8")
+
     def __len__(self) -> int:
         return int(lib.tp_dataset_count(self._pointer))
 
@@ -307,6 +394,13 @@ class Dataset(Handle):
         return [os.fsdecode(name) for name in names if name is not None]
 
     @property
+    def class_counts(self) -> List[int]:
+        """Samples of each class, in the order of the labels."""
+        counts = np.zeros(self.class_count, np.int64)
+        check(lib.tp_dataset_class_counts(self._pointer, address(counts), counts.size))
+        return [int(count) for count in counts]
+
+    @property
     def paths(self) -> List[Optional[str]]:
         """The file that each sample was read from; None for samples that were not."""
         names = (lib.tp_dataset_sample_path(self._pointer, index) for index in range(len(self)))
@@ -332,16 +426,16 @@ class Dataset(Handle):
         """Samples first .. first + count - 1 as float32, count x width; by default all from `first`."""
         count = self._count(first, count)
         x = result(out, (max(count, 0), self.width), np.float32)
-        check(
-            lib.tp_dataset_get(
-                self._pointer,
-                int64(first, "first"),
-                int64(count, "count"),
-                address(x),
-                x.size,
-                None,
-                0,
-            )
+        interruptible(
+            None,
+            lib.tp_dataset_get,
+            self._pointer,
+            int64(first, "first"),
+            int64(count, "count"),
+            address(x),
+            x.size,
+            None,
+            0,
         )
         return x
 
@@ -377,6 +471,76 @@ class Dataset(Handle):
         )
         return targets
 
+    def weights(self, first: int = 0, count: Optional[int] = None) -> FloatArray:
+        """Weights of the same samples: float32, count; ones where the set has none."""
+        count = self._count(first, count)
+        weights: FloatArray = np.empty(max(count, 0), np.float32)
+        check(
+            lib.tp_dataset_get_weights(
+                self._pointer,
+                int64(first, "first"),
+                int64(count, "count"),
+                address(weights),
+                weights.size,
+            )
+        )
+        return weights
+
+    def gather(
+        self,
+        indices: npt.ArrayLike,
+        *,
+        augment: Optional[AugmentConfig] = None,
+        seed: int = 0,
+        epoch: int = 0,
+        out: Optional[FloatArray] = None,
+    ) -> FloatArray:
+        """The samples at `indices` as float32, count x width; `augment` changes their images."""
+        places = _indices(indices)
+        x = result(out, (places.size, self.width), np.float32)
+        interruptible(
+            None,
+            lib.tp_dataset_gather,
+            self._pointer,
+            address(places),
+            places.size,
+            None if augment is None else native_augment(augment, seed, epoch),
+            address(x),
+            x.size,
+            None,
+            0,
+        )
+        return x
+
+    def gather_labels(self, indices: npt.ArrayLike) -> IntArray:
+        """Labels of the samples at `indices`: int32, count."""
+        places = _indices(indices)
+        labels: IntArray = np.empty(places.size, np.int32)
+        check(
+            lib.tp_dataset_gather(
+                self._pointer,
+                address(places),
+                places.size,
+                None,
+                None,
+                0,
+                address(labels),
+                labels.size,
+            )
+        )
+        return labels
+
+    def gather_targets(self, indices: npt.ArrayLike) -> FloatArray:
+        """Targets of the samples at `indices`: float32, count x target width."""
+        places = _indices(indices)
+        targets: FloatArray = np.empty((places.size, self.target_width), np.float32)
+        check(
+            lib.tp_dataset_gather_targets(
+                self._pointer, address(places), places.size, address(targets), targets.size
+            )
+        )
+        return targets
+
     def _count(self, first: int, count: Optional[int]) -> int:
         """`count`, or all from `first`. Checked before memory is taken for that many samples."""
         there = len(self)
@@ -397,6 +561,16 @@ def load_image(path: Path, **options: Unpack[ImageConfig]) -> npt.NDArray[np.uin
     pixels: npt.NDArray[np.uint8] = np.empty(tuple(shape), np.uint8)
     check(lib.tp_image_load(name, config, address(pixels), pixels.size, shape))
     return pixels
+
+
+def _indices(indices: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Whole numbers, as the library takes them."""
+    array = np.asarray(indices)
+    if array.ndim != 1 or (array.size > 0 and array.dtype.kind not in "iu"):
+        raise InvalidArgumentError(
+            f"indices are {array.dtype} with {array.ndim} axes, but must be integers with 1"
+        )
+    return np.ascontiguousarray(array, np.int64)
 
 
 def _per_channel(values: Union[float, Sequence[float]], name: str, rest: float) -> List[float]:
@@ -443,6 +617,9 @@ def image_config(
     max_pixels: Optional[int] = None,
     max_chunk_bytes: Optional[int] = None,
     nested_classes: bool = False,
+    keep: Union[KeepName, Keep] = Keep.PIXELS,
+    keep_bytes: Optional[int] = None,
+    normalize: bool = False,
 ) -> tp_image_config:
     """The struct for ImageConfig; what is None keeps the library's default."""
     struct: tp_image_config = initialized(tp_image_config())
@@ -451,6 +628,8 @@ def image_config(
     struct.allow_empty_classes = int(allow_empty_classes)
     struct.flat = int(flat)
     struct.nested_classes = int(nested_classes)
+    struct.keep = Keep.of(keep).code
+    struct.normalize = int(normalize)
     if channels is not None:
         struct.channels = int32(channels, "channels")
     if size is not None:
@@ -478,4 +657,6 @@ def image_config(
         struct.max_pixels = int64(max_pixels, "max_pixels")
     if max_chunk_bytes is not None:
         struct.max_chunk_bytes = int64(max_chunk_bytes, "max_chunk_bytes")
+    if keep_bytes is not None:
+        struct.keep_bytes = int64(keep_bytes, "keep_bytes")
     return struct

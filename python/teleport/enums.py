@@ -100,6 +100,13 @@ class BadImage(HeaderEnum):
     SKIP = "skip", _abi.TP_BAD_IMAGE_SKIP
 
 
+class Keep(HeaderEnum):
+    """What of a folder's images stays in memory; PATHS reads an image whenever it is drawn."""
+
+    PIXELS = "pixels", _abi.TP_KEEP_PIXELS
+    PATHS = "paths", _abi.TP_KEEP_PATHS
+
+
 class Resampling(HeaderEnum):
     """How an image gets another size. AREA takes the mean that a pixel covers; for shrinking."""
 
@@ -203,6 +210,15 @@ class FrameInput(HeaderEnum):
 
     CENTRE = "centre", _abi.TP_FRAME_INPUT_CENTRE
     NONE = "none", _abi.TP_FRAME_INPUT_NONE
+    RANK = "rank", _abi.TP_FRAME_INPUT_RANK
+
+
+class Centring(HeaderEnum):
+    """Whether a run without frames subtracts the mean of its inputs."""
+
+    DEFAULT = "default", _abi.TP_CENTRING_DEFAULT
+    ON = "on", _abi.TP_CENTRING_ON
+    OFF = "off", _abi.TP_CENTRING_OFF
 
 
 class Finish(HeaderEnum):
@@ -224,11 +240,13 @@ class ScheduleKind(HeaderEnum):
 
 
 class EventKind(HeaderEnum):
-    """STEP: every progress_interval steps; EPOCH: after each; TELEPORT: after each, and when undone."""
+    """STEP: every progress_interval steps; EPOCH: after each; TELEPORT: after each, and when undone; EARLY_STOP: once,
+    when patience is used up."""
 
     STEP = "step", _abi.TP_EVENT_STEP
     EPOCH = "epoch", _abi.TP_EVENT_EPOCH
     TELEPORT = "teleport", _abi.TP_EVENT_TELEPORT
+    EARLY_STOP = "early_stop", _abi.TP_EVENT_EARLY_STOP
 
 
 ActivationName = Literal["identity", "leaky_relu", "relu", "sigmoid", "tanh"]
@@ -236,6 +254,7 @@ InitializationName = Literal["glorot_uniform", "he_uniform", "torch_linear", "un
 OutputName = Literal["raw", "probabilities"]
 LossName = Literal["cross_entropy", "mean_squared_error", "half_squared_error"]
 BadImageName = Literal["fail", "skip"]
+KeepName = Literal["pixels", "paths"]
 ResamplingName = Literal["bilinear", "area"]
 GroupName = Literal["scaling", "linear", "null_space", "level_set", "frame"]
 SearchName = Literal["lookahead", "ascent", "random"]
@@ -257,6 +276,7 @@ OptimizerName = Literal[
 ]
 AverageName = Literal["default", "none", "polynomial", "schedule_free"]
 FrameKindName = Literal["whiten", "rotate", "centre"]
-FrameInputName = Literal["centre", "none"]
+FrameInputName = Literal["centre", "none", "rank"]
+CentringName = Literal["default", "on", "off"]
 FinishName = Literal["default", "last", "average", "best"]
 ScheduleName = Literal["constant", "step", "cosine", "callback"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Union
+from typing import Any, Optional, Union
 
 from ._abi import tp_frame_config
 from ._library import initialized
@@ -27,6 +27,9 @@ class FrameConfig:
     samples: int = 512
     damping: float = 1.0
     warmup_steps: int = 100
+    outputs: bool = False
+    rank: int = 64
+    input_rank: int = 16
 
 
 def native_frames(frames: FrameConfig) -> tp_frame_config:
@@ -40,4 +43,32 @@ def native_frames(frames: FrameConfig) -> tp_frame_config:
     struct.samples = int64(frames.samples, "samples")
     struct.damping = frames.damping
     struct.warmup_steps = int64(frames.warmup_steps, "warmup_steps")
+    struct.outputs = int(frames.outputs)
+    struct.rank = int64(frames.rank, "rank")
+    struct.input_rank = int64(frames.input_rank, "input_rank")
     return struct
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameReport:
+    """tp_frame_report: a layer's frame, and what the last refresh or teleport came to for it."""
+
+    framed: bool
+    renewed: bool
+    size: int
+    rank: int
+    condition_before: float
+    condition_after: float
+    reason: Optional[str]  # why there is no frame, or no new one
+
+
+def frame_report_of(struct: Any) -> FrameReport:
+    return FrameReport(
+        framed=bool(struct.framed),
+        renewed=bool(struct.renewed),
+        size=struct.size,
+        rank=struct.rank,
+        condition_before=struct.condition_before,
+        condition_after=struct.condition_after,
+        reason=None if struct.reason is None else struct.reason.decode(),
+    )

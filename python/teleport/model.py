@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons."""
+"""Nets: of widths, of texts, of files."""
 
 from __future__ import annotations
 
@@ -71,6 +71,39 @@ class Metrics:
     count: int
 
 
+@dataclasses.dataclass(frozen=True)
+class ClassMetrics:
+    """What a confusion matrix says of each class; NaN where a class is never predicted (precision), never there
+    (recall) or neither (f1). The macro numbers are means over the classes that have one; support counts samples."""
+
+    confusion: npt.NDArray[np.int64]
+    precision: DoubleArray
+    recall: DoubleArray
+    f1: DoubleArray
+
+    @property
+    def support(self) -> npt.NDArray[np.int64]:
+        counts: npt.NDArray[np.int64] = self.confusion.sum(axis=1)
+        return counts
+
+    @property
+    def macro_precision(self) -> float:
+        return _mean(self.precision)
+
+    @property
+    def macro_recall(self) -> float:
+        return _mean(self.recall)
+
+    @property
+    def macro_f1(self) -> float:
+        return _mean(self.f1)
+
+
+def _mean(values: DoubleArray) -> float:
+    numbers = values[~np.isnan(values)]
+    return float(numbers.mean()) if numbers.size else float("nan")
+
+
 _LONGEST_KEY = 255  # bytes
 
 
@@ -115,10 +148,12 @@ class Metadata(MutableMapping[str, str]):
 
 
 class Model(Handle):
-    """A multi-layer perceptron: h_0 = x, z_m = W_m h_(m-1) + b_m, h_m = f(z_m), none after the last layer.
+    """A net: of widths or of a text.
 
-    `widths` runs from inputs to outputs: [784, 64, 64, 10] has three layers. The same seed gives the same
-    weights on every machine.
+    Widths run from inputs to outputs: [784, 64, 64, 10] is a multi-layer perceptron of three layers, h_0 = x,
+    z_m = W_m h_(m-1) + b_m, h_m = f(z_m), none after the last. A text describes a net of any shape, a layer a
+    line, as the header has it under tp_model_create; it says its own activations and biases, and `architecture`
+    writes some to start from. The same seed gives the same weights on every machine.
 
     Methods that only read the model may run on many threads at once; they let other threads run meanwhile.
     While a trainer works on a model, predict on a `clone()`.
@@ -129,7 +164,7 @@ class Model(Handle):
 
     def __init__(
         self,
-        widths: Sequence[int],
+        widths: Union[Sequence[int], str],
         *others: NoReturn,
         activation: Union[ActivationName, Activation] = Activation.LEAKY_RELU,
         negative_slope: float = 0.01,
@@ -145,9 +180,12 @@ class Model(Handle):
         config.bias = int(bias)
         config.initialization = Initialization.of(initialization).code
         config.seed = uint64(seed, "seed")
-        native = np.array([int32(width, "a width") for width in widths], np.int32)
         out = ctypes.c_void_p()
-        check(lib.tp_model_create_mlp(out, address(native), native.size, config))
+        if isinstance(widths, str):
+            check(lib.tp_model_create(out, text_bytes(widths), config))
+        else:
+            native = np.array([int32(width, "a width") for width in widths], np.int32)
+            check(lib.tp_model_create_mlp(out, address(native), native.size, config))
         self._pointer_or_none = out.value
 
     def clone(self) -> Model:
@@ -188,6 +226,13 @@ class Model(Handle):
         check(lib.tp_model_load_buffer(out, data, len(data), config))
         return cls._adopt(out)
 
+    def load_weights(self, path: Path) -> None:
+        """Takes over the arrays of a safetensors file, such as a state_dict of PyTorch's nn.Sequential.
+
+        By name where the file has all of the model's, and otherwise in the order of the layers.
+        """
+        check(lib.tp_model_load_weights(self._pointer, path_bytes(path)))
+
     def save(self, path: Path) -> None:
         """Writes a safetensors file. What is there gives way at once, when all is on the disk, or stays."""
         check(lib.tp_model_save(self._pointer, path_bytes(path)))
@@ -208,7 +253,50 @@ class Model(Handle):
     def __repr__(self) -> str:
         if self.closed:
             return "<Model, closed>"
+        if self.layer_count > 16:
+            return f"<Model of {self.layer_count} layers, {self.widths[0]} to {self.widths[-1]}>"
         return f"<Model {'-'.join(map(str, self.widths))}, {self.activation}>"
+
+    @property
+    def architecture(self) -> str:
+        """The text that makes the net again."""
+        return _text(lib.tp_model_architecture, self._pointer)
+
+    def summary(self) -> str:
+        """A table for people, a layer a line."""
+        return _text(lib.tp_model_summary, self._pointer)
+
+    @property
+    def tensors(self) -> List[str]:
+        """Names of all arrays, as PyTorch has them, in the order of the layers."""
+        count = int(lib.tp_model_tensor_count(self._pointer))
+        return [_text(lib.tp_model_tensor_name, self._pointer, index) for index in range(count)]
+
+    def tensor(self, name: str) -> FloatArray:
+        """A copy of the array `name`, such as "fc1.weight", with PyTorch's dimensions."""
+        values = np.empty(self._tensor_shape(name), np.float32)
+        check(lib.tp_model_get_tensor(self._pointer, text_bytes(name), address(values), values.size))
+        return values
+
+    def set_tensor(self, name: str, values: npt.ArrayLike) -> None:
+        """Writes the array `name`; shapes must match."""
+        array = float_array(values, "values")
+        shape = self._tensor_shape(name)
+        if array.shape != shape:
+            raise ShapeMismatchError(
+                f"values have shape {array.shape}, but '{name}' needs {shape}"
+            )
+        check(lib.tp_model_set_tensor(self._pointer, text_bytes(name), address(array), array.size))
+
+    def _tensor_shape(self, name: str) -> Tuple[int, ...]:
+        sizes = np.empty(4, np.int32)
+        rank = ctypes.c_int32()
+        check(
+            lib.tp_model_tensor_shape(
+                self._pointer, text_bytes(name), address(sizes), sizes.size, rank
+            )
+        )
+        return tuple(sizes[: rank.value].tolist())
 
     @property
     def widths(self) -> Tuple[int, ...]:
@@ -459,6 +547,24 @@ class Model(Handle):
         )
         return counts
 
+    def class_metrics(self, dataset: Dataset) -> ClassMetrics:
+        """Precision, recall and F1 of each class over a data set, from its confusion matrix."""
+        counts = self.confusion_matrix(dataset)
+        classes = len(counts)
+        numbers: DoubleArray = np.empty((3, classes), np.float64)
+        precision, recall, f1 = numbers
+        check(
+            lib.tp_confusion_metrics(
+                address(counts),
+                classes,
+                address(precision),
+                address(recall),
+                address(f1),
+                classes,
+            )
+        )
+        return ClassMetrics(counts, precision, recall, f1)
+
     def check_teleport(self, config: TeleportConfig = TeleportConfig()) -> None:
         """Raises UnsupportedError, with the reason, when this config cannot teleport this model."""
         # Held-out samples play no part here, and without a loss nobody knows what their y is.
@@ -498,6 +604,24 @@ class Model(Handle):
                 self._pointer, int32(layer, "layer"), address(factors), factors.size
             )
         )
+
+    @property
+    def scaling_count(self) -> int:
+        """Channels that the scaling group moves: of a perceptron, its hidden units."""
+        return int(lib.tp_model_scaling_count(self._pointer))
+
+    def scaling_variables(self, layer: int) -> npt.NDArray[np.int64]:
+        """For every row of a layer's weights the number of its channel, or -1 where it does not move."""
+        index = int32(layer, "layer")
+        rows = ctypes.c_int32()
+        check(lib.tp_model_layer_shape(self._pointer, index, rows, None))
+        variables = np.empty(rows.value, np.int64)
+        check(
+            lib.tp_model_scaling_variables(
+                self._pointer, index, address(variables), variables.size
+            )
+        )
+        return variables
 
     def apply_linear(self, layer: int, g: npt.ArrayLike, x: Optional[npt.ArrayLike] = None) -> None:
         """Acts with g (k x k, invertible) on the units of hidden layer `layer` through inputs x.
@@ -572,6 +696,29 @@ class Model(Handle):
             )
         )
         return phi.value, gradient
+
+
+def architecture(name: str, shape: Sequence[int], classes: int) -> str:
+    """The text of a known net for inputs of `shape` (channels, height, width; or the width of vectors).
+
+    Names are mlp, lenet, vgg-small, resnet-8, resnet-14 and resnet-20.
+    """
+    sizes = [int32(size, "a size of shape") for size in shape]
+    if len(sizes) not in (1, 3):
+        raise InvalidArgumentError(
+            f"shape has {len(sizes)} sizes, but needs channels, height and width, or a width alone"
+        )
+    native = np.array(sizes + [1, 1] if len(sizes) == 1 else sizes, np.int32)
+    return _text(lib.tp_architecture, text_bytes(name), address(native), int32(classes, "classes"))
+
+
+def _text(function: Any, *arguments: Any) -> str:
+    """What a function copies into a buffer of the length that it asks for."""
+    length = ctypes.c_size_t()
+    check(function(*arguments, None, 0, length))
+    buffer = ctypes.create_string_buffer(length.value + 1)
+    check(function(*arguments, buffer, len(buffer), None))
+    return buffer.value.decode("utf-8")
 
 
 def _check_widths(widths: Any, others: Tuple[Any, ...]) -> None:

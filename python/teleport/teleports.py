@@ -137,6 +137,9 @@ class TeleportReport:
     condition: float
     input_condition: float
     fit_residual: float
+    # Of frames: `Trainer.frame_report` has it a layer.
+    condition_before: float
+    condition_after: float
 
     def explain(self) -> str:
         """The outcome as a sentence."""

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-from typing import Any, Callable, ClassVar, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, ClassVar, List, Literal, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from ._abi import tp_event, tp_event_callback, tp_optimizer_config, tp_run_config
-from ._arrays import Samples, address, float_array, samples
+from ._abi import (
+    tp_event,
+    tp_event_callback,
+    tp_frame_report,
+    tp_optimizer_config,
+    tp_run_config,
+    tp_run_result,
+)
+from ._arrays import FloatArray, Samples, address, float_array, result, samples
 from ._handle import Handle
 from ._interrupt import Interruptible, StopFlag, interruptible
 from ._library import check, initialized, lib
 from ._values import Path, expect, int32, int64, path_bytes, uint64
+from .augment import AugmentConfig, native_augment
 from .dataset import Dataset, data_set
 from .enums import (
     Average,
     AverageName,
+    Centring,
+    CentringName,
     EventKind,
     Finish,
     FinishName,
@@ -27,8 +37,8 @@ from .enums import (
     OptimizerKind,
     OptimizerName,
 )
-from .errors import Status
-from .frames import FrameConfig, native_frames
+from .errors import InvalidArgumentError, ShapeMismatchError, Status
+from .frames import FrameConfig, FrameReport, frame_report_of, native_frames
 from .model import Model
 from .schedule import NativeSchedule, Schedule
 from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report, report_of
@@ -37,7 +47,8 @@ from .teleports import NativeConfig, TeleportConfig, TeleportReport, new_report,
 @dataclasses.dataclass(frozen=True)
 class Event:
     """tp_event. STEP: loss of the last mini-batch; EPOCH: mean loss over its mini-batches, each before its
-    step, and the validation; TELEPORT: the report. Numbers that a kind does not have are NaN."""
+    step, and the validation; TELEPORT: the report; EARLY_STOP: epoch (-1: none) and validation of the best. Numbers
+    that a kind does not have are NaN."""
 
     kind: EventKind
     epoch: int
@@ -55,11 +66,16 @@ class Event:
 @dataclasses.dataclass(frozen=True)
 class RunResult:
     """What a run did: its epoch events, its teleports (one that is undone is there twice, the second time
-    as UNDONE), and whether a callback or the flag stopped it."""
+    as UNDONE), and whether a callback or the flag stopped it. With patience: whether that was used up, and the epoch
+    of the best validation (-1: none), whose weights the model has when the run has come to its end."""
 
     stopped: bool
     epochs: Tuple[Event, ...]
     teleports: Tuple[TeleportReport, ...]
+    stopped_early: bool
+    best_epoch: int
+    best_valid_loss: float
+    best_valid_accuracy: float
 
 
 OnEvent = Callable[[Event], Optional[bool]]
@@ -72,6 +88,9 @@ class Trainer(Handle):
     weight_decay  -1: 0.01 for "adamw", 0 for the others
     clip_norm     gradients longer than this are shortened to it; 0: off
     average       of the weights, for `averaged_model`; "schedule_free" with "sgd" and "adamw"
+    label_smoothing
+                  of the cross-entropy, 0 to below 1: this share of each label is spread evenly over all classes, in
+                  steps, runs and teleports of this trainer and in what it measures; validation is without
 
     optimizer="dog" has no rate to choose; initial_radius (0: 1e-6) and dog_layerwise are its own.
 
@@ -98,6 +117,7 @@ class Trainer(Handle):
         average: Union[AverageName, Average] = Average.DEFAULT,
         initial_radius: float = 0.0,
         dog_layerwise: bool = True,
+        label_smoothing: float = 0.0,
     ) -> None:
         self._pointer_or_none = None
         expect(model, Model, "model", f"Model({model!r})")
@@ -115,6 +135,7 @@ class Trainer(Handle):
         config.average = Average.of(average).code
         config.initial_radius = initial_radius
         config.dog_layerwise = int(dog_layerwise)
+        config.label_smoothing = label_smoothing
         out = ctypes.c_void_p()
         check(lib.tp_trainer_create(out, model._pointer, self._loss.code, config))
         self._pointer_or_none = out.value
@@ -136,6 +157,12 @@ class Trainer(Handle):
         return self._loss
 
     @property
+    def label_smoothing(self) -> float:
+        config = initialized(tp_optimizer_config())
+        check(lib.tp_trainer_get_config(self._pointer, None, config))
+        return float(config.label_smoothing)
+
+    @property
     def model(self) -> Model:
         """The model that is trained: another handle of the same weights as the one given."""
         if self._model is None or self._model.closed:
@@ -154,6 +181,12 @@ class Trainer(Handle):
         """Steps are taken in frames from now on, renewed from what `step` sees; None: no longer."""
         native = None if frames is None else native_frames(frames)
         check(lib.tp_trainer_set_frames(self._pointer, native))
+
+    def frame_report(self, layer: int) -> FrameReport:
+        """The frame of a layer, from 0, since frames were set; BadStateError where there are none."""
+        report = initialized(tp_frame_report())
+        check(lib.tp_trainer_frame_report(self._pointer, int32(layer, "layer"), report))
+        return frame_report_of(report)
 
     @property
     def epoch(self) -> int:
@@ -235,6 +268,57 @@ class Trainer(Handle):
         values = float_array(gradient, "gradient")
         self._check(lib.tp_trainer_apply_gradient(self._pointer, address(values), values.size))
 
+    def measure_loss(
+        self, x: npt.ArrayLike, y: npt.ArrayLike, weights: Optional[npt.ArrayLike] = None
+    ) -> float:
+        """The loss that this trainer trains, label smoothing included: `Model.loss` knows the plain one."""
+        batch = samples(self._loss, x, y, weights)
+        value = ctypes.c_double()
+        check(lib.tp_trainer_loss(self._pointer, batch, value))
+        return value.value
+
+    def gradient(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        weights: Optional[npt.ArrayLike] = None,
+        *,
+        out: Optional[FloatArray] = None,
+    ) -> Tuple[FloatArray, float]:
+        """The gradient of `measure_loss`, in the order of `Model.get_parameters`, and the loss."""
+        batch = samples(self._loss, x, y, weights)
+        gradient = result(out, (self.model.parameter_count,), np.float32)
+        value = ctypes.c_double()
+        check(
+            lib.tp_trainer_gradient(self._pointer, batch, address(gradient), gradient.size, value)
+        )
+        return gradient, value.value
+
+    def hessian_vector_product(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        v: npt.ArrayLike,
+        *,
+        weights: Optional[npt.ArrayLike] = None,
+        out: Optional[FloatArray] = None,
+    ) -> FloatArray:
+        """The Hessian of `measure_loss` times v; `out` may not overlap `v`."""
+        batch = samples(self._loss, x, y, weights)
+        vector = float_array(v, "v")
+        product = result(out, (self.model.parameter_count,), np.float32)
+        check(
+            lib.tp_trainer_hessian_vector_product(
+                self._pointer,
+                batch,
+                address(vector),
+                vector.size,
+                address(product),
+                product.size,
+            )
+        )
+        return product
+
     def teleport(
         self,
         x: npt.ArrayLike,
@@ -295,7 +379,12 @@ class Trainer(Handle):
         checkpoint_seconds: float = 0.0,
         checkpoint_keep: int = 1,
         frames: Optional[FrameConfig] = None,
+        augment: Optional[AugmentConfig] = None,
+        centring: Union[CentringName, Centring] = Centring.DEFAULT,
         finish: Union[FinishName, Finish] = Finish.DEFAULT,
+        class_weights: Union[None, Literal["balanced"], npt.ArrayLike] = None,
+        patience: int = 0,
+        min_delta: float = 0.0,
         stop: Optional[StopFlag] = None,
         on_event: Optional[OnEvent] = None,
     ) -> RunResult:
@@ -312,7 +401,14 @@ class Trainer(Handle):
                             from one checkpoint to the next; both 0: after each epoch
         checkpoint_keep     the newest is checkpoint_path, those before it have .1, .2, ... added
         frames              steps are taken in frames as `set_frames` says; None: as the trainer is
-        finish              weights that the run ends with, where the trainer averages weights
+        augment             how the images of mini-batches are changed; None: not at all
+        centring            without frames: the mean of the inputs is subtracted within the steps; by default for
+                            dog alone, which has no rate that was chosen without
+        finish              weights that the run ends with, where it has patience or the trainer averages weights
+        class_weights       one factor a class, by which its samples are weighed; "balanced": the inverse of the
+                            class's weight in `train`. Validation knows none
+        patience            epochs in a row without a lower loss over `valid`, by more than min_delta, after which the
+                            run ends; then, as after its last epoch, the model has the best weights; 0: off
         stop                another thread sets it to stop the run
         on_event            called on this thread; True stops the run after this event
 
@@ -339,10 +435,24 @@ class Trainer(Handle):
         config.checkpoint_steps = int64(checkpoint_steps, "checkpoint_steps")
         config.checkpoint_seconds = checkpoint_seconds
         config.checkpoint_keep = int32(checkpoint_keep, "checkpoint_keep")
+        config.centring = Centring.of(centring).code
         config.finish = Finish.of(finish).code
+        factors = _class_weights(class_weights)
+        if factors is None:
+            config.balance_classes = int(class_weights is not None)
+        else:
+            config.class_weights = address(factors)
+            config.class_weight_count = factors.size
+        config.patience = int32(patience, "patience")
+        config.min_delta = min_delta
+        outcome = initialized(tp_run_result())
+        config.result = ctypes.pointer(outcome)
         framed = None if frames is None else native_frames(frames)
         if framed is not None:
             config.frames = ctypes.pointer(framed)
+        changed = None if augment is None else native_augment(augment)
+        if changed is not None:
+            config.augment = ctypes.pointer(changed)
         config.stop_flag = flag.address
         begins = np.array([int32(epoch, "a teleport epoch") for epoch in teleport_epochs], np.int32)
         native = None if teleport is None else NativeConfig(teleport, self._loss)
@@ -382,7 +492,33 @@ class Trainer(Handle):
             if error is not None:
                 guard.keep(error)
         check(status)
-        return RunResult(status == Status.STOPPED, tuple(ended), tuple(reports))
+        return RunResult(
+            status == Status.STOPPED,
+            tuple(ended),
+            tuple(reports),
+            bool(outcome.stopped_early),
+            outcome.best_epoch,
+            outcome.best_valid_loss,
+            outcome.best_valid_accuracy,
+        )
+
+
+def _class_weights(given: Union[None, str, npt.ArrayLike]) -> Optional[FloatArray]:
+    """The factors of the classes; None where there are none or the library finds them."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given != "balanced":
+            raise InvalidArgumentError(
+                f'class_weights is {given!r}, but must be one number a class or "balanced"'
+            )
+        return None
+    factors = float_array(given, "class_weights")
+    if factors.ndim != 1 or factors.size == 0:
+        raise ShapeMismatchError(
+            f"class_weights have shape {factors.shape}, but must be one number a class"
+        )
+    return factors
 
 
 def _event_of(event: tp_event) -> Event:

@@ -38,12 +38,40 @@ void shim_weighted_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, 
  * row_shift and last_out = last + out . column_shift; either shift may be NULL, last_out too, and out may be x. */
 void shim_shear_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *row_shift,
                      const float *column_shift, float *out, float *last_out);
-/* target += x and last_target += last + x . column_shift */
+/* target = beta * target + alpha * x and last_target = beta * last_target + alpha * (last + x . column_shift) */
 void shim_add_sheared_rows(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width,
-                           const float *column_shift, float *target, float *last_target);
-/* sums[row] = beta * sums[row] + x[row] . column + last * corner; for beta 0 sums may hold anything. */
+                           const float *column_shift, float alpha, float beta, float *target, float *last_target);
+/* sums[row] = beta * sums[row] + alpha * (x[row] . column + last * corner); for beta 0 sums may hold anything. */
 void shim_row_dots(const float *x, const float *last, ptrdiff_t rows, ptrdiff_t width, const float *column,
-                   float corner, float beta, float *sums);
+                   float corner, float alpha, float beta, float *sums);
+/* The sum over rows of (x - y)^2 and of (last_x - last_y + (x - y) . column)^2. */
+double shim_sheared_distance(const float *x, const float *y, const float *last_x, const float *last_y, ptrdiff_t rows,
+                             ptrdiff_t width, const float *column);
+
+/* out = beta * out + factor * x + factor_y * y; y may be NULL, and out hold anything for beta 0. */
+void shim_scaled_sum(const float *x, float factor, const float *y, float factor_y, float beta, ptrdiff_t count,
+                     float *out);
+
+/* A map of rows that is a multiple of the identity but for `rank` directions: with t = d * (x q^T + last u^T) it gives
+ * x' = p x + t q + last * row_factor * row  and  last' = corner * last + column_factor * (x . column) + t . v */
+typedef struct shim_low_rank {
+    ptrdiff_t width, rank;            /* rank at most SHIM_MOST_RANK */
+    const float *q, *d;               /* rank x width; rank, then p, row_factor, column_factor and corner */
+    const float *u, *v;               /* rank numbers each, or NULL */
+    const float *row, *column;        /* width numbers each, or NULL */
+} shim_low_rank;
+enum { SHIM_MOST_RANK = 272 };
+/* out = beta * out + alpha * (x', last'); last NULL: 1 each; last_out may be NULL. out is not x. */
+void shim_low_rank_rows(const shim_low_rank *map, const float *x, const float *last, ptrdiff_t rows, float alpha,
+                        float beta, float *out, float *last_out);
+
+/* average += share * (weights - average) */
+void shim_average(float *average, const float *weights, ptrdiff_t count, float share);
+/* weights = beta * weights + alpha * step */
+void shim_step(float *weights, const float *step, ptrdiff_t count, float alpha, float beta);
+/* fast -= lost * weights, average += share * (fast - average), weights = fast + beta * (average - fast) */
+void shim_schedule_free(float *weights, float *fast, float *average, ptrdiff_t count, float lost, float share,
+                        float beta);
 
 /* The sum of (x - y)^2; y NULL: of x^2. */
 double shim_squared_distance(const float *x, const float *y, ptrdiff_t count);
@@ -55,6 +83,11 @@ float shim_largest_magnitude(const float *x, ptrdiff_t count);
  * weights NULL: 1 each. delta may be NULL. */
 double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
                           const float *weights, double factor, float *delta);
+
+/* What label smoothing adds to that: the sum over rows of factor * weights[row] * smoothing * (z[row][labels[row]] -
+ * mean of z[row]); its derivative by z is added to delta. */
+double shim_label_smoothing(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
+                            const float *weights, double factor, double smoothing, float *delta);
 
 /* The sum of (output - target)^2, in double; delta = factor * (output - target), may be NULL. */
 double shim_squared_error(const float *output, const float *target, ptrdiff_t count, float factor, float *delta);

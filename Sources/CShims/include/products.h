@@ -19,7 +19,18 @@ void shim_row_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n,
 void shim_column_products(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
                           float alpha, float beta, float *c);
 
-/* c = beta c + a b, with a: m x k, b: k x n, c: m x n, contiguous; otherwise the same. */
-void shim_plain_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float beta, float *c);
+/* c = beta c + alpha (a b + first_a first_b^T), with a: m x k, its elements (i, s) at a[i * row_a + s * column_a];
+ * b: k x n and c: m x n, both contiguous; first_a: m numbers, NULL: 1 each; first_b: n numbers, NULL: no such part. m
+ * and k at least 1, n at least a vector. For beta = 0 c may hold anything. Every element is summed in the same order,
+ * whatever m and n are. */
+typedef struct shim_product {
+    const float *a;
+    ptrdiff_t row_a, column_a;
+    const float *b, *first_a, *first_b;
+    float *c;
+    ptrdiff_t m, n, k;
+    float alpha, beta;
+} shim_product;
+void shim_multiply(const shim_product *product);
 
 #endif

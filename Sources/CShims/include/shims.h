@@ -5,7 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "convolution.h"
+#include "images.h"
 #include "kernels.h"
+#include "masks.h"
+#include "norms.h"
 #include "products.h"
 
 /* Swift has no thread-local variables. 1,024 bytes a thread, zero at first; never fails. */
@@ -34,6 +38,10 @@ static inline int32_t shim_read_flag(const volatile int32_t *flag) {
 }
 static inline void shim_write_flag(volatile int32_t *flag, int32_t value) {
     __atomic_store_n(flag, value, __ATOMIC_RELEASE);
+}
+/* Writes `value` where the flag is `expected`; 0 where it is not. */
+static inline int shim_exchange_flag(volatile int32_t *flag, int32_t expected, int32_t value) {
+    return __atomic_compare_exchange_n(flag, &expected, value, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 /* A flag that ends the call under way on a thread, and those beside it. */

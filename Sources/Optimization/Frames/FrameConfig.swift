@@ -14,6 +14,8 @@ public enum FrameKind: Int32, Sendable {
 public enum FrameInput: Int32, Sendable {
     case centre = 0
     case none = 1
+    /// Centred, and whitened in the directions that have the largest eigenvalues.
+    case rank = 2
 }
 
 /// The fields of `tp_frame_config`.
@@ -31,10 +33,17 @@ public struct FrameConfig: Sendable, Equatable {
     public var damping = 1.0
     /// Steps over which the rate grows from nothing after frames were set.
     public var warmupSteps = 100
+    /// Layers with a frame have one of their outputs as well, if these are at most `widest`.
+    public var outputs = false
+    /// Directions that layers inside are whitened in which read more than `widest` values.
+    public var rank = 64
+    /// The same of the samples, where `input` says so.
+    public var inputRank = 16
 
     public init() {}
 
-    /// Wider inputs of a layer inside have no frame: its products would cost more than the step.
+    /// Wider inputs of a layer inside are whitened in `rank` directions and have no rotated frame:
+    /// whole products would cost more than the step.
     public static let widest = 256
 
     public func validate() throws {
@@ -43,7 +52,13 @@ public struct FrameConfig: Sendable, Equatable {
         try check("early_steps", earlySteps, earlySteps >= 0, "at least 0")
         try check("samples", samples, (1...65_536).contains(samples), "1 to 65,536")
         try check("damping", damping, damping > 0 && damping <= 1e6, "above 0 and at most 1e6")
+        try check("rank", rank, (1...Self.widest).contains(rank), "1 to \(Self.widest)")
+        try check(
+            "input_rank", inputRank, (1...Self.widest).contains(inputRank), "1 to \(Self.widest)")
         try check("warmup_steps", warmupSteps, warmupSteps >= 0, "at least 0")
+        guard !outputs || kind != .centre else {
+            throw TeleportError.invalid("outputs is 1 and kind CENTRE, which is of inputs alone")
+        }
     }
 
     private func check<Value>(

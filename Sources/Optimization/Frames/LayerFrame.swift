@@ -9,39 +9,77 @@ struct LayerFrame {
     enum Kind {
         case centred
         case dense(FrameKind)
+        case lowRank(LowRankFrame)
     }
 
     let kind: Kind
     let node: Int
+    /// Among the layers with weights.
+    let index: Int
     let map: LinearMap
     let coordinates: FrameCoordinates
     /// Its first number; `count` follow.
     let offset: Int
     let count: Int
 
-    /// Nil: the layer has no frame.
-    init?(
-        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig,
+    /// Why a layer can have no frame; nil where it can.
+    static func refusal(
+        _ graph: Graph, node: Int, map: LinearMap, _ options: FrameConfig
+    ) -> StaticString? {
+        if map.readsTable { return "it reads samples by their index" }
+        guard graph.nodes[node].first < 0 else {
+            if options.kind == .centre { return "kind is CENTRE, which is of the inputs alone" }
+            let isWide = map.inputs > FrameConfig.widest
+            return isWide && options.kind == .rotate
+                ? "it reads more than 256 values, and kind is ROTATE" : nil
+        }
+        if options.input == .none { return "it reads the samples, and input is NONE" }
+        return map.hasBias ? nil : "it has no bias that could take the mean of the samples it reads"
+    }
+
+    /// Of a layer that can have one.
+    init(
+        _ graph: Graph, node: Int, index: Int, map: LinearMap, _ options: FrameConfig,
         _ coordinates: FrameCoordinates, offset: Int
     ) throws {
-        let readsSamples = graph.nodes[node].first < 0
-        if readsSamples {
-            // Without a bias nothing can take the mean.
-            guard options.input == .centre, map.hasBias else { return nil }
-            kind = .centred
-            count = try Memory.product(map.inputs, 2)
+        let isFolded = coordinates == .folded
+        if graph.nodes[node].first < 0 {
+            if options.input == .rank {
+                // One more, whose level all others have.
+                kind = .lowRank(
+                    LowRankFrame(
+                        width: map.inputs, rank: min(options.inputRank + 1, map.inputs),
+                        hasLast: true, isCentred: true, isFolded: isFolded))
+            } else {
+                kind = .centred
+            }
+        } else if map.inputs > FrameConfig.widest {
+            kind = .lowRank(
+                LowRankFrame(
+                    width: map.inputs, rank: options.rank, hasLast: map.hasBias,
+                    isCentred: false, isFolded: isFolded))
         } else {
-            guard options.kind != .centre, map.inputs <= FrameConfig.widest else { return nil }
             kind = .dense(options.kind)
-            let size = try RowMap.denseCount(width: map.inputs, hasLast: map.hasBias)
-            count = try Memory.product(size, coordinates == .folded ? 1 : 4)
         }
-        guard !map.readsTable else { return nil }
+        switch kind {
+        case .centred: count = try Memory.product(map.inputs, 2)
+        case .dense:
+            let size = try RowMap.denseCount(width: map.inputs, hasLast: map.hasBias)
+            count = try Memory.product(size, isFolded ? 1 : 4)
+        case .lowRank(let frame):
+            // At most this, for ranks are at most 257.
+            _ = try Memory.product(map.inputs, 1_024)
+            count = frame.count
+        }
         self.node = node
+        self.index = index
         self.map = map
         self.coordinates = coordinates
         self.offset = offset
     }
+
+    /// Rows of C.
+    var size: Int { map.inputs + (map.hasBias ? 1 : 0) }
 
     // What rows are multiplied by, with the numbers of all frames.
 
@@ -53,6 +91,7 @@ struct LayerFrame {
             return .shear(
                 width: map.inputs, row: negative, column: coordinates == .folded ? negative : nil)
         case .dense: return dense(0, numbers)
+        case .lowRank(let frame): return frame.map(0, numbers + offset)
         }
     }
 
@@ -62,6 +101,7 @@ struct LayerFrame {
         case .centred:
             return .shear(width: map.inputs, row: nil, column: numbers + offset + map.inputs)
         case .dense: return dense(1, numbers)
+        case .lowRank(let frame): return frame.map(1, numbers + offset)
         }
     }
 
@@ -70,6 +110,7 @@ struct LayerFrame {
         switch kind {
         case .centred: return .shear(width: map.inputs, row: numbers + offset, column: nil)
         case .dense: return dense(2, numbers)
+        case .lowRank(let frame): return frame.map(2, numbers + offset)
         }
     }
 
@@ -78,11 +119,11 @@ struct LayerFrame {
         switch kind {
         case .centred: return .shear(width: map.inputs, row: nil, column: numbers + offset)
         case .dense: return dense(3, numbers)
+        case .lowRank(let frame): return frame.map(3, numbers + offset)
         }
     }
 
     private func dense(_ index: Int, _ numbers: UnsafePointer<Float>) -> RowMap {
-        let size = map.inputs + (map.hasBias ? 1 : 0)
         return .dense(
             width: map.inputs, hasLast: map.hasBias, numbers + offset + index * size * size)
     }
@@ -102,8 +143,8 @@ struct LayerFrame {
         let own = numbers + offset
         switch kind {
         case .centred: own.update(repeating: 0, count: count)
+        case .lowRank(let frame): frame.reset(own)
         case .dense:
-            let size = map.inputs + (map.hasBias ? 1 : 0)
             let identity = try Matrix(identity: size)
             for first in stride(from: 0, to: count, by: size * size) {
                 RowMap.write(identity, hasLast: map.hasBias, to: own + first)
@@ -111,56 +152,46 @@ struct LayerFrame {
         }
     }
 
-    /// Largest condition of what is inverted that a frame is made from.
-    private static let mostCondition = 1e8
+    /// What `write` works with; nil where nothing is needed.
+    func makeRoom() throws -> (any FrameMaker)? {
+        switch kind {
+        case .centred: return nil
+        case .dense(let frame):
+            return try FrameRoom(
+                size: map.inputs + (map.hasBias ? 1 : 0), hasLast: map.hasBias, frame,
+                coordinates)
+        case .lowRank(let frame): return try LowRankRoom(frame)
+        }
+    }
+
+    /// The samples' own frame takes no pass.
+    var readsSamples: Bool {
+        switch kind {
+        case .centred: return true
+        case .dense: return false
+        case .lowRank(let frame): return frame.isCentred
+        }
+    }
+
+    var isLowRank: Bool {
+        if case .lowRank = kind { return true }
+        return false
+    }
 
     /// Writes the frame of inputs `h` (rows x inputs); gives the condition of what was inverted, or
-    /// nil where there is none.
+    /// nil where there is none. `current`: all frames at hand. Allocates nothing.
     func write(
-        _ h: UnsafePointer<Float>, rows: Int, _ options: FrameConfig,
-        to numbers: UnsafeMutablePointer<Float>
-    ) throws -> Double? {
+        _ h: UnsafePointer<Float>, rows: Int, damping: Double, in room: (any FrameMaker)?,
+        from current: UnsafePointer<Float>, to numbers: UnsafeMutablePointer<Float>
+    ) -> Double? {
         let own = numbers + offset
-        switch kind {
-        case .centred:
-            shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
-            for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
-            return allFinite(own, count: map.inputs) ? 1 : nil
-        case .dense(let frame):
-            let c = try statistics(h, rows: rows)
-            guard c.storage.elements.allSatisfy({ $0.isFinite }),
-                let matrices = try matrices(c, frame, options), matrices.isFinite,
-                matrices.condition <= Self.mostCondition
-            else { return nil }
-            let size = c.count
-            for (index, t) in ([matrices.forward] + matrices.others).enumerated() {
-                RowMap.write(t, hasLast: map.hasBias, to: own + index * size)
-            }
-            return matrices.condition
+        if let room {
+            let condition = room.write(
+                h, rows: rows, damping: damping, from: current + offset, to: own)
+            return condition.flatMap { $0 <= FrameMatrices.mostCondition ? $0 : nil }
         }
-    }
-
-    private func matrices(
-        _ c: Matrix, _ frame: FrameKind, _ options: FrameConfig
-    ) throws -> FrameMatrices? {
-        switch (frame, coordinates) {
-        case (.rotate, _): return try .rotated(c)
-        case (_, .root): return try .symmetricRoot(c, damping: options.damping)
-        default:
-            return try .whitened(c, damping: options.damping, folded: coordinates == .folded)
-        }
-    }
-
-    /// C: the mean of h_bar h_bar^T, h_bar = (h, 1) where there is a bias.
-    func statistics(_ h: UnsafePointer<Float>, rows: Int) throws -> Matrix {
-        let size = map.inputs + (map.hasBias ? 1 : 0)
-        let wide = try Matrix(rows, size)
-        for row in 0..<rows {
-            for j in 0..<map.inputs { wide[row, j] = Double(h[row * map.inputs + j]) }
-            if map.hasBias { wide[row, map.inputs] = 1 }
-        }
-        let c = try Matrix.gramOfColumns(wide)
-        c.scale(by: 1 / Double(rows))
-        return c
+        shim_column_sums(h, rows, map.inputs, map.inputs, 1 / Float(rows), 0, own)
+        for j in 0..<map.inputs { own[map.inputs + j] = -own[j] }
+        return allFinite(own, count: map.inputs) ? 1 : nil
     }
 }

@@ -91,6 +91,7 @@ struct NullSpaceSymmetry: SymmetryGroup {
 
     func require(_ graph: Graph, _ optimizer: Optimizer?) throws {
         try requireHiddenLayer(graph)
+        try graph.requireRow("a null-space move")
     }
 
     func moves(_ task: SearchTask, layers: [Int]) throws -> any DirectedGroup {

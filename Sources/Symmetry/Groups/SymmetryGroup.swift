@@ -31,8 +31,10 @@ protocol SymmetryGroup {
     /// Throws the sentence that says why it has no meaning for a model, or for one without a
     /// trainer: `optimizer` nil.
     func require(_ graph: Graph, _ optimizer: Optimizer?) throws
-    /// Layers of a model that a config can name.
+    /// Parts of a model that move apart from each other; a perceptron's are its hidden layers.
     func layerCount(_ graph: Graph) throws -> Int
+    /// Throws the sentence that says why a hidden layer that a config names cannot move.
+    func requireMovable(_ layer: Int, _ graph: Graph) throws
     /// Those that move where a config names none.
     func movableLayers(_ graph: Graph, samples: Int) throws -> [Int]
 
@@ -61,6 +63,7 @@ extension SymmetryGroup {
     var transformsState: Bool { false }
 
     func layerCount(_ graph: Graph) throws -> Int { graph.hiddenLayerCount }
+    func requireMovable(_ layer: Int, _ graph: Graph) throws {}
     func movableLayers(_ graph: Graph, samples: Int) throws -> [Int] {
         Array(0..<(try layerCount(graph)))
     }
@@ -93,5 +96,14 @@ extension SymmetryGroup {
                 .unsupported, "the model has no hidden layer, and every group acts on hidden layers"
             )
         }
+    }
+}
+
+extension Graph {
+    /// What goes through the inputs of layers from one to the next needs them in a row.
+    func requireRow(_ group: String) throws {
+        guard let reason = otherThanRow else { return }
+        throw TeleportError(
+            .unsupported, "\(group) needs dense layers in a row; \(reason)")
     }
 }

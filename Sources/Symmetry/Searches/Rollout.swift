@@ -138,7 +138,7 @@ private struct Rung {
 extension Loss {
     /// The loss of two sets of samples together, from that of each.
     fileprivate func combined(_ a: Double, _ countA: Int, _ b: Double, _ countB: Int) -> Double {
-        switch self {
+        switch kind {
         case .crossEntropy, .meanSquaredError:
             return (a * Double(countA) + b * Double(countB)) / Double(countA + countB)
         case .halfSquaredError:

@@ -29,8 +29,9 @@ def names_of(known):
     return names
 
 
-def parse(document, data=False, seeds=3, epochs=None, tasks=None, **choices):
-    """The options of every experiment; `data` adds an image folder, `tasks` a choice of them."""
+def parse(document, data=False, seeds=3, epochs=None, tasks=None, environment=None, **choices):
+    """The options of every experiment; `data` adds an image folder, `tasks` a choice of tasks,
+    `environment` an option for a virtual environment of other packages."""
     parser = argparse.ArgumentParser(
         description=document.split("\n")[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -48,6 +49,10 @@ def parse(document, data=False, seeds=3, epochs=None, tasks=None, **choices):
     if tasks is not None:
         parser.add_argument(
             "--tasks", type=names_of(tasks), default=",".join(tasks), help="some of these"
+        )
+    if environment is not None:
+        parser.add_argument(
+            environment, type=Path, metavar="FOLDER", help="a virtual environment of rivals"
         )
     options = parser.parse_args()
     if options.quick:

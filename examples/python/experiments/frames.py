@@ -3,20 +3,27 @@
 Trains the suite of docs/frames.md from paired first weights and mini-batches. Rates go by factors
 of 2 until the best is inside, on three seeds of their own; the gain is the steps at which plain
 SGD, tuned, first reaches its own final loss over those of the method, a geometric mean over seeds.
-A folder fashion_png beside the data adds f14; --tasks chooses.
+A folder fashion_png beside the data adds f14; --tasks chooses. --rivals adds optimizers from PyPI,
+in the environment of the benchmarks, which `make .venv-bench/stamp` sets up.
 
-  frames.py --data mnist_png --seeds 5 --tasks m14,f14,deep14,ae
-  frames.py --data mnist_png --seeds 5 --tasks mnist
+  frames.py --data mnist_png --seeds 5 --tasks m14,f14,deep14,ae --rivals .venv-bench
+  frames.py --data mnist_png --seeds 5 --tasks mnist --rivals .venv-bench
 """
 
 import dataclasses
+import json
 import math
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
 from common import draw, figure, parse, points, save, spread
 import teleport
+from rivals import best_power
 
 STEPS = {"m14": 2000, "f14": 1120, "deep14": 2000, "ae": 2000, "mnist": 9375}
 HIDDEN = {"m14": [64, 64], "f14": [64, 64], "deep14": 10 * [32], "ae": [128, 64, 16, 64, 128]}
@@ -34,6 +41,8 @@ FRAMES = {
     "centred": teleport.FrameConfig(kind="centre"),
     "whitened": teleport.FrameConfig(kind="whiten"),
     "rotated": teleport.FrameConfig(kind="rotate"),
+    "whitened, outputs": teleport.FrameConfig(kind="whiten", outputs=True),
+    "rotated, outputs": teleport.FrameConfig(kind="rotate", outputs=True),
 }
 TUNING_SEEDS = (1000, 1001, 1002)  # one seed can choose a rate at the edge of divergence
 
@@ -78,6 +87,7 @@ class Result:
     loss: list
     accuracy: float = math.nan
     undone: int = 0
+    seconds: list = dataclasses.field(default_factory=list)  # of training alone
 
     @property
     def final(self):
@@ -119,6 +129,7 @@ def train(task, method, frames, rate, seed, evaluations=POINTS):
             drop_last=True,
             seed=seed,
             frames=frames,
+            centring="default" if frames else "off",
             progress_interval=1,
             on_event=on_event,
             finish="last",
@@ -136,23 +147,13 @@ def tune(task, method, frames, first):
     """The rate with the smallest mean final loss over seeds, by factors of 2 until it is inside."""
     if "rate" not in method:
         return None
-    found = {}
 
     def final(power):
-        if power not in found:
-            rate = first * 2.0**power
-            runs = [train(task, method, frames, rate, seed, 1).final for seed in TUNING_SEEDS]
-            found[power] = np.mean(runs) if np.isfinite(runs).all() else math.inf
-        return found[power]
+        rate = first * 2.0**power
+        runs = [train(task, method, frames, rate, seed, 1).final for seed in TUNING_SEEDS]
+        return np.mean(runs) if np.isfinite(runs).all() else math.inf
 
-    place = 0
-    while True:
-        for step in (1, -1):
-            if final(place + step) < final(place):
-                place += step
-                break
-        else:
-            return first * 2.0**place
+    return first * 2.0 ** best_power(final)
 
 
 def steps_to(result, loss):
@@ -188,8 +189,8 @@ def step_time(task, method, frames, rate):
         )
         began = time.perf_counter()
         trainer.run(
-            task.train, epochs=2, batch_size=task.batch, frames=frames, progress_interval=-1,
-            finish="last",
+            task.train, epochs=2, batch_size=task.batch, frames=frames,
+            centring="default" if frames else "off", progress_interval=-1, finish="last",
         )
         times.append((time.perf_counter() - began) / trainer.step_count)
     return 1e6 * min(times)
@@ -199,12 +200,63 @@ def cells():
     for name, method in METHODS.items():
         for frame, config in FRAMES.items():
             # Without second moments a rotation changes no step.
-            if frame != "rotated" or method["optimizer"] not in ("sgd", "dog"):
+            if not frame.startswith("rotated") or method["optimizer"] not in ("sgd", "dog"):
                 yield name, method, frame, config
 
 
 HEADER = ["method", "frames", "rate", "gain", "loss", "loss to SGD's", "accuracy"]
 HEADER += ["µs a step", "undone"]
+
+
+def row(plain, found, name, frame, rate, micros):
+    losses = [one.final for one in found]
+    ratios = [math.log(a / b.final) for a, b in zip(losses, plain)]
+    accuracies = [one.accuracy for one in found]
+    return [
+        name, frame, "none" if rate is None else f"{rate:g}", f"{gain(plain, found):.2f}",
+        spread(losses), f"{math.exp(np.mean(ratios)):.2f}",
+        points(accuracies) if np.isfinite(accuracies).all() else "-", f"{micros:.0f}",
+        sum(one.undone for one in found),
+    ]
+
+
+def arrays(task, seeds):
+    """A task for rivals.py: its samples, and the first weights of seeds and of those that tune."""
+    starts = [teleport.Model(task.widths, activation="leaky_relu", seed=seed) for seed in seeds]
+    labelled = task.loss == "cross_entropy"
+    sets = {"": task.train, "test_": task.test}
+    values = {f"{name}x": np.asarray(part.get(), np.float32) for name, part in sets.items()}
+    for name, part in sets.items():
+        values[f"{name}y"] = part.labels() if labelled else values[f"{name}x"]
+    return values | {
+        "widths": task.widths, "batch": task.batch, "steps": task.steps, "points": POINTS,
+        "starts": [model.get_parameters() for model in starts],
+        "start_losses": [model.evaluate(task.train, loss=task.loss).loss for model in starts],
+        "tuning": [
+            teleport.Model(task.widths, seed=seed).get_parameters() for seed in TUNING_SEEDS
+        ],
+    }
+
+
+def rivals(task, options):
+    """Every rival: its name, what enters the net, its rate, its results, and the µs of a step."""
+    if options.rivals is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(Path(folder) / "task.npz", **arrays(task, range(options.seeds)))
+        script = Path(__file__).resolve().parent / "rivals.py"
+        command = [options.rivals / "bin" / "python", script, Path(folder) / "task.npz"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            for line in map(json.loads, process.stdout):
+                name = f"{line['method']} ({line['package']})"
+                if "missing" in line:
+                    print(f"without {name}, {line['inputs']}: {line['missing']}", flush=True)
+                    continue
+                found = [Result(**run) for run in line["runs"]]
+                micros = 1e6 * min(one.seconds[-1] / one.steps[-1] for one in found)
+                yield name, line["inputs"], line["rate"], found, micros
+    if process.returncode != 0:
+        sys.exit(f"frames.py: rivals.py ended with status {process.returncode}")
 
 
 def compare(task, options):
@@ -214,18 +266,14 @@ def compare(task, options):
         rate = tune(task, method, config, method.get("rate"))
         found = [train(task, method, config, rate, seed) for seed in range(options.seeds)]
         results[name, frame], rates[name, frame] = found, rate
-        plain = results["SGD", "raw"]
-        ratio = math.exp(np.mean([math.log(a.final / b.final) for a, b in zip(found, plain)]))
-        accuracies = [one.accuracy for one in found]
-        rows.append(
-            [
-                name, frame, "none" if rate is None else f"{rate:g}",
-                f"{gain(plain, found):.2f}", spread([one.final for one in found]), f"{ratio:.2f}",
-                points(accuracies) if np.isfinite(accuracies).all() else "-",
-                f"{step_time(task, method, config, rate):.0f}",
-                sum(one.undone for one in found),
-            ]
-        )
+        micros = step_time(task, method, config, rate)
+        for one in found:
+            one.seconds = [1e-6 * micros * step for step in one.steps]
+        rows.append(row(results["SGD", "raw"], found, name, frame, rate, micros))
+        print(task.name, *rows[-1], flush=True)
+    for name, inputs, rate, found, micros in rivals(task, options):
+        results[name, inputs] = found
+        rows.append(row(results["SGD", "raw"], found, name, inputs, rate, micros))
         print(task.name, *rows[-1], flush=True)
     print()
     title = f"{task.name}: {task.steps} steps of {task.batch}, {len(task.train)} samples"
@@ -253,7 +301,7 @@ def drop_in(task, results, rates, options):
 
 
 def main():
-    options = parse(__doc__, data=True, seeds=5, tasks=list(STEPS))
+    options = parse(__doc__, data=True, seeds=5, tasks=list(STEPS), environment="--rivals")
     fashion = options.data.parent / "fashion_png"
     tasks = [
         (name, fashion if name == "f14" else options.data)
@@ -262,21 +310,13 @@ def main():
     ]
     if options.quick:
         tasks = tasks[:1]
-    chart, axes = figure(len(tasks))
+    chart, axes = figure(len(tasks), 2)
     rows = []
-    for axis, (name, folder) in zip(np.ravel(axes), tasks):
+    for pair, (name, folder) in zip(axes.T, tasks):
         made = task(name, folder, options.quick)
         results, rates = compare(made, options)
         rows += drop_in(made, results, rates, options)
-        for index, (label, cell) in enumerate(DRAWN.items()):
-            found = results[cell]
-            steps, losses = ([one.steps for one in found], [one.loss for one in found])
-            draw(axis, steps, losses, label, f"C{index}")
-        axis.set_yscale("log")
-        axis.set_title(name)
-        axis.set_xlabel("steps")
-        axis.set_ylabel("training loss")
-        axis.legend(fontsize="small")
+        sketch(pair, name, results)
     title = "Drop-in: whitened frames at the best rate without"
     header = ["task", "method", "rate", "loss to the same without", "worse", "undone"]
     options.page.table(title, header, rows)
@@ -292,6 +332,28 @@ DRAWN = {
     "L-DoG, whitened": ("L-DoG", "whitened"),
     "Schedule-Free AdamW, rotated": ("Schedule-Free AdamW", "rotated"),
 }
+DRAWN_RIVALS = ("SOAP", "Muon", "K-FAC", "Prodigy")
+
+
+def sketch(pair, name, results):
+    """Training loss against steps and against seconds of training."""
+    drawn = dict(DRAWN)
+    for rival in DRAWN_RIVALS:
+        cells = [cell for cell in results if cell[0].startswith(f"{rival} (")]
+        finite = [cell for cell in cells if all(len(one.loss) == POINTS for one in results[cell])]
+        if finite:  # the better of its inputs
+            best = min(finite, key=lambda cell: np.mean([one.final for one in results[cell]]))
+            drawn[f"{best[0]}, {best[1]}"] = best
+    for index, (label, cell) in enumerate(drawn.items()):
+        losses = [one.loss for one in results[cell]]
+        if len({len(loss) for loss in losses}) > 1:
+            continue  # a run diverged
+        for axis, values in zip(pair, ("steps", "seconds")):
+            draw(axis, [getattr(one, values) for one in results[cell]], losses, label, f"C{index}")
+    for axis, label in zip(pair, ("steps", "seconds of training")):
+        axis.set(title=name, xlabel=label, ylabel="training loss", yscale="log")
+    pair[1].set_xscale("log")
+    pair[0].legend(fontsize="x-small")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ enum LinearAction {
     }
 
     static func requireBijective(_ graph: Graph) throws {
+        try graph.requireRow("the general linear group")
         for layer in graph.layers.elements.dropLast() { try requireBijective(layer.activation) }
     }
 

@@ -47,6 +47,33 @@ public struct ChannelClasses: Sendable {
     }
 }
 
+extension ChannelClasses {
+    /// What a vector over all channels has for a block's rows, and for its columns.
+    func rows<Value>(_ values: UnsafePointer<Value>, _ block: ChannelMap.Block)
+        -> UnsafePointer<Value>?
+    {
+        part(values, block.rowClass).map { $0 + block.firstRow }
+    }
+
+    func rows<Value>(_ values: UnsafeMutablePointer<Value>, _ block: ChannelMap.Block)
+        -> UnsafeMutablePointer<Value>?
+    {
+        part(values, block.rowClass).map { $0 + block.firstRow }
+    }
+
+    func columns<Value>(_ values: UnsafePointer<Value>, _ block: ChannelMap.Block)
+        -> UnsafePointer<Value>?
+    {
+        part(values, block.columnClass).map { $0 + block.firstColumn }
+    }
+
+    func columns<Value>(_ values: UnsafeMutablePointer<Value>, _ block: ChannelMap.Block)
+        -> UnsafeMutablePointer<Value>?
+    {
+        part(values, block.columnClass).map { $0 + block.firstColumn }
+    }
+}
+
 extension ChannelMap.Block {
     /// Channels that the columns belong to.
     var columnChannels: Int { columns / columnsPerChannel }

@@ -10,12 +10,7 @@ extension Model {
         try Scaling.requireHomogeneous(graph)
         let element = try Scaling(graph)
         let classes = element.classes
-        guard layer >= 0, layer < classes.count else {
-            throw TeleportError.invalid(
-                "layer is \(layer); the model has \(classes.count) hidden layers, counted from 0"
-            )
-        }
-        let units = classes.channels(of: layer)
+        let units = classes.channels(of: try classes.made(byLayer: layer, of: graph))
         guard count == units.count else {
             throw TeleportError(
                 .shapeMismatch,

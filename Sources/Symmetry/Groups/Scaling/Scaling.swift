@@ -33,12 +33,14 @@ public struct Scaling {
     /// factor through.
     public static func requireHomogeneous(_ graph: Graph) throws {
         guard try ChannelClasses(graph).count == 0 else { return }
-        for layer in graph.layers.elements.dropLast()
-        where !layer.activation.isPositivelyHomogeneous {
-            throw TeleportError(
-                .unsupported,
-                "the scaling group needs f(c x) = c f(x), which \(layer.activation.name) does not have"
-            )
+        for index in 0..<graph.nodes.count - 1 {
+            let activation = graph.nodes[index].facts.activation
+            guard activation.isPositivelyHomogeneous else {
+                throw TeleportError(
+                    .unsupported,
+                    "the scaling group needs f(c x) = c f(x), which \(activation.name) does not have"
+                )
+            }
         }
     }
 
@@ -76,8 +78,8 @@ public struct Scaling {
     /// - Complexity: O(parameters).
     public func apply(to parameters: UnsafeMutablePointer<Float>) {
         for block in classes.blocks {
-            let rows = classes.part(factors.pointer, block.rowClass)
-            let columns = classes.part(factors.pointer, block.columnClass)
+            let rows = classes.rows(factors.pointer, block)
+            let columns = classes.columns(factors.pointer, block)
             for i in 0..<block.rows {
                 let out = rows?[i] ?? 1
                 let row = parameters + block.offset + i * block.columns

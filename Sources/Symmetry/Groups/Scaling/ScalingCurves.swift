@@ -38,8 +38,8 @@ struct ScalingCurves: CurveFamily {
             }
         }
         for block in classes.blocks {
-            let rows = classes.part(s.pointer, block.rowClass)
-            let columns = classes.part(s.pointer, block.columnClass)
+            let rows = classes.rows(s.pointer, block)
+            let columns = classes.columns(s.pointer, block)
             for i in 0..<block.rows {
                 let row = rows?[i] ?? 0
                 guard let columns else {

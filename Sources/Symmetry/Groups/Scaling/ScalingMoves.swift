@@ -23,19 +23,18 @@ final class ScalingMoves: DirectedGroup {
     func direction(at model: Model, _ covector: UnsafePointer<Float>) throws -> Buffer<Double>? {
         let result = try Buffer<Double>(repeating: 0, count: classes.channelCount)
         for block in classes.blocks {
+            let rows = classes.rows(result.pointer, block)
+            let columns = classes.columns(result.pointer, block)
             addDerivative(
                 block, model.parameters.pointer, covector,
-                rows: moved(block.rowClass, result), columns: moved(block.columnClass, result))
+                rows: layers.contains(block.rowClass) ? rows : nil,
+                columns: layers.contains(block.columnClass) ? columns : nil)
         }
         var largest = 0.0
         for i in 0..<result.count { largest = max(largest, abs(result.pointer[i])) }
         guard largest > 0, largest.isFinite else { return nil }
         for i in 0..<result.count { result.pointer[i] /= largest }
         return result
-    }
-
-    private func moved(_ index: Int, _ values: Buffer<Double>) -> UnsafeMutablePointer<Double>? {
-        layers.contains(index) ? classes.part(values.pointer, index) : nil
     }
 
     private func addDerivative(

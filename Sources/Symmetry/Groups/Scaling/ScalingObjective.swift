@@ -22,8 +22,9 @@ public final class ScalingObjective {
     private struct Squares {
         let rowClass: Int
         let columnClass: Int
-        let rows: Int
-        let columns: Int
+        /// Among the channels of all.
+        let rows: Range<Int>
+        let columns: Range<Int>
         let values: Buffer<Double>  // rows x columns, a column for each channel
     }
 
@@ -61,8 +62,8 @@ public final class ScalingObjective {
         var constant = 0.0
         for block in classes.blocks {
             let values = gradient + block.offset
-            let into = classes.part(fixedInto.pointer, block.rowClass)
-            let from = classes.part(fixedFrom.pointer, block.columnClass)
+            let into = classes.rows(fixedInto.pointer, block)
+            let from = classes.columns(fixedFrom.pointer, block)
             switch (into, from) {
             case (nil, nil): constant += squaredNorm(values, count: block.rows * block.columns)
             case (let into?, nil):
@@ -72,13 +73,18 @@ public final class ScalingObjective {
             case (nil, let from?): Self.addSquares(block, gradient, to: from, rowStride: 0)
             case (_?, _?):
                 let columns = block.columnChannels
+                let firstRow = classes.channels(of: block.rowClass).lowerBound + block.firstRow
+                let firstColumn =
+                    classes.channels(of: block.columnClass).lowerBound + block.firstColumn
                 let squares = Squares(
-                    rowClass: block.rowClass, columnClass: block.columnClass, rows: block.rows,
-                    columns: columns,
+                    rowClass: block.rowClass, columnClass: block.columnClass,
+                    rows: firstRow..<firstRow + block.rows,
+                    columns: firstColumn..<firstColumn + columns,
                     values: try Buffer(
                         repeating: 0, count: Memory.product(block.rows, columns)))
                 Self.addSquares(block, gradient, to: squares.values.pointer, rowStride: columns)
                 if squares.rowClass == squares.columnClass {
+                    // As many groups of rows as of columns: each reads what it makes.
                     constant += Self.takeDiagonal(squares.values.pointer, size: columns)
                     own.append(squares)
                 } else {
@@ -152,32 +158,33 @@ public final class ScalingObjective {
         (into.pointer + first).update(from: fixedInto.pointer + first, count: width)
         (from.pointer + first).update(from: fixedFrom.pointer + first, count: width)
         for block in shared {
+            let (rows, columns) = (block.rows, block.columns)
             if block.rowClass == index {
-                for (j, channel) in classes.channels(of: block.columnClass).enumerated() {
+                for (j, channel) in columns.enumerated() {
                     scratch.pointer[j] = exp(2 * s[channel])
                 }
                 BLAS.multiply(
-                    block.values.pointer, stride: block.columns, scratch.pointer, stride: 1,
-                    into: into.pointer + first, stride: 1, m: width, n: 1, k: block.columns,
-                    beta: 1)
+                    block.values.pointer, stride: columns.count, scratch.pointer, stride: 1,
+                    into: into.pointer + rows.lowerBound, stride: 1, m: rows.count, n: 1,
+                    k: columns.count, beta: 1)
             } else if block.columnClass == index {
-                for (i, channel) in classes.channels(of: block.rowClass).enumerated() {
+                for (i, channel) in rows.enumerated() {
                     scratch.pointer[i] = exp(-2 * s[channel])
                 }
                 BLAS.multiply(
-                    scratch.pointer, stride: block.rows, block.values.pointer, stride: width,
-                    into: from.pointer + first, stride: width, m: 1, n: width, k: block.rows,
-                    beta: 1)
+                    scratch.pointer, stride: rows.count, block.values.pointer,
+                    stride: columns.count, into: from.pointer + columns.lowerBound,
+                    stride: columns.count, m: 1, n: columns.count, k: rows.count, beta: 1)
             }
         }
     }
 
     /// What channel i shares with others of its class.
     private func addOwnTerms(_ block: Squares, _ i: Int, _ s: UnsafePointer<Double>) {
-        let first = classes.channels(of: block.rowClass).lowerBound
-        let (own, size) = (i - first, block.columns)
-        for other in 0..<size {
-            let there = s[first + other]
+        guard block.rows.contains(i) else { return }
+        let (own, size) = (i - block.rows.lowerBound, block.columns.count)
+        for (other, channel) in block.columns.enumerated() {
+            let there = s[channel]
             into.pointer[i] += block.values.pointer[own * size + other] * exp(2 * there)
             from.pointer[i] += block.values.pointer[other * size + own] * exp(-2 * there)
         }

@@ -21,7 +21,7 @@ struct ScalingSymmetry: SymmetryGroup {
     func require(_ graph: Graph, _ optimizer: Optimizer?) throws {
         try requireHiddenLayer(graph)
         try Scaling.requireHomogeneous(graph)
-        guard try layerCount(graph) > 0 else {
+        guard try ChannelClasses(graph).count > 0 else {
             throw TeleportError(
                 .unsupported,
                 "every channel of the model is tied to one that cannot be scaled, such as an input")
@@ -42,9 +42,30 @@ struct ScalingSymmetry: SymmetryGroup {
         try ScalingCurves(graph, layers: layers)
     }
 
+    func requireMovable(_ layer: Int, _ graph: Graph) throws {
+        _ = try ChannelClasses(graph).made(byLayer: layer, of: graph)
+    }
+
+    /// Hosts name layers, and what moves are classes of channels.
     func findMove(_ task: SearchTask, _ check: Guard, _ report: inout TeleportReport) throws
         -> (any Move)?
     {
+        let graph = task.model.graph
+        let classes = try ChannelClasses(graph)
+        let named = report.layer
+        var task = task
+        if case .one(let layer) = task.options.layers {
+            task.options.layers = .one(try classes.made(byLayer: layer, of: graph))
+        }
+        report.layer = nil
+        let move = try findClassMove(task, check, &report)
+        report.layer = named ?? report.layer.flatMap { classes.firstLayer(making: $0, of: graph) }
+        return move
+    }
+
+    private func findClassMove(
+        _ task: SearchTask, _ check: Guard, _ report: inout TeleportReport
+    ) throws -> (any Move)? {
         if task.options.objective.isOfWeights {
             return try BalanceSearch(task).findMove(&report)
         }

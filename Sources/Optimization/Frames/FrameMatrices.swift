@@ -1,17 +1,6 @@
 import LinearAlgebra
 import Runtime
 
-/// How an optimizer steps in a frame: by which root of P its gradients come, or by P itself.
-public enum FrameCoordinates: Sendable {
-    /// Steps are linear in the gradient and remember none: gradients come as G P, and nothing is
-    /// left to do.
-    case folded
-    /// Any A with A A^T = P: the inverse of Cholesky's factor.
-    case factor
-    /// Elementwise functions of the gradient: the symmetric root of P.
-    case root
-}
-
 /// The matrices of one frame, in double; P or A and what belongs to it.
 struct FrameMatrices {
     /// What inputs are multiplied by: P where it is folded, else A.
@@ -20,6 +9,21 @@ struct FrameMatrices {
     let others: [Matrix]
     /// Of C + l I, or of what was inverted of it.
     let condition: Double
+
+    /// Largest condition of what is inverted that a frame is made from.
+    static let mostCondition = 1e8
+
+    /// What a kind of frame makes of C.
+    static func of(
+        _ c: Matrix, _ kind: FrameKind, _ coordinates: FrameCoordinates, _ options: FrameConfig
+    ) throws -> FrameMatrices? {
+        switch (kind, coordinates) {
+        case (.rotate, _): return try .rotated(c)
+        case (_, .root): return try .symmetricRoot(c, damping: options.damping)
+        default:
+            return try .whitened(c, damping: options.damping, folded: coordinates == .folded)
+        }
+    }
 
     /// C + l I with l = damping tr(C) / size; `c` is left alone.
     private static func damped(_ c: Matrix, _ damping: Double) throws -> Matrix {
