@@ -28,7 +28,8 @@ static void product(int kind, int own, int m, int n, int k, const float *a, cons
     if (kind == 0 && !own) cblas_sgemm(ROW, NO, YES, m, n, k, 1, a, k, b, k, 0, c, n);
     if (kind == 1 && own) shim_column_products(a, m, m, b, n, k, 1, 1, c);
     if (kind == 1 && !own) cblas_sgemm(ROW, YES, NO, m, n, k, 1, a, m, b, n, 1, c, n);
-    if (kind == 2 && own) shim_plain_products(a, m, b, n, k, 0, c);
+    const shim_product plain = {.a = a, .row_a = k, .column_a = 1, .b = b, .c = c, .m = m, .n = n, .k = k, .alpha = 1};
+    if (kind == 2 && own) shim_multiply(&plain);
     if (kind == 2 && !own) cblas_sgemm(ROW, NO, NO, m, n, k, 1, a, k, b, n, 0, c, n);
 }
 
