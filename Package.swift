@@ -94,7 +94,7 @@ let package = Package(
         tests("Runtime", []),
         tests("Files", ["Runtime"]),
         tests("LinearAlgebra", ["Runtime", "TestSupport"]),
-        tests("Layers", ["Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
+        tests("Layers", ["CShims", "Runtime", "LinearAlgebra", "Networks", "TestSupport"]),
         tests("Networks", ["CShims", "Runtime", "LinearAlgebra", "Layers", "TestSupport"]),
         tests("Optimization", ["Runtime", "LinearAlgebra", "Layers", "Networks", "TestSupport"]),
         tests(

@@ -67,7 +67,29 @@ static inline int32_t *cyclic_labels(size_t count, int classes) {
     return labels;
 }
 
-/* A trainer by a method's words, "sgd" or "adamw:schedule_free:rotate": an optimizer, then an average and frames. */
+/* Whether a method has the word behind a colon. */
+static inline int has_word(const char *method, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = method; (at = strchr(at, ':'));) {
+        at++;
+        if (!strncmp(at, word, length) && (at[length] == ':' || !at[length])) return 1;
+    }
+    return 0;
+}
+
+/* A model by a method's words: the activation. */
+static inline tp_model *model_by(const char *method, const int32_t *widths, int count) {
+    tp_model_config config;
+    tp_model *model;
+    TRY(tp_model_config_init(&config, sizeof config));
+    if (has_word(method, "tanh")) config.activation = TP_ACTIVATION_TANH;
+    if (has_word(method, "sigmoid")) config.activation = TP_ACTIVATION_SIGMOID;
+    TRY(tp_model_create_mlp(&model, widths, (size_t)count, &config));
+    return model;
+}
+
+/* A trainer by a method's words, "sgd:tanh:mse" or "adamw:schedule_free:rotate": an optimizer, then the model's
+ * activation, the loss, an average and frames. */
 static inline tp_trainer *trainer_by(const char *method, tp_model *model) {
     static const char *const optimizers[] = {"sgd",     "momentum", "nesterov", "adagrad",
                                              "rmsprop", "adam",     "adamw",    "dog"};
@@ -89,12 +111,14 @@ static inline tp_trainer *trainer_by(const char *method, tp_model *model) {
             if (!strcmp(word, kinds[i])) frames.kind = i, framed = known = 1;
         }
         if (place > 0 && !strcmp(word, "schedule_free")) config.average = TP_AVERAGE_SCHEDULE_FREE, known = 1;
+        if (place > 0 && (!strcmp(word, "tanh") || !strcmp(word, "sigmoid") || !strcmp(word, "mse"))) known = 1;
         if (!known) {
             fprintf(stderr, "%s: no method\n", method);
             exit(2);
         }
     }
-    TRY(tp_trainer_create(&trainer, model, TP_LOSS_CROSS_ENTROPY, &config));
+    const tp_loss loss = has_word(method, "mse") ? TP_LOSS_MEAN_SQUARED_ERROR : TP_LOSS_CROSS_ENTROPY;
+    TRY(tp_trainer_create(&trainer, model, loss, &config));
     if (framed) TRY(tp_trainer_set_frames(trainer, &frames));
     return trainer;
 }

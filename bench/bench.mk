@@ -2,7 +2,7 @@
 
 .PHONY: bench bench-programs
 
-BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls networks convolution folder teleports sharing libpng-loop malloc_count.so)
+BENCH_PROGRAMS := $(patsubst %,build/bench/%,steps calls networks convolution folder teleports sharing routes libpng-loop malloc_count.so)
 BENCH_C := $(CC) -std=gnu11 -Wall -Wextra -Werror $(CFLAGS) -Ibuild/include
 BENCH_LINK := -Lbuild/lib -lteleport -Wl,-rpath,'$$ORIGIN/../lib' -lpthread -ldl -lm
 
@@ -15,6 +15,10 @@ build/bench/steps: bench/steps.c bench/bench.h build/include/teleport.h $(LIBRAR
 	@mkdir -p $(@D)
 	@$(BENCH_C) $< -o $@ $(ARCHIVE) $(BENCH_LINK)
 
+# Linked with the kernels' own objects, which the library does not export.
+build/bench/routes: bench/routes.c bench/bench.h build/include/teleport.h $(LIBRARY) $(ARCHIVE)
+	@mkdir -p $(@D)
+	@$(BENCH_C) -ISources/CShims/include $< .build/release/CShims.build/products.c.o -o $@ $(ARCHIVE) $(BENCH_LINK)
 # The library exports no kernels: they are compiled here as there.
 build/bench/convolution: bench/convolution.c bench/bench.h $(wildcard Sources/CShims/convolution*) build/include/teleport.h $(ARCHIVE)
 	@mkdir -p $(@D)

@@ -17,6 +17,7 @@ import sections
 import sections_convolution
 import sections_data
 import sections_frames
+import sections_shapes
 from report import Table, machine, warn
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +26,7 @@ ROOT = HERE.parent
 SECTIONS = {
     "steps": sections.steps,
     "frames": sections_frames.frames,
+    "shapes": sections_shapes.shapes,
     "convolution": sections_convolution.convolution,
     "threads": sections.threads,
     "sharing": sections.sharing,

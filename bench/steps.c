@@ -41,7 +41,7 @@ typedef struct {
     net net;
     int threads, inner, steps;
     double flop;
-    float *weights[max_widths], *outputs[max_widths], *errors[max_widths], *x;
+    float *weights[max_widths], *outputs[max_widths], *errors[max_widths], *x, *targets;
     int32_t *labels;
     tp_batch batch;
     tp_model *model;
@@ -89,7 +89,8 @@ static void set_up(bench *t, const net *w, int threads) {
     t->threads = threads;
     t->flop = work_of(w);
     t->inner = t->flop > 2e9 ? 1 : t->flop > 5e8 ? 3 : t->flop > 5e7 ? 10 : 60;
-    t->steps = strchr(w->method, ':') ? 200 : t->inner;
+    const int framed = has_word(w->method, "whiten") || has_word(w->method, "rotate") || has_word(w->method, "centre");
+    t->steps = framed ? 200 : t->inner;
     size_t rows = (size_t)w->batch;
     for (int l = 0; l < w->count - 1; l++) {
         size_t in = (size_t)w->widths[l], out = (size_t)w->widths[l + 1];
@@ -101,7 +102,12 @@ static void set_up(bench *t, const net *w, int threads) {
     t->labels = cyclic_labels(rows, w->widths[w->count - 1]);
     t->batch = (tp_batch){.x = t->x, .x_width = w->widths[0], .labels = t->labels, .count = w->batch};
 
-    TRY(tp_model_create_mlp(&t->model, w->widths, (size_t)w->count, NULL));
+    if (has_word(w->method, "mse")) {
+        t->batch.labels = NULL;
+        t->batch.target_width = w->widths[w->count - 1];
+        t->batch.targets = t->targets = numbers(rows * (size_t)t->batch.target_width, 1);
+    }
+    t->model = model_by(w->method, w->widths, w->count);
     t->trainer = trainer_by(w->method, t->model);
 }
 
@@ -109,7 +115,7 @@ static void tear_down(bench *t) {
     tp_trainer_free(t->trainer);
     tp_model_free(t->model);
     for (int l = 0; l < t->net.count - 1; l++) free(t->weights[l]), free(t->outputs[l]), free(t->errors[l]);
-    free(t->x), free(t->labels);
+    free(t->x), free(t->labels), free(t->targets);
 }
 
 static sample measure(bench *t) {

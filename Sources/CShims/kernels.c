@@ -1,10 +1,7 @@
 #include "kernels.h"
 #include "vector.h"
 
-#include <math.h>
 #include <string.h>
-
-static const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 INLINE void rectified(vector *z, float slope) {
     vector scaled = *z * slope;
@@ -104,155 +101,16 @@ float shim_largest_magnitude(const float *x, ptrdiff_t count) {
     return largest;
 }
 
-/* exp(x) for x <= 0: 2^n exp(r), |r| <= ln 2 / 2, the polynomial a minimax of degree 6. Under -87.3 it is 0.
- * NaN stays NaN, whatever its lower bits are. */
-INLINE void exponential(vector *x) {
-    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer in the low bits */
-    ints small = *x < -87.3f, known = *x == *x;
-    const vector before = *x;
-    vector shifted = *x * 1.44269504088896341f + magic;
-    ints n;
-    memcpy(&n, &shifted, sizeof n);
-    vector whole = shifted - magic;
-    vector r = *x - whole * 0.693359375f - whole * -2.12194440e-4f;
-    vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    ints bits;
-    memcpy(&bits, &p, sizeof bits);
-    bits += n << 23;
-    bits &= ~small;
-    memcpy(x, &bits, sizeof bits);
-    select(x, &known, x, &before);
-}
-
-INLINE float largest(const vector *v) {
-    float values[LANES];
-    memcpy(values, v, sizeof values);
-    for (int step = LANES / 2; step; step /= 2) {
-        for (int i = 0; i < step; i++) values[i] = values[i] > values[i + step] ? values[i] : values[i + step];
-    }
-    return values[0];
-}
-
-/* The largest of a row, and NaN where a NaN is met last; what comes of a NaN is NaN in any case. `left`: elements from
- * the row's first to the end of the last row. */
-INLINE float row_largest(const float *z, ptrdiff_t width, ptrdiff_t left) {
-    vector best = {0}, v;
-    best += -INFINITY;
-    for (ptrdiff_t i = 0; i < width; i += LANES) {
-        const ptrdiff_t count = width - i < LANES ? width - i : LANES;
-        if (left - i < LANES) {
-            load_some(&v, z + i, count);
-        } else {
-            load(&v, z + i);
-        }
-        const ints inside = lane < (int32_t)count;
-        select(&v, &inside, &v, &best);
-        ints more = v > best;
-        select(&best, &more, &v, &best);
-    }
-    return largest(&best);
-}
-
-/* out = exp(z - top) for one row, if out is given; returns the sum. `spill`: lanes after the row in out may be written
- * where there are that many, because the next rows' come after them. */
-INLINE double row_exponentials(const float *z, ptrdiff_t width, ptrdiff_t left, float top, float *out, int spill) {
-    double sum = 0;
-    for (ptrdiff_t i = 0; i < width; i += LANES) {
-        const ptrdiff_t count = width - i < LANES ? width - i : LANES;
-        vector v, nothing = {0};
-        if (left - i < LANES) {
-            load_some(&v, z + i, count);
-        } else {
-            load(&v, z + i);
-        }
-        v -= top;
-        exponential(&v);
-        const ints inside = lane < (int32_t)count;
-        select(&v, &inside, &v, &nothing);
-        if (out) {
-            if (count == LANES || (spill && left - i >= LANES)) {
-                store(out + i, &v);
-            } else {
-                store_some(out + i, &v, count);
-            }
-        }
-        float values[LANES];
-        memcpy(values, &v, sizeof values);
-        double parts[4] = {0, 0, 0, 0};
-        for (int j = 0; j < LANES; j += 4) {
-            for (int k = 0; k < 4; k++) parts[k] += (double)values[j + k];
-        }
-        sum += (parts[0] + parts[1]) + (parts[2] + parts[3]);
-    }
-    return sum;
-}
-
 FOR_EACH_PROCESSOR
-double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
-                          const float *weights, double factor, float *delta) {
-    double total = 0, weighted = 0, product = 1;
-    for (ptrdiff_t row = 0; row < rows; row++, z += width) {
-        const double weight = weights ? (double)weights[row] : 1;
-        float *out = delta ? delta + row * width : NULL;
-        const ptrdiff_t left = (rows - row) * width;
-        const float top = row_largest(z, width, left);
-        const double sum = row_exponentials(z, width, left, top, out, 1);
-        const double margin = (double)z[labels[row]] - (double)top;
-        if (weights) {
-            /* A sample of weight 0 has no share, even where its loss is infinite. */
-            if (weight > 0) weighted += weight * (log(sum) - margin);
-        } else {
-            /* ln a + ln b = ln(a b): one logarithm for many rows. Each sum is 1 to width. */
-            product *= sum;
-            total -= margin;
-            if (!(product < 1e200)) {
-                total += log(product);
-                product = 1;
-            }
-        }
-        if (!out) continue;
-        const float share = (float)(weight * factor), scale = (float)(weight * factor / sum);
-        if (weight > 0) {
-            for (ptrdiff_t i = 0; i < width; i++) out[i] *= scale;
-            out[labels[row]] -= share;
-        } else {
-            memset(out, 0, (size_t)width * sizeof *out);
-        }
+void shim_momentum_step(float *restrict weights, float *restrict moments, ptrdiff_t count, float rate, float decay) {
+    if (decay == 0) {
+        for (ptrdiff_t i = 0; i < count; i++) weights[i] -= rate * moments[i];
+        return;
     }
-    return factor * (weights ? weighted : total + log(product));
-}
-
-FOR_EACH_PROCESSOR
-double shim_label_smoothing(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
-                            const float *weights, double factor, double smoothing, float *delta) {
-    double total = 0;
-    for (ptrdiff_t row = 0; row < rows; row++, z += width) {
-        const double share = smoothing * (weights ? (double)weights[row] : 1);
-        if (!(share > 0)) continue;
-        double sum = 0;
-        for (ptrdiff_t i = 0; i < width; i++) sum += (double)z[i];
-        total += share * ((double)z[labels[row]] - sum / (double)width);
-        if (!delta) continue;
-        float *out = delta + row * width;
-        const float spread = (float)(factor * share / (double)width);
-        for (ptrdiff_t i = 0; i < width; i++) out[i] -= spread;
-        out[labels[row]] += (float)(factor * share);
-    }
-    return factor * total;
-}
-
-FOR_EACH_PROCESSOR
-void shim_softmax(float *z, ptrdiff_t rows, ptrdiff_t width) {
-    for (ptrdiff_t row = 0; row < rows; row++, z += width) {
-        const ptrdiff_t left = (rows - row) * width;
-        const float top = row_largest(z, width, left);
-        const float scale = (float)(1 / row_exponentials(z, width, left, top, z, 0));
-        for (ptrdiff_t i = 0; i < width; i++) z[i] *= scale;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        const float moment = moments[i] + decay * weights[i];
+        moments[i] = moment;
+        weights[i] -= rate * moment;
     }
 }
 

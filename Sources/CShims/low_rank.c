@@ -14,7 +14,7 @@ static float dot(const float *x, const float *y, ptrdiff_t count) {
 static void inner(const shim_low_rank *map, const float *x, const float *last, ptrdiff_t rows, float *t) {
     const ptrdiff_t rank = map->rank, width = map->width;
     if (width >= 16) {
-        shim_row_products(x, rows, map->q, rank, width, t);
+        shim_row_products(x, rows, map->q, rank, width, t, rank);
     } else {
         for (ptrdiff_t i = 0; i < rows; i++) {
             for (ptrdiff_t j = 0; j < rank; j++) t[i * rank + j] = dot(x + i * width, map->q + j * width, width);

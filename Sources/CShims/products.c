@@ -7,8 +7,9 @@ typedef float quad __attribute__((vector_size(16)));
 #define CONCATENATED(a, b) a##b
 #define JOINED(a, b) CONCATENATED(a, b)
 #define INLINE static inline __attribute__((always_inline))
-/* A tile has 12 sums: with what it loads they fill the 16 registers of AVX2. */
-enum { SUMS = 12, ROW_TILE = 3, COLUMN_TILE = SUMS / ROW_TILE, BLOCK = 1 << 15, MOST_LANES = 16 };
+/* A tile has 12 sums: with what it loads they fill the 16 registers of AVX2. Tiles of rows are higher on AVX-512, which
+ * has 32: each load is used four times then. */
+enum { SUMS = 12, COLUMN_TILE = 4, BLOCK = 1 << 15, MOST_LANES = 16, SHORT = 16, SHORT_BLOCK = 32 };
 
 /* From MOST_LANES - LANES + n on: a mask of the last n lanes. */
 static const int endings[2 * MOST_LANES] = {[MOST_LANES ... 2 * MOST_LANES - 1] = -1};
@@ -16,13 +17,16 @@ static const int endings[2 * MOST_LANES] = {[MOST_LANES ... 2 * MOST_LANES - 1] 
 /* Vectors of LANES floats, for processors that have them. */
 #ifdef __x86_64__
 #define LANES 16
+#define ROW_TILE 4
 #define TARGET __attribute__((target("avx512f")))
 #include "products_body.h"
 #define LANES 8
+#define ROW_TILE 3
 #define TARGET __attribute__((target("avx2,fma")))
 #include "products_body.h"
 #endif
 #define LANES 4
+#define ROW_TILE 3
 #define TARGET
 #include "products_body.h"
 
@@ -38,8 +42,17 @@ static const int endings[2 * MOST_LANES] = {[MOST_LANES ... 2 * MOST_LANES - 1] 
 #define FOR_THIS_PROCESSOR(function, ...) function##_4(__VA_ARGS__)
 #endif
 
-void shim_row_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
-    FOR_THIS_PROCESSOR(row_products, a, m, b, n, k, c);
+int32_t shim_product_lanes(void) {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f")) return 16;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 8;
+#endif
+    return 4;
+}
+
+void shim_row_products(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c,
+                       ptrdiff_t row_c) {
+    FOR_THIS_PROCESSOR(row_products, a, m, b, n, k, c, row_c);
 }
 
 void shim_column_products(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,

@@ -1,4 +1,4 @@
-/* One kind of processor's copy of products.c, which sets LANES and TARGET. */
+/* One kind of processor's copy of products.c, which sets LANES, ROW_TILE and TARGET. */
 
 #define NAME(name) JOINED(name##_, LANES)
 #define vector NAME(vector)
@@ -37,7 +37,7 @@ TARGET INLINE quad NAME(totals)(vector p, vector q, vector r, vector s) {
 
 /* rows x columns of c. */
 TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const float *b, ptrdiff_t k, float *c,
-                                  ptrdiff_t n) {
+                                  ptrdiff_t row_c) {
     vector sum[ROW_TILE][COLUMN_TILE] = {0};
     ptrdiff_t s = 0;
     for (; s + LANES <= k; s += LANES) {
@@ -62,34 +62,31 @@ TARGET INLINE void NAME(row_tile)(int rows, int columns, const float *a, const f
     }
     for (int i = 0; i < rows; i++) {
         const quad total = NAME(totals)(sum[i][0], sum[i][1], sum[i][2], sum[i][3]);
-        memcpy(c + i * n, &total, (size_t)columns * sizeof *c);
+        memcpy(c + i * row_c, &total, (size_t)columns * sizeof *c);
     }
 }
 
-TARGET INLINE void NAME(row_block)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
+TARGET INLINE void NAME(row_block)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c,
+                                   ptrdiff_t row_c) {
     for (ptrdiff_t j = 0; j < n;) {
         const int wide = n - j >= COLUMN_TILE;
         for (ptrdiff_t i = 0; i < m;) {
             const float *rows = a + i * k, *columns = b + j * k;
-            float *out = c + i * n + j;
+            float *out = c + i * row_c + j;
             const int high = m - i >= ROW_TILE ? ROW_TILE : (int)(m - i);
-            if (high == ROW_TILE && wide) NAME(row_tile)(ROW_TILE, COLUMN_TILE, rows, columns, k, out, n);
-            if (high == ROW_TILE && !wide) NAME(row_tile)(ROW_TILE, 1, rows, columns, k, out, n);
-            if (high == 2 && wide) NAME(row_tile)(2, COLUMN_TILE, rows, columns, k, out, n);
-            if (high == 2 && !wide) NAME(row_tile)(2, 1, rows, columns, k, out, n);
-            if (high == 1 && wide) NAME(row_tile)(1, COLUMN_TILE, rows, columns, k, out, n);
-            if (high == 1 && !wide) NAME(row_tile)(1, 1, rows, columns, k, out, n);
+#define ROW_TILES(height)                                                                           \
+    if (high == height && wide) NAME(row_tile)(height, COLUMN_TILE, rows, columns, k, out, row_c);   \
+    if (high == height && !wide) NAME(row_tile)(height, 1, rows, columns, k, out, row_c)
+#if ROW_TILE == 4
+            ROW_TILES(4);
+#endif
+            ROW_TILES(3);
+            ROW_TILES(2);
+            ROW_TILES(1);
+#undef ROW_TILES
             i += high;
         }
         j += wide ? COLUMN_TILE : 1;
-    }
-}
-
-TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c) {
-    /* Rows of a that stay in the second-level cache while all of b passes. */
-    const ptrdiff_t block = BLOCK / k > ROW_TILE ? BLOCK / k / ROW_TILE * ROW_TILE : ROW_TILE;
-    for (ptrdiff_t i = 0; i < m; i += block) {
-        NAME(row_block)(a + i * k, m - i < block ? m - i : block, b, n, k, c + i * n);
     }
 }
 
@@ -157,7 +154,44 @@ TARGET static void NAME(product)(const shim_product *product) {
     }
 }
 
+/* Rows of less than SHORT numbers: a vector has as many columns of c, and b is transposed for it. */
+TARGET static void NAME(short_row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
+                                            float *c, ptrdiff_t row_c) {
+    float turned[SHORT][LANES] __attribute__((aligned(64))) = {0};
+    float sums[SHORT_BLOCK][LANES] __attribute__((aligned(64)));
+    for (ptrdiff_t j = 0; j < n; j += LANES) {
+        const ptrdiff_t count = n - j < LANES ? n - j : LANES;
+        for (ptrdiff_t l = 0; l < count; l++) {
+            for (ptrdiff_t s = 0; s < k; s++) turned[s][l] = b[(j + l) * k + s];
+        }
+        for (ptrdiff_t i = 0; i < m; i += SHORT_BLOCK) {
+            const shim_product part = {.a = a + i * k, .row_a = k, .column_a = 1, .b = turned[0], .c = sums[0],
+                                       .m = m - i < SHORT_BLOCK ? m - i : SHORT_BLOCK, .n = LANES, .k = k, .alpha = 1};
+            NAME(product_strip)(1, &part, 0, 0);
+            for (ptrdiff_t r = 0; r < part.m; r++) {
+                float *out = c + (i + r) * row_c + j;
+                if (count == LANES) memcpy(out, sums[r], sizeof *sums);
+                else memcpy(out, sums[r], (size_t)count * sizeof *out);
+            }
+        }
+    }
+}
+
+TARGET static void NAME(row_products)(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c,
+                                      ptrdiff_t row_c) {
+    if (k < SHORT) {
+        NAME(short_row_products)(a, m, b, n, k, c, row_c);
+        return;
+    }
+    /* Rows of a that stay in the second-level cache while all of b passes. */
+    const ptrdiff_t block = BLOCK / k > ROW_TILE ? BLOCK / k / ROW_TILE * ROW_TILE : ROW_TILE;
+    for (ptrdiff_t i = 0; i < m; i += block) {
+        NAME(row_block)(a + i * k, m - i < block ? m - i : block, b, n, k, c + i * row_c, row_c);
+    }
+}
+
 #undef NAME
 #undef vector
 #undef LANES
+#undef ROW_TILE
 #undef TARGET

@@ -22,6 +22,8 @@ typedef float vector __attribute__((vector_size(64)));
 typedef int32_t ints __attribute__((vector_size(64)));
 enum { LANES = 16 };
 
+static const ints lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
 INLINE void load(vector *v, const float *p) { memcpy(v, p, sizeof *v); }
 INLINE void store(float *p, const vector *v) { memcpy(p, v, sizeof *v); }
 

@@ -61,20 +61,16 @@ public struct Activation: Sendable, Equatable, BitwiseCopyable {
 
 // Shapes: z, h, delta: rows x width, row-major.
 extension Activation {
-    /// h = f(z + bias) in place, one pass.
+    /// h = f(z + bias) in place.
     func apply(
         _ z: UnsafeMutablePointer<Float>, rows: Int, width: Int, bias: UnsafePointer<Float>?
     ) {
-        switch kind {
-        case .identity:
-            if let bias { shim_add_bias(z, rows, width, bias) }
-        case .leakyReLU, .reLU:
-            shim_rectify(z, rows, width, bias, negativeSlope)
-        case .sigmoid:
-            mapRows(z, rows: rows, width: width, bias: bias) { 1 / (1 + expf(-$0)) }
-        case .tanh:
-            mapRows(z, rows: rows, width: width, bias: bias) { tanhf($0) }
+        if kind == .leakyReLU || kind == .reLU {
+            return shim_rectify(z, rows, width, bias, negativeSlope)
         }
+        if let bias { shim_add_bias(z, rows, width, bias) }
+        if kind == .sigmoid { shim_sigmoid(z, rows &* width) }
+        if kind == .tanh { shim_tanh(z, rows &* width) }
     }
 
     /// delta *= f'(z), with f' from h.
@@ -86,10 +82,8 @@ extension Activation {
             return
         case .leakyReLU, .reLU:
             shim_rectify_derivative(delta, h, count, negativeSlope)
-        case .sigmoid:
-            for i in 0..<count { delta[i] = delta[i] * h[i] * (1 - h[i]) }
-        case .tanh:
-            for i in 0..<count { delta[i] *= 1 - h[i] * h[i] }
+        case .sigmoid: shim_sigmoid_derivative(delta, h, count)
+        case .tanh: shim_tanh_derivative(delta, h, count)
         }
     }
 
@@ -113,18 +107,6 @@ extension Activation {
             for i in 0..<count {
                 let slope = 1 - h[i] * h[i]
                 if slope > 0 { target[i] -= delta[i] * 2 * h[i] / slope * tangent[i] }
-            }
-        }
-    }
-
-    private func mapRows(
-        _ z: UnsafeMutablePointer<Float>, rows: Int, width: Int, bias: UnsafePointer<Float>?,
-        _ function: (Float) -> Float
-    ) {
-        for row in 0..<rows {
-            let z = z + row * width
-            for i in 0..<width {
-                z[i] = function(bias.map { z[i] + $0[i] } ?? z[i])
             }
         }
     }

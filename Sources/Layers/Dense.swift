@@ -50,9 +50,8 @@ public struct Dense: Layer {
     public func backward(_ pass: LayerPass) {
         epilogue.backward(pass)
         guard let delta = pass.outputDelta, let below = pass.input.delta else { return }
-        BLAS.multiply(
-            delta, stride: map.outputs, pass.parameters, stride: map.inputs, into: below,
-            stride: map.inputs, m: pass.rows, n: map.inputs, k: map.outputs,
+        BatchProducts.plain(
+            delta, pass.parameters, into: below, m: pass.rows, n: map.inputs, k: map.outputs,
             beta: pass.input.addsDelta ? 1 : 0)
     }
 
@@ -135,17 +134,15 @@ public struct Dense: Layer {
     }
 
     public func sharesOutputs(rows: Int, parts: Int) -> Bool {
-        // Each thread packs all samples and its share of the weights, instead of its share of the
-        // samples and all weights.
+        // Each thread reads, and may pack, all samples and the share of the weights that it has
+        // just moved, instead of its share of the samples and all weights.
         map.outputs > rows
-            && BatchProducts.packsRows(m: rows / parts, n: map.outputs, k: map.inputs)
     }
 
     public func multiply(_ pass: LayerPass, first: Int, count: Int) {
-        BLAS.multiply(
-            pass.input.value, stride: map.inputs, pass.parameters + first &* map.inputs, .yes,
-            stride: map.inputs, into: pass.output + first, stride: map.outputs, m: pass.rows,
-            n: count, k: map.inputs)
+        BatchProducts.rows(
+            pass.input.value, pass.parameters + first &* map.inputs, into: pass.output + first,
+            stride: map.outputs, m: pass.rows, n: count, k: map.inputs)
     }
 }
 

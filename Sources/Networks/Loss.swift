@@ -66,34 +66,24 @@ extension Loss {
                     outputs, batch.count, width, labels, batch.weights, scale, smoothing, delta)
         }
         guard let targets = batch.targets else { return .nan }
+        guard let weights = batch.weights else {
+            return scale
+                * shim_squared_error(
+                    outputs, targets, batch.count &* width, Float(2 * scale), delta)
+        }
         var sum = 0.0
         for row in 0..<batch.count {
-            let weight = batch.weights.map { Double($0[row]) } ?? 1
-            // No share, whatever the outputs are: 0 times infinity would be one.
-            guard weight > 0 else {
-                delta.map { ($0 + row * width).update(repeating: 0, count: width) }
-                continue
+            let (place, factor) = (row &* width, Double(weights[row]) * scale)
+            let delta = delta.map { $0 + place }
+            if weights[row] > 0 {
+                sum +=
+                    factor
+                    * shim_squared_error(
+                        outputs + place, targets + place, width, Float(2 * factor), delta)
+            } else {
+                // No share, whatever the outputs are: 0 times infinity would be one.
+                delta?.update(repeating: 0, count: width)
             }
-            let factor = weight * scale
-            sum +=
-                factor
-                * squaredError(
-                    outputs + row * width, target: targets + row * width, width: width,
-                    factor: Float(2 * factor), delta: delta.map { $0 + row * width })
-        }
-        return sum
-    }
-
-    /// |output - target|^2; delta = factor (output - target).
-    private func squaredError(
-        _ output: UnsafePointer<Float>, target: UnsafePointer<Float>, width: Int, factor: Float,
-        delta: UnsafeMutablePointer<Float>?
-    ) -> Double {
-        var sum = 0.0
-        for j in 0..<width {
-            let difference = output[j] - target[j]
-            sum += Double(difference) * Double(difference)
-            delta?[j] = factor * difference
         }
         return sum
     }

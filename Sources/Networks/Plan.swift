@@ -39,8 +39,17 @@ struct Plan: @unchecked Sendable {
         let gradientRows: Int
         let rowWork: Int
         let workBefore: Int
+        /// Where the gradient's rows are among the parameters, tensor by tensor.
+        let tensors: UnsafePointer<TensorRows>
+        let tensorCount: Int
 
         func meets(_ mode: PassMode) -> Bool { mode == .running ? meetsRunning : meets }
+    }
+
+    /// Row r of a parameter tensor: `width` floats at `offset + r width` of all parameters.
+    struct TensorRows: BitwiseCopyable {
+        let offset: Int
+        let width: Int
     }
 
     let steps: UnsafePointer<Step>
@@ -60,7 +69,11 @@ struct Plan: @unchecked Sendable {
     /// is no hidden layer, or a pooling passes it by.
     let hidesInputs: Bool
 
+    /// In every layer a gradient's rows are rows of all parameter tensors.
+    let hasParameterRows: Bool
+
     private let storage: Buffer<Step>
+    private let tensors: Buffer<TensorRows>
     /// Keeps the layers that the steps point to.
     private let graph: Graph
 
@@ -77,6 +90,9 @@ struct Plan: @unchecked Sendable {
                 readers.pointer[source] = index
             }
         }
+        let tensors = try Buffer<TensorRows>(
+            count: (0..<count).reduce(0) { $0 + graph.nodes[$1].facts.tensors.count })
+        var (tensorCount, hasParameterRows) = (0, true)
         var offset = 0
         var (work, kept, shared, sharedTangent, statistics) = (0, 0, 0, 0, 0)
         var scratch = 0
@@ -96,6 +112,17 @@ struct Plan: @unchecked Sendable {
                     offset: step.offset, width: step.width,
                     addsDelta: readers.pointer[node] != index || isAgain, learns: step.learns)
             }
+            let firstTensor = tensorCount
+            var place = graph.parameterOffset(index)
+            for tensor in facts.tensors where tensor.role == .parameter {
+                // A convolution may sum its gradient by the numbers of each output.
+                hasParameterRows =
+                    hasParameterRows && facts.linearMap != nil && tensor.dimensions.first == rows
+                tensors.pointer[tensorCount] = TensorRows(
+                    offset: place, width: tensor.count / max(rows, 1))
+                tensorCount += 1
+                place += tensor.count
+            }
             let first = source(node.first)
             let second = node.second.map { source($0, isAgain: $0 == node.first) }
             storage.pointer[index] = Step(
@@ -108,7 +135,9 @@ struct Plan: @unchecked Sendable {
                 prepares: needs.shared + needs.sharedTangent > 0,
                 hasStatistics: facts.statisticCount > 0,
                 meets: facts.meets(.training), meetsRunning: facts.meets(.running),
-                gradientRows: rows, rowWork: rowWork, workBefore: work)
+                gradientRows: rows, rowWork: rowWork, workBefore: work,
+                tensors: UnsafePointer(tensors.pointer + firstTensor),
+                tensorCount: tensorCount - firstTensor)
             offset += try Memory.product(width, capacity)
             kept += try Memory.product(needs.kept, capacity)
             shared += Self.aligned(needs.shared)
@@ -125,6 +154,8 @@ struct Plan: @unchecked Sendable {
             return max($0, output.height * output.width)
         }
         self.storage = storage
+        self.tensors = tensors
+        self.hasParameterRows = hasParameterRows
         self.count = count
         steps = UnsafePointer(storage.pointer)
         gradientWork = work

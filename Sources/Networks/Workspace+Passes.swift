@@ -14,12 +14,15 @@ private struct Job {
     var pass: Pass
     let weights: WeightPointers
     let batch: Batch
+    /// Samples that are never parted.
+    let sampleBlock: Int
     var loss = Loss.crossEntropy
     var scale = 1.0
     var parts: Int
     var target: UnsafeMutablePointer<Float>?
     var alpha: Float = 1
     var beta: Float = 0
+    var update: GradientUpdate?
     var hasFirstProduct = false
     var isBounding = false
     /// What is done in a phase, in this order: layers forward, the layer that samples then meet in
@@ -32,7 +35,7 @@ private struct Job {
 
     @inline(__always)
     func samples(_ part: Int) -> (first: Int, count: Int) {
-        share(part, of: batch.count, block: pass.sampleBlock)
+        share(part, of: batch.count, block: sampleBlock)
     }
 
     /// What part `part` does of something: multiples of `block` but for the last.
@@ -66,12 +69,15 @@ extension Workspace {
 
     private func job(_ weights: Weights, _ batch: Batch, _ mode: PassMode) -> Job {
         let pass = pass(mode)
-        let blocks = (batch.count + pass.sampleBlock - 1) / pass.sampleBlock
         let work = batch.count * multiplyAdds * 2
-        let parts = min(
-            max(work / Self.smallestShare, 1), ThreadPool.shared.threadCount, maximumParts,
-            max(blocks, 1))
-        return Job(pass: pass, weights: WeightPointers(weights), batch: batch, parts: parts)
+        let threads = min(
+            max(work / Self.smallestShare, 1), ThreadPool.shared.threadCount, maximumParts)
+        // Few samples are parted more evenly: 17 are 8 and 9, not 16 and 1.
+        let block = min(pass.sampleBlock, batch.count < 64 * threads ? 4 : 16)
+        let parts = min(threads, max((batch.count + block - 1) / block, 1))
+        return Job(
+            pass: pass, weights: WeightPointers(weights), batch: batch, sampleBlock: block,
+            parts: parts)
     }
 
     /// Every part does its share of the phase.
@@ -196,14 +202,20 @@ extension Workspace {
 
     /// target <- beta target + alpha (gradient of the batch's share), after `lossAndDeltas` of the
     /// same batch with the same weights. With target = parameters and alpha = -rate this is the
-    /// step of plain SGD.
+    /// step of plain SGD. `update` runs over all parameters, each once it has what the target is to
+    /// hold for it; needs `hasParameterRows`.
     public func accumulateGradient(
         _ weights: Weights, of batch: Batch, into target: UnsafeMutablePointer<Float>,
-        alpha: Float, beta: Float, _ mode: PassMode, inFrames: Bool = true
+        alpha: Float, beta: Float, _ mode: PassMode, inFrames: Bool = true,
+        then update: GradientUpdate? = nil
     ) {
         var job = job(weights, batch, mode)
         if !inFrames { job.pass.frames = nil }
-        (job.target, job.alpha, job.beta) = (target, alpha, beta)
+        if let update {
+            job.parts = max(
+                job.parts, min(update.parts, ThreadPool.shared.threadCount, maximumParts))
+        }
+        (job.target, job.alpha, job.beta, job.update) = (target, alpha, beta, update)
         ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             job.pointee.accumulate(part)
@@ -295,8 +307,15 @@ extension Job {
                     layerPass, into: frame?.gradient ?? own, first: first, count: count,
                     alpha: frame == nil ? alpha : 1, beta: frame == nil ? beta : 0)
             }
-            guard let frame, frame.patches == nil else { continue }
-            frame.map(into: own, first: first, count: count, alpha: alpha, beta: beta)
+            if let frame {
+                guard frame.patches == nil else { continue }
+                frame.map(into: own, first: first, count: count, alpha: alpha, beta: beta)
+            }
+            guard let update else { continue }
+            for tensor in UnsafeBufferPointer(start: step.tensors, count: step.tensorCount) {
+                update.run(
+                    update.context, tensor.offset &+ first &* tensor.width, count &* tensor.width)
+            }
         }
     }
 

@@ -29,7 +29,7 @@ public final class Workspace: @unchecked Sendable {
     /// that they depend on.
     public var seed: UInt64 = 0
     public var stepNumber: UInt64 = 0
-    private var plan: Plan
+    private(set) var plan: Plan
     private var memory: Memories
     private let partialLosses: Buffer<PartialLoss>
     /// The frames that gradients are taken in, and room for the inputs in their coordinates.

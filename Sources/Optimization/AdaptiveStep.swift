@@ -27,9 +27,8 @@ struct AdaptiveStep: BitwiseCopyable {
     /// Every weight's step depends on nothing but its own numbers, so the result does not depend on
     /// the parts.
     func run() {
-        let parts = min(max(count / Self.smallestShare, 1), ThreadPool.shared.threadCount)
-        var job = (step: self, parts: parts)
-        ThreadPool.shared.run(parts: parts, context: &job) { context, part in
+        var job = (step: self, parts: Self.parts(count))
+        ThreadPool.shared.run(parts: job.parts, context: &job) { context, part in
             typealias Job = (step: AdaptiveStep, parts: Int)
             guard let job = context?.assumingMemoryBound(to: Job.self) else { return }
             let count = job.pointee.step.count
@@ -38,6 +37,10 @@ struct AdaptiveStep: BitwiseCopyable {
             let end = vectors * (part + 1) / job.pointee.parts * 16
             job.pointee.step.run(first..<min(end, count))
         }
+    }
+
+    static func parts(_ count: Int) -> Int {
+        min(max(count / smallestShare, 1), ThreadPool.shared.threadCount)
     }
 
     /// The part of it that is the given weights'.

@@ -6,6 +6,17 @@ struct Momentum: OptimizerRule {
     let isNesterov: Bool
     var keepsGradients: Bool { true }
 
+    /// Nesterov's needs the gradient by itself.
+    func rows(_ step: OptimizerStep) -> RowStep? {
+        guard !isNesterov, let weights = step.weights, let moments = step.gradients else {
+            return nil
+        }
+        return .momentum(
+            MomentumStep(
+                weights: weights, moments: moments, momentum: Float(step.config.momentum),
+                rate: Float(step.rate), decay: step.decay))
+    }
+
     func take(_ step: OptimizerStep) {
         guard let moments = step.gradients else { return }
         guard let weights = step.weights else { return takeInPlace(step, moments) }

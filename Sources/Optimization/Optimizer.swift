@@ -16,6 +16,7 @@ public final class Optimizer {
     private let rule: any OptimizerRule
     /// There are averages, whose steps are counted.
     private let remembers: Bool
+    private let hasRowSteps: Bool
     private let parameterCount: Int
     private let layers: [Range<Int>]
 
@@ -28,6 +29,7 @@ public final class Optimizer {
             options.kind == .dog
             ? try DoG(options, parameterCount: parameterCount, layers: layers) : nil
         rule = dog ?? options.kind.rule
+        hasRowSteps = dog == nil && options.kind != .sgd && options.kind != .nesterov
         remembers = dog != nil || rule.keepsGradients || rule.keepsSquares
         learningRate = dog == nil ? options.learningRate : 1
         state = try OptimizerState(
@@ -44,6 +46,14 @@ public final class Optimizer {
     /// One step. Arrays have the model's parameter count.
     public func step(_ parameters: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>) {
         step(parameters, gradient: gradient, averaging: nil)
+    }
+
+    /// The next step for rows of weights; it counts as taken. Nil, and nothing done, where the
+    /// rule has no such way.
+    func beginRows(
+        _ weights: UnsafeMutablePointer<Float>, _ gradient: UnsafePointer<Float>
+    ) -> RowStep? {
+        hasRowSteps ? rule.rows(next(weights, gradient)) : nil
     }
 
     /// The same, and the average of the weights after it.

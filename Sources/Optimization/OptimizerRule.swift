@@ -12,6 +12,9 @@ protocol OptimizerRule {
     func adaptive(_ step: OptimizerStep) -> AdaptiveStep?
 
     func take(_ step: OptimizerStep)
+
+    /// The same step for rows of weights, each as soon as its gradient is there.
+    func rows(_ step: OptimizerStep) -> RowStep?
 }
 
 extension OptimizerRule {
@@ -20,6 +23,7 @@ extension OptimizerRule {
     func adaptive(_ step: OptimizerStep) -> AdaptiveStep? { nil }
     func take(_ step: OptimizerStep) { adaptive(step)?.run() }
     func linearStep(_ config: OptimizerConfig, rate: Double) -> (alpha: Float, beta: Float)? { nil }
+    func rows(_ step: OptimizerStep) -> RowStep? { adaptive(step).map { .adaptive($0) } }
 }
 
 /// What a rule works on: arrays of `count` numbers.

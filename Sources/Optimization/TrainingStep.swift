@@ -24,6 +24,11 @@ public final class TrainingStep {
     private var usesGradient: Bool
     /// Running statistics after a step, before it is known whether there is one.
     private let statistics: Buffer<Float>
+    /// The sum of a large batch's pieces, where there is no `gradient`.
+    private var pieceSum: Buffer<Float>?
+    private let isNeverCut: Bool
+    /// Samples that there is room for, in pieces or not.
+    private var batchSize: Int
     private lazy var trust = StepTrust(model, optimizer)
 
     public init(
@@ -32,7 +37,8 @@ public final class TrainingStep {
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        workspace = try Workspace(model.graph, capacity: batchSize, backward: true)
+        workspace = try Workspace(
+            model.graph, capacity: min(batchSize, Self.largestPiece), backward: true)
         workspace.seed = model.options.seed
         self.clipNorm = clipNorm
         statistics = try Buffer(copying: model.weights.statistics)
@@ -41,6 +47,28 @@ public final class TrainingStep {
         hasGradient = optimizer.linearStep == nil || clipNorm > 0 || isScheduleFree
         usesGradient = hasGradient
         gradient = hasGradient ? try Buffer(count: model.graph.parameterCount) : nil
+        isNeverCut = model.graph.meets(.training)
+        self.batchSize = batchSize
+        try reserve(batchSize)
+    }
+
+    /// Samples that go through the net at once. Of more than these x is read from memory twice,
+    /// forward and for the gradient. Where samples meet, and in frames, a batch is never cut.
+    private static let largestPiece = 512
+
+    private func isCut(_ count: Int) -> Bool {
+        count > Self.largestPiece && frames == nil && !isNeverCut
+    }
+
+    /// Room for batches of `count` samples. On failure nothing changes.
+    public func reserve(_ count: Int) throws {
+        let isCut = isCut(count)
+        let pieceSum =
+            isCut && gradient == nil && self.pieceSum == nil
+            ? try Buffer<Float>(count: model.graph.parameterCount) : self.pieceSum
+        try workspace.reserve(isCut ? Self.largestPiece : count)
+        self.pieceSum = pieceSum
+        batchSize = max(batchSize, count)
     }
 
     /// The number of the next step, which its random choices depend on.
@@ -55,6 +83,7 @@ public final class TrainingStep {
         let count = model.graph.parameterCount
         let needsGradient = hasGradient || frames?.hasOutputs ?? false
         let gradient = needsGradient ? try self.gradient ?? Buffer(count: count) : nil
+        if frames != nil { try workspace.reserve(batchSize) }
         try workspace.setFrames(
             frames?.maps ?? [], outputMaps: frames?.outputMaps ?? [])
         (self.frames, self.gradient) = (frames, gradient)
@@ -65,6 +94,7 @@ public final class TrainingStep {
     /// loss, the errors or what is there after it is not finite: then weights and optimizer are as
     /// before. Takes memory only for a gradient that may be too large.
     public func take(_ batch: Batch) throws -> Double? {
+        if isCut(batch.count) { return try takePieces(batch) }
         let (value, bound) = workspace.lossAndBound(
             model.weights, batch: batch, loss: loss,
             scale: loss.scale(
@@ -88,6 +118,28 @@ public final class TrainingStep {
         return allFinite(statistics.pointer, count: statistics.count)
     }
 
+    /// The same with the gradient summed piece by piece.
+    private func takePieces(_ batch: Batch) throws -> Double? {
+        guard let sum = gradient ?? pieceSum else { return nil }
+        let scale = loss.scale(
+            totalWeight: batch.totalWeight, outputs: model.graph.outputWidth)
+        var (value, bound) = (0.0, 0.0)
+        for first in stride(from: 0, to: batch.count, by: Self.largestPiece) {
+            let piece = batch.slice(first, min(Self.largestPiece, batch.count - first))
+            let share = workspace.lossAndBound(
+                model.weights, batch: piece, loss: loss, scale: scale, .training)
+            value += share.loss
+            bound += share.gradient
+            guard value.isFinite, bound.isFinite else { return nil }
+            workspace.accumulateGradient(
+                model.weights, of: piece, into: sum.pointer, alpha: 1, beta: first == 0 ? 0 : 1,
+                .training)
+        }
+        guard try keepsFinite(bound, { update(sum) }) else { return nil }
+        workspace.stepNumber &+= 1
+        return value
+    }
+
     @inline(__always)
     private func keepsFinite(_ bound: Double, _ step: () -> Void) throws -> Bool {
         frames?.begin(bound)
@@ -107,6 +159,7 @@ public final class TrainingStep {
         }
         frames?.enterOutputs(workspace, count: batch.count)
         if usesGradient, let gradient {
+            if stepsByRows, takeRows(batch, gradient) { return }
             workspace.accumulateGradient(
                 model.weights, of: batch, into: gradient.pointer, alpha: 1, beta: 0, .training)
             update(gradient)
@@ -119,6 +172,19 @@ public final class TrainingStep {
                 optimizer.state.nextAverage(parameters)?.run(0..<model.parameters.count)
             }
         }
+    }
+
+    /// The gradient is asked for nothing but the optimizer's own step.
+    private var stepsByRows: Bool { frames == nil && clipNorm == 0 && !isScheduleFree }
+
+    private func takeRows(_ batch: Batch, _ gradient: Buffer<Float>) -> Bool {
+        let parameters = model.parameters.pointer
+        if averages { optimizer.state.beginAverage(parameters) }
+        guard optimizer.step(model.weights, batch, workspace, scratch: gradient.pointer) else {
+            return false
+        }
+        if averages { optimizer.state.nextAverage(parameters)?.run(0..<model.parameters.count) }
+        return true
     }
 
     /// One step with a gradient from elsewhere, in the weights' own coordinates, which is left

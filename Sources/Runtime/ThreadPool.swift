@@ -33,6 +33,9 @@ public final class ThreadPool: @unchecked Sendable {
     private var context: UnsafeMutableRawPointer?
     private var body: Part?
 
+    /// Belongs to who has set `busy`.
+    private var lateness = Lateness()
+
     /// Runs on a worker before it takes a part; when it answers anything but 0 the worker takes
     /// none.
     private let workerSetup = Atomic<Int>(0)
@@ -53,6 +56,7 @@ public final class ThreadPool: @unchecked Sendable {
         workerCount = 0
         joinable = 0
         active.store(0, ordering: .relaxed)
+        lateness = Lateness()
         busy.store(false, ordering: .relaxed)
     }
 
@@ -86,6 +90,12 @@ public final class ThreadPool: @unchecked Sendable {
             for part in 0..<max(parts, 0) { body(context, part) }
             return
         }
+        let start = Clock.seconds()
+        guard !lateness.isAlone(start) else {
+            for part in 0..<parts { body(context, part) }
+            busy.store(false, ordering: .releasing)
+            return
+        }
         startWorkers(threads - 1)
         self.parts = parts
         self.context = context
@@ -105,11 +115,13 @@ public final class ThreadPool: @unchecked Sendable {
         pthread_mutex_lock(lock)
         joinable = 0
         pthread_mutex_unlock(lock)
+        let end = Clock.seconds()
         var spins = 0
         while partsLeft.load(ordering: .acquiring) > 0 || active.load(ordering: .acquiring) > 0 {
             spins += 1
             if spins < 4096 { shim_pause() } else { sched_yield() }
         }
+        if spins > 0 { lateness.note(worked: end - start, until: end) }
         busy.store(false, ordering: .releasing)
     }
 

@@ -164,7 +164,7 @@ public final class Trainer {
 
     /// Room for batches of `count` samples, on this thread.
     func reserve(_ count: Int) throws {
-        try step.workspace.reserve(count)
+        try step.reserve(count)
     }
 
     /// One step on a valid batch for which there is room; nil, and all as before, where the loss,

@@ -41,7 +41,9 @@ final class KernelTests: XCTestCase {
         var generator = RandomGenerator(seed: 2)
         for m in [1, 2, 3, 4, 5, 6, 7, 11, 16] {
             for other in [1, 2, 3, 4, 5, 8, 15, 16] {
-                for long in [16, 17, 31, 33, 48, 67] { try body(m, other, long, &generator) }
+                for long in [1, 3, 13, 15, 16, 17, 31, 33, 48, 67] {
+                    try body(m, other, long, &generator)
+                }
             }
         }
     }
@@ -51,7 +53,7 @@ final class KernelTests: XCTestCase {
             let a = try Rows(m * k, &generator)
             let b = try Rows(n * k, &generator)
             let c = try Rows(m * n, &generator)
-            shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer)
+            shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer, n)
             for i in 0..<m {
                 for j in 0..<n {
                     let terms = (0..<k).map {
@@ -68,15 +70,19 @@ final class KernelTests: XCTestCase {
 
     func testRowProductsDoNotDependOnTheOtherRows() throws {
         var generator = RandomGenerator(seed: 3)
-        let (m, n, k) = (11, 13, 83)
+        for k in [5, 83] { try compareRowProductsAlone(k, &generator) }
+    }
+
+    private func compareRowProductsAlone(_ k: Int, _ generator: inout RandomGenerator) throws {
+        let (m, n) = (11, 53)
         let a = try Rows(m * k, &generator)
         let b = try Rows(n * k, &generator)
         let c = try Rows(m * n, &generator)
-        shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer)
+        shim_row_products(a.pointer, m, b.pointer, n, k, c.pointer, n)
         for i in 0..<m {
             for j in 0..<n {
                 var alone: Float = 0
-                shim_row_products(a.pointer + i * k, 1, b.pointer + j * k, 1, k, &alone)
+                shim_row_products(a.pointer + i * k, 1, b.pointer + j * k, 1, k, &alone, 1)
                 XCTAssertEqual(alone, c.pointer[i * n + j])
             }
         }
@@ -84,6 +90,7 @@ final class KernelTests: XCTestCase {
 
     func testColumnProductsEqualSumsInDouble() throws {
         try forEachProduct { m, k, n, generator in
+            guard n >= shim_product_lanes() else { return }
             let stride = m + 3
             let a = try Rows(k * stride, &generator)
             let b = try Rows(k * n, &generator)
@@ -115,6 +122,7 @@ final class KernelTests: XCTestCase {
     /// a by its rows or by its columns, and one more of each factor.
     func testProductsWithAFurtherRowEqualSumsInDouble() throws {
         try forEachProduct { m, k, n, generator in
+            guard n >= shim_product_lanes() else { return }
             let (a, b) = (try Rows(m * k, &generator), try Rows(k * n, &generator))
             let (column, row) = (try Rows(m, &generator), try Rows(n, &generator))
             for (byRows, hasColumn, beta) in [(true, true, 0), (false, false, Float(0.75))] {
@@ -175,6 +183,26 @@ final class KernelTests: XCTestCase {
                 XCTAssertEqual(loss, expected, accuracy: 1e-6 * max(expected, 1))
             }
             XCTAssertTrue(z.guardsStand && delta.guardsStand)
+        }
+    }
+
+    func testSquaredErrorEqualsTheFormula() throws {
+        try forEachShape { rows, width, generator in
+            let output = try Rows(rows * width, &generator)
+            let target = try Rows(rows * width, &generator)
+            let delta = try Rows(rows * width, &generator)
+            var expected = 0.0
+            let sum = shim_squared_error(
+                output.pointer, target.pointer, output.count, 0.3, delta.pointer)
+            for i in 0..<output.count {
+                let difference = output.pointer[i] - target.pointer[i]
+                expected += Double(difference) * Double(difference)
+                XCTAssertEqual(delta.pointer[i], 0.3 * difference)
+            }
+            XCTAssertEqual(sum, expected, accuracy: 1e-14 * expected)
+            XCTAssertEqual(
+                shim_squared_error(output.pointer, target.pointer, output.count, 0.3, nil), sum)
+            XCTAssertTrue(output.guardsStand && target.guardsStand && delta.guardsStand)
         }
     }
 

@@ -38,6 +38,58 @@ final class TrainingStepTests: XCTestCase {
         }
     }
 
+    /// Row by row as the gradient comes, or all at once: equal for the adaptive rules, and for
+    /// momentum, whose gradient is summed into the average, but for the order of two roundings.
+    func testStepsByRowsEqualThoseWithTheWholeGradient() throws {
+        for kind in [OptimizerKind.momentum, .nesterov, .adaGrad, .rmsProp, .adam, .adamW] {
+            for decay in [0, 0.1] {
+                var options = OptimizerConfig()
+                (options.kind, options.learningRate, options.weightDecay) = (kind, 0.01, decay)
+                let byRows = try Model.random([12, 30, 17, 5], seed: 1)
+                let whole = try Model(copying: byRows)
+                let samples = try Samples.random(40, width: 12, outputs: 5, seed: 2)
+                let first = try step(byRows, options, batchSize: 40)
+                options.clipNorm = 1e9  // never reached: takes the way through the gradient
+                let second = try step(whole, options, batchSize: 40)
+                for _ in 0..<5 {
+                    XCTAssertNotNil(try first.take(samples.batch))
+                    XCTAssertNotNil(try second.take(samples.batch))
+                }
+                let bound = kind == .momentum ? 5e-7 : 0
+                XCTAssertLessThanOrEqual(
+                    relativeError(byRows.parameters.array, whole.parameters.array), bound,
+                    "\(kind) \(decay)")
+                XCTAssertEqual(first.optimizer.state.steps, second.optimizer.state.steps)
+            }
+        }
+    }
+
+    /// A batch larger than a piece takes one step, by the gradient of all its samples, in no more
+    /// memory than the largest piece.
+    func testALargeBatchIsOneStepInPieces() throws {
+        let count = 1_300
+        for (kind, weighted) in [(OptimizerKind.sgd, false), (.sgd, true), (.adam, false)] {
+            let samples = try Samples.random(
+                count, width: 12, outputs: 5, weighted: weighted, seed: 2)
+            let model = try Model.random([12, 30, 17, 5], seed: 1)
+            let expected = try Model(copying: model)
+            var options = OptimizerConfig()
+            (options.kind, options.learningRate, options.weightDecay) = (kind, 0.1, 0.01)
+            let step = try step(model, options, batchSize: count)
+            XCTAssertLessThanOrEqual(step.workspace.capacity, 512)
+            let optimizer = try options.makeOptimizer(parameterCount: model.parameters.count)
+            for number in 1...2 {
+                let gradient = try expected.gradient(samples, .crossEntropy)
+                let loss = try expected.value(samples, .crossEntropy)
+                optimizer.step(expected.parameters.pointer, gradient: gradient)
+                XCTAssertEqual(try XCTUnwrap(try step.take(samples.batch)), loss, accuracy: 1e-6)
+                XCTAssertEqual(step.number, number)
+            }
+            XCTAssertLessThan(
+                relativeError(model.parameters.array, expected.parameters.array), 2e-6, "\(kind)")
+        }
+    }
+
     func testClippingShortensLongGradientsOnly() throws {
         let samples = try Samples.random(16, width: 4, outputs: 3, seed: 3)
         let start = try Model.random([4, 6, 3], seed: 4)

@@ -45,6 +45,30 @@ final class ThreadPoolTests: XCTestCase {
         }
     }
 
+    /// It has shown that its processor has other work; then it may try again.
+    func testAWorkerThatIsLateIsLeftAloneForAWhile() throws {
+        try ThreadPool.shared.setThreadCount(2)
+        let strangers = Atomic<Int>(0)
+        let own = pthread_self()
+        func share(seconds: Double) -> Bool {
+            strangers.store(0, ordering: .relaxed)
+            ThreadPool.shared.forEach(2) { _ in
+                let isOwn = pthread_equal(own, pthread_self()) != 0
+                if !isOwn { strangers.wrappingAdd(1, ordering: .relaxed) }
+                // The caller waits for the worker to come, not longer than it may sleep.
+                let end = Date() + (isOwn ? 0.002 : seconds)
+                while Date() < end {}
+            }
+            return strangers.load(ordering: .relaxed) > 0
+        }
+        func isShared(seconds: Double) -> Bool {
+            (0..<2_000).contains { _ in share(seconds: seconds) }
+        }
+        XCTAssertTrue(isShared(seconds: 0.05))
+        XCTAssertFalse(share(seconds: 0))
+        XCTAssertTrue(isShared(seconds: 0))
+    }
+
     func testNestedJobsRunOnTheCallingThread() throws {
         try ThreadPool.shared.setThreadCount(4)
         let counters = Counters(64)

@@ -55,29 +55,32 @@ static int near(float got, double sum, double size) {
     return fabs((double)got - sum) <= 1e-6 * size;
 }
 
-typedef void row_function(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c);
-typedef void column_function(const float *a, ptrdiff_t row_a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k,
-                             float alpha, float beta, float *c);
+typedef void row_function(const float *a, ptrdiff_t m, const float *b, ptrdiff_t n, ptrdiff_t k, float *c,
+                          ptrdiff_t row_c);
+typedef void product_function(const shim_product *product);
 
 static const struct {
     int lanes;
     row_function *rows;
-    column_function *columns;
+    product_function *product;
 } copies[] = {
 #ifdef __x86_64__
-    {16, row_products_16, column_products_16},
-    {8, row_products_8, column_products_8},
+    {16, row_products_16, product_16},
+    {8, row_products_8, product_8},
 #endif
-    {4, row_products_4, column_products_4},
+    {4, row_products_4, product_4},
 };
 enum { COPIES = sizeof copies / sizeof *copies };
 
 /* `extreme`: put at one place of a row of a and of the first and last of b, or NULL. */
 static void check_rows(row_function *multiply, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *extreme,
                        ptrdiff_t place) {
-    const block a = random_block(m * k), b = random_block(n * k), c = random_block(m * n);
+    /* Rows of c are two numbers apart, which stay. */
+    const ptrdiff_t row_c = n + 2;
+    const block a = random_block(m * k), b = random_block(n * k), c = random_block(m * row_c);
+    for (ptrdiff_t i = 0; i < m * row_c; i++) c.values[i] = guard;
     if (extreme) a.values[(m - 1) * k + place] = b.values[place] = b.values[(n - 1) * k + place] = *extreme;
-    multiply(a.values, m, b.values, n, k, c.values);
+    multiply(a.values, m, b.values, n, k, c.values, row_c);
     long wrong = 0;
     for (ptrdiff_t i = 0; i < m; i++) {
         for (ptrdiff_t j = 0; j < n; j++) {
@@ -87,27 +90,32 @@ static void check_rows(row_function *multiply, ptrdiff_t m, ptrdiff_t n, ptrdiff
                 sum += term;
                 size += fabs(term);
             }
-            wrong += !near(c.values[i * n + j], sum, size);
+            wrong += !near(c.values[i * row_c + j], sum, size);
         }
+        wrong += c.values[i * row_c + n] != guard || c.values[i * row_c + n + 1] != guard;
     }
     if (!CHECK_EQUAL(wrong, 0)) printf("rows: m %td, n %td, k %td, place %td\n", m, n, k, place);
     CHECK(done(a) & done(b) & done(c));
 }
 
-static void check_columns(column_function *multiply, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha, float beta,
-                          const float *extreme, ptrdiff_t place) {
-    const ptrdiff_t stride = m + 3;
-    const block a = random_block(k * stride), b = random_block(k * n);
+/* a by its columns, or `by_rows`. */
+static void check_product(product_function *multiply, int by_rows, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, float alpha,
+                          float beta, const float *extreme, ptrdiff_t place) {
+    const ptrdiff_t row_a = by_rows ? k + 3 : 1, column_a = by_rows ? 1 : m + 3;
+    const block a = random_block((m + 3) * (k + 3)), b = random_block(k * n);
     const block c = random_block(m * n), before = random_block(m * n);
     if (extreme) b.values[(k - 1) * n + place] = before.values[(m - 1) * n + (place + 1) % n] = *extreme;
     for (ptrdiff_t i = 0; i < m * n; i++) c.values[i] = beta == 0 ? NAN : before.values[i];
-    multiply(a.values, stride, m, b.values, n, k, alpha, beta, c.values);
+    const shim_product product = {.a = a.values, .row_a = row_a, .column_a = column_a, .b = b.values, .c = c.values,
+                                  .m = m, .n = n, .k = k, .alpha = alpha, .beta = beta};
+    multiply(&product);
     long wrong = 0;
     for (ptrdiff_t i = 0; i < m; i++) {
         for (ptrdiff_t j = 0; j < n; j++) {
             double sum = (double)beta * (double)before.values[i * n + j], size = fabs(sum);
             for (ptrdiff_t s = 0; s < k; s++) {
-                const double term = (double)alpha * (double)a.values[s * stride + i] * (double)b.values[s * n + j];
+                const double term = (double)alpha * (double)a.values[i * row_a + s * column_a] *
+                                    (double)b.values[s * n + j];
                 sum += term;
                 size += fabs(term);
             }
@@ -115,24 +123,32 @@ static void check_columns(column_function *multiply, ptrdiff_t m, ptrdiff_t n, p
         }
     }
     if (!CHECK_EQUAL(wrong, 0))
-        printf("columns: m %td, n %td, k %td, beta %g, place %td\n", m, n, k, (double)beta, place);
+        printf("by rows %d, m %td, n %td, k %td, beta %g, place %td\n", by_rows, m, n, k, (double)beta,
+               place);
     CHECK(done(a) & done(b) & done(c) & done(before));
 }
 
 int main(void) {
-    static const ptrdiff_t few[] = {1, 2, 3, 4, 5, 6, 7, 13}, long_rows[] = {16, 17, 23, 24, 31, 32, 33, 47, 50};
+    static const ptrdiff_t few[] = {1, 2, 3, 4, 5, 6, 7, 13}, short_rows[] = {1, 3, 8, 13, 15};
+    static const ptrdiff_t long_rows[] = {16, 17, 23, 24, 31, 32, 33, 47, 50};
     static const float extremes[] = {INFINITY, NAN};
     for (int copy = 0; copy < COPIES; copy++) {
         row_function *rows = copies[copy].rows;
-        column_function *columns = copies[copy].columns;
+        product_function *product = copies[copy].product;
         printf("%d lanes\n", copies[copy].lanes);
         for (size_t i = 0; i < sizeof few / sizeof *few; i++) {
             for (size_t j = 0; j < sizeof few / sizeof *few; j++) {
                 for (size_t l = 0; l < sizeof long_rows / sizeof *long_rows; l++) {
                     const ptrdiff_t m = few[i], other = few[j], length = long_rows[l];
                     check_rows(rows, m, other, length, NULL, 0);
-                    check_columns(columns, m, length, other, 1, 0, NULL, 0);
-                    check_columns(columns, m, length, other, -0.5f, 0.75f, NULL, 0);
+                    for (int by_rows = 0; by_rows < 2; by_rows++) {
+                        check_product(product, by_rows, m, length, other, 1, 0, NULL, 0);
+                        check_product(product, by_rows, m, length, other, -0.5f, 0.75f, NULL, 0);
+                    }
+                }
+                for (size_t l = 0; l < sizeof short_rows / sizeof *short_rows; l++) {
+                    check_rows(rows, few[i], few[j], short_rows[l], NULL, 0);
+                    check_rows(rows, 40, 2 * few[j] + 7, short_rows[l], NULL, 0);
                 }
             }
         }
@@ -144,7 +160,8 @@ int main(void) {
         for (int e = 0; e < 2; e++) {
             for (ptrdiff_t place = 0; place < 37; place++) {
                 check_rows(rows, 4, 6, 37, &extremes[e], place);
-                check_columns(columns, 7, 37, 3, 1, 1, &extremes[e], place);
+                check_product(product, 0, 7, 37, 3, 1, 1, &extremes[e], place);
+                if (place < 13) check_rows(rows, 4, 6, 13, &extremes[e], place);
             }
         }
     }

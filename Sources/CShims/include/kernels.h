@@ -16,6 +16,15 @@ void shim_add_bias(float *z, ptrdiff_t rows, ptrdiff_t width, const float *bias)
 /* delta = delta * (h > 0 ? 1 : slope) */
 void shim_rectify_derivative(float *delta, const float *h, ptrdiff_t count, float slope);
 
+/* x = exp(x), 1 / (1 + exp(-x)) or tanh(x). */
+void shim_exponential(float *x, ptrdiff_t count);
+void shim_sigmoid(float *x, ptrdiff_t count);
+void shim_tanh(float *x, ptrdiff_t count);
+
+/* delta = delta * f'(z), with h = f(z) */
+void shim_sigmoid_derivative(float *delta, const float *h, ptrdiff_t count);
+void shim_tanh_derivative(float *delta, const float *h, ptrdiff_t count);
+
 /* sum = beta * sum + alpha * (column sums of x), for `width` columns of at least one row, rows `stride` apart. Columns
  * after these are read too, but for the last row. */
 void shim_column_sums(const float *x, ptrdiff_t rows, ptrdiff_t width, ptrdiff_t stride, float alpha, float beta,
@@ -71,7 +80,7 @@ double shim_squared_distance(const float *x, const float *y, ptrdiff_t count);
 float shim_largest_magnitude(const float *x, ptrdiff_t count);
 
 /* Sum over rows of factor * weights[row] * -ln softmax(z[row])[labels[row]], and its derivative by z into delta.
- * weights NULL: 1 each. delta may be NULL. exp is accurate to 2 units in the last place. */
+ * weights NULL: 1 each. delta may be NULL. */
 double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
                           const float *weights, double factor, float *delta);
 
@@ -80,8 +89,14 @@ double shim_cross_entropy(const float *z, ptrdiff_t rows, ptrdiff_t width, const
 double shim_label_smoothing(const float *z, ptrdiff_t rows, ptrdiff_t width, const int32_t *labels,
                             const float *weights, double factor, double smoothing, float *delta);
 
+/* The sum of (output - target)^2, in double; delta = factor * (output - target), may be NULL. */
+double shim_squared_error(const float *output, const float *target, ptrdiff_t count, float factor, float *delta);
+
 /* z = exp(z - largest of its row) / (sum of these) */
 void shim_softmax(float *z, ptrdiff_t rows, ptrdiff_t width);
+
+/* moments = moments + decay * weights, then weights = weights - rate * moments. */
+void shim_momentum_step(float *weights, float *moments, ptrdiff_t count, float rate, float decay);
 
 /* One step of the adaptive optimizers; see Adam.swift, AdaGrad.swift and RMSProp.swift. */
 typedef struct shim_adaptive {
