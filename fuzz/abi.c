@@ -217,8 +217,8 @@ static void make_graph(void) {
         "input 1x2x3\ndense 5\ntanh\nout = dense 2 nobias",
         "input 4; dense 0",
         "input 2; dense 6; relu; dense 6; relu; dense 4",
-        "input 1x4x4; conv 3 3x3 pad same; batch_norm; s = relu; conv 3 3x3 pad same groups 3; r = batch_norm; add of r s; "
-        "leaky_relu; dropout 0.3; global_avg_pool; dense 4",
+        "input 1x4x4; conv 3 3x3 pad same; batch_norm; s = relu; conv 3 3x3 pad same groups 3; r = batch_norm; "
+        "add of r s; leaky_relu; dropout 0.3; global_avg_pool; dense 4",
         "input 3x2x2; conv 4 2x2 pad 1; leaky_relu 0.1; max_pool 2; dense 5; leaky_relu 0.1; dense 4",
     };
     tp_model **place = PLACE(models), *made = NULL;

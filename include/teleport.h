@@ -787,17 +787,17 @@ typedef enum tp_objective {
     TP_OBJECTIVE_LOOKAHEAD = 6,
     /* Of the weights alone: the batch takes part in the guard, gradient norms of the report are NaN. For SCALING with
      * ASCENT; PATH_CONDITIONING on hidden layers in a row whose activations all let factors through (LEAKY_RELU, RELU,
-     * IDENTITY), else TP_ERROR_UNSUPPORTED. One unit or channel after the other goes to its best factor, a closed form, for at most `steps` sweeps
-     * or until no ln factor changes by 1e-9. With `exact` the factors are rounded to powers of two at the end; where
-     * that gains nothing the weights stay.
+     * IDENTITY), else TP_ERROR_UNSUPPORTED. One unit or channel after the other goes to its best factor, a closed form,
+     * for at most `steps` sweeps or until no ln factor changes by 1e-9. With `exact` the factors are rounded to powers
+     * of two at the end; where that gains nothing the weights stay.
      *
      * PATH_CONDITIONING (arXiv 2602.19799) minimizes n ln(sum_i g_i exp(e_i)) - sum_i e_i over the n parameters:
      * parameter i is multiplied by exp(-e_i / 2), and g_i is the derivative by u_i of the summed outputs where each
      * parameter is replaced by its square u, each input by 1 and each activation by the identity. O(parameters), then
      * O(units) a sweep.
-     * EQUAL_NORMS (arXiv 1902.10416) minimizes the sum of squared parameters: what feeds a channel, its bias included, and
-     * what reads from it come to equal norms. Nets that differ by a scaling end at the same weights. O(parameters) a
-     * sweep. */
+     * EQUAL_NORMS (arXiv 1902.10416) minimizes the sum of squared parameters: what feeds a channel, its bias included,
+     * and what reads from it come to equal norms. Nets that differ by a scaling end at the same weights. O(parameters)
+     * a sweep. */
     TP_OBJECTIVE_PATH_CONDITIONING = 7,
     TP_OBJECTIVE_EQUAL_NORMS = 8
 } tp_objective;

@@ -52,8 +52,8 @@ public struct ChannelMap: Sendable {
     /// The channels of a class cannot be scaled.
     public mutating func pin(_ index: Int) { pinned[root(index)] = true }
 
-    /// Both move together. Where they count channels in two ways, as an image that was flattened and
-    /// a vector of units do, neither can be scaled.
+    /// Both move together. Where they count channels in two ways, as an image that was flattened
+    /// and a vector of units do, neither can be scaled.
     public mutating func join(_ a: Int, _ b: Int) -> Int {
         let (first, second) = (min(root(a), root(b)), max(root(a), root(b)))
         guard sizes[first] == sizes[second] else {

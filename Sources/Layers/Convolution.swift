@@ -115,8 +115,8 @@ struct Convolution: Sendable {
         withUnsafePointer(to: sizes, body)
     }
 
-    /// row <- what the output at one place reads, in the order of an output's weights: its channels,
-    /// each by the kernel's rows.
+    /// row <- what the output at one place reads, in the order of an output's weights: its
+    /// channels, each by the kernel's rows.
     func copyPatch(
         _ place: Int, of image: UnsafePointer<Float>, to row: UnsafeMutablePointer<Float>
     ) {

@@ -21,7 +21,7 @@ public final class Graph: Sendable {
     /// The nodes with parameters, in their order: what hosts number as layers.
     public let weighted: Buffer<Int>
     /// What each node is called, in a text, by the library or by nobody: then it is empty.
-    private let names: [String]
+    private let names: StringTable
     /// The text that it was made of.
     let text: Buffer<UInt8>?
 
@@ -59,7 +59,7 @@ public final class Graph: Sendable {
         layers = try Buffer(copying: maps.pointer, count: maps.count)
         self.weighted = try Buffer(copying: weighted.pointer, count: weighted.count)
         self.text = text
-        names = nodes.automaticNames()
+        names = try nodes.automaticNames()
         self.input = input
         self.nodes = nodes
         parameterCount = offset
@@ -95,7 +95,7 @@ public final class Graph: Sendable {
     public func parameterOffset(_ node: Int) -> Int { offsets.pointer[node] }
     /// The same for statistics.
     public func statisticOffset(_ node: Int) -> Int { statisticOffsets.pointer[node] }
-    public func name(of node: Int) -> String { names[node] }
+    public func name(of node: Int) -> String { String(cString: names[node]) }
 
     /// Layers with parameters.
     public var layerCount: Int { weighted.count }

@@ -21,9 +21,12 @@ public final class NodeList: @unchecked Sendable {
 
     private let entries: GrowingBuffer<Node>
     /// Empty for those that a graph names.
-    private(set) var names: [String] = []
+    private let names: StringTable
 
-    public init() throws { entries = try GrowingBuffer() }
+    public init() throws {
+        entries = try GrowingBuffer()
+        names = try StringTable()
+    }
 
     deinit { for node in entries.elements { node.layer.release() } }
 
@@ -44,25 +47,33 @@ public final class NodeList: @unchecked Sendable {
                 "layer \(count) reads layer \(source); it may read those before it")
         }
         try entries.reserve(1)
+        try names.append(name)
         try entries.append(
             Node(
                 layer: Unmanaged.passRetained(layer.boxed()), first: first, second: second))
-        names.append(name)
     }
 }
 
 extension NodeList {
     /// The names of all nodes; those that have none yet get the next number of their kind.
-    func automaticNames() -> [String] {
+    func automaticNames() throws -> StringTable {
+        var taken = Set<String>()
+        for index in 0..<count where names[index].pointee != 0 {
+            taken.insert(String(cString: names[index]))
+        }
+        let table = try StringTable()
         var counts: [String: Int] = [:]
-        let taken = Set(names)
-        return names.enumerated().map { index, name in
-            guard name.isEmpty else { return name }
+        for index in 0..<count {
+            guard names[index].pointee == 0 else {
+                try table.append(names[index])
+                continue
+            }
             let prefix = type(of: self[index].facts).namePrefix
             var number = counts[prefix, default: 0]
             repeat { number += 1 } while taken.contains(prefix + String(number))
             counts[prefix] = number
-            return prefix + String(number)
+            try table.append(prefix + String(number))
         }
+        return table
     }
 }

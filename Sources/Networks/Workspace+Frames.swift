@@ -65,8 +65,8 @@ extension Workspace {
     }
 
     /// The deltas of a layer <- deltas T for `count` samples, after a backward pass and before the
-    /// gradient is summed, with a square T of the layer's `width`: its outputs' frame on the cheaper
-    /// side. `room` holds `rows` of them.
+    /// gradient is summed, with a square T of the layer's `width`: its outputs' frame on the
+    /// cheaper side. `room` holds `rows` of them.
     public func multiplyDeltas(
         of layer: Int, by t: UnsafePointer<Float>, width: Int, count: Int,
         room: UnsafeMutablePointer<Float>, rows: Int

@@ -4,9 +4,9 @@ import Networks
 import Optimization
 import Runtime
 
-/// Moves of the weights that no sample of a batch sees: Delta W_m = S_m (I - h^+ h) for every
-/// dense layer of the row that the net ends with, S the objective's derivative by the weights (arXiv 2502.11362). All layers move at once,
-/// since no activation changes.
+/// Moves of the weights that no sample of a batch sees: Delta W_m = S_m (I - h^+ h) for every dense
+/// layer of the row that the net ends with, S the objective's derivative by the weights (arXiv
+/// 2502.11362). All layers move at once, since no activation changes.
 ///
 /// Singular values of a layer's input h under `tolerance` of the largest count as zero: a larger
 /// tolerance leaves more room to move and keeps the loss less well.

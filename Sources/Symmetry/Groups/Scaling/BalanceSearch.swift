@@ -7,8 +7,8 @@ protocol Balance: AnyObject {
     /// The value at log factors s.
     func value(_ s: UnsafePointer<Double>) -> Double
 
-    /// Takes s to the minimum within |s_i| <= radius over the channels of the class `layer`, nil for
-    /// all, by one after the other; returns the sweeps taken.
+    /// Takes s to the minimum within |s_i| <= radius over the channels of the class `layer`, nil
+    /// for all, by one after the other; returns the sweeps taken.
     func minimize(
         _ s: UnsafeMutablePointer<Double>, radius: Double, layer: Int?, sweeps: Int
     ) throws -> Int
@@ -63,7 +63,8 @@ struct BalanceSearch {
         }
     }
 
-    /// Paths are summed over layer by layer: refuses a net whose units are not those of hidden layers that follow each other.
+    /// Paths are summed over layer by layer: refuses a net whose units are not those of hidden
+    /// layers that follow each other.
     static func requireRow(_ graph: Graph) throws {
         let hidden = graph.layers.elements.dropLast()
         let classes = try ChannelClasses(graph)
